@@ -1,0 +1,41 @@
+# Everything here sets itself up: Python 3.11 or newer is all a fresh machine needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PROFILE ?= typical
+SEEDS ?= 500
+
+.PHONY: demo test check lint types unit lock simulate mutants bench format clean
+
+demo: $(VENV)/.lab
+	@$(BIN)/nvaha lab demo --profile $(PROFILE)
+
+test: $(VENV)/.dev
+	@PATH="$(abspath $(BIN)):$$PATH" ./.ci/checks
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+simulate: $(VENV)/.dev
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
+mutants: $(VENV)/.dev
+	$(BIN)/python -m tests.mutants
+
+lock: $(VENV)/.dev
+	$(BIN)/python -m requirements.lock
+
+clean:
+	rm -rf $(VENV) .cache build dist *.egg-info
+
+# The demo needs the lab's packages only; tests and checks need the rest too.
+$(VENV)/.lab: requirements/lab.txt pyproject.toml
+	@test -x $(BIN)/python || { echo "Setting up $(VENV) (once) …"; $(PYTHON) -m venv $(VENV); }
+	@$(PIP) -r requirements/lab.txt && $(PIP) --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml
+	@test -x $(BIN)/python || { echo "Setting up $(VENV) (once) …"; $(PYTHON) -m venv $(VENV); }
+	@$(PIP) -r requirements/dev.txt && $(PIP) --no-deps --editable .
+	@touch $@ $(VENV)/.lab

@@ -1,0 +1,159 @@
+"""Reading and editing ARM bodies: pure; the whole body goes in and the whole body comes out.
+
+Whatever is not asked for here is carried over untouched, whether anybody knows the property or not.
+"""
+
+from __future__ import annotations
+
+import copy
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nvaha.model import Resource, same_id
+
+
+class UnreadableBodyError(ValueError):
+    """An ARM body is not what Azure documents; says the resource, the property and the value."""
+
+    def __init__(self, resource: Resource, where: str, value: object, expected: str) -> None:
+        super().__init__(f"{resource.id}: {where} is {str(value)[:80]!r}, expected {expected}")
+
+
+@dataclass(frozen=True, slots=True)
+class NextHop:
+    """One route that sends traffic to a virtual appliance."""
+
+    route: str
+    prefix: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class IpConfiguration:
+    """One IP configuration of a NIC."""
+
+    name: str
+    private_ip: str | None
+    public_ip: str | None
+    primary: bool
+
+
+def canonical(address: str) -> str:
+    """Return an IP address in its one canonical form, or as it is if it is none."""
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return address
+
+
+def next_hops(table: Resource) -> tuple[NextHop, ...]:
+    """Return the route table's routes to virtual appliances; UnreadableBodyError if it has no such shape."""
+    found = []
+    for route in _children(table, "routes"):
+        properties = _properties(table, route)
+        address = properties.get("nextHopIpAddress")
+        if str(properties.get("nextHopType")).casefold() == "virtualappliance" and isinstance(address, str):
+            found.append(NextHop(_name(table, route), str(properties.get("addressPrefix")), address))
+    return tuple(found)
+
+
+def ip_configurations(nic: Resource) -> tuple[IpConfiguration, ...]:
+    """Return the NIC's IP configurations; UnreadableBodyError if it has no such shape.
+
+    Where no configuration says that it is primary, the first one is: ARM omits the flag on NICs with one.
+    """
+    children = list(_children(nic, "ipConfigurations"))
+    flagged = any(_properties(nic, child).get("primary") is True for child in children)
+    found = []
+    for index, child in enumerate(children):
+        properties = _properties(nic, child)
+        private, public = properties.get("privateIPAddress"), properties.get("publicIPAddress")
+        if public is not None and not (isinstance(public, dict) and isinstance(public.get("id"), str)):
+            raise UnreadableBodyError(nic, "publicIPAddress", public, "an object with an id")
+        found.append(
+            IpConfiguration(
+                name=_name(nic, child),
+                private_ip=canonical(private.split("/")[0]) if isinstance(private, str) else None,
+                public_ip=public["id"] if public is not None else None,
+                primary=properties.get("primary") is True if flagged else index == 0,
+            )
+        )
+    return tuple(found)
+
+
+def holder_of(public_ip: Resource) -> str | None:
+    """Return the id of whatever carries the public IP (an IP configuration or a NAT gateway), or None."""
+    properties = _properties(public_ip, public_ip.body)
+    for key in ("ipConfiguration", "natGateway"):
+        holder = properties.get(key)
+        if isinstance(holder, dict) and isinstance(holder.get("id"), str):
+            return str(holder["id"])
+    return None
+
+
+def is_part_of(child_id: str, resource_id: str) -> bool:
+    """Tell whether an id names something inside a resource."""
+    return child_id.casefold().startswith(resource_id.casefold() + "/")
+
+
+def with_next_hops(table: Resource, hops: Mapping[str, str]) -> Resource:
+    """Return the table with the named routes pointing at other addresses, all else as it was."""
+    body = copy.deepcopy(dict(table.body))
+    for route in body["properties"]["routes"]:
+        if route.get("name") in hops:
+            route["properties"]["nextHopIpAddress"] = hops[route["name"]]
+    return Resource(table.id, table.etag, body)
+
+
+def with_public_ips(nic: Resource, public_ips: Mapping[str, str | None]) -> Resource:
+    """Return the NIC with the named IP configurations carrying other public IPs, or none, all else as it was.
+
+    A reference is taken away by leaving the key out: a null is refused (azure-facts D3).
+    """
+    body = copy.deepcopy(dict(nic.body))
+    for configuration in body["properties"]["ipConfigurations"]:
+        name = configuration.get("name")
+        if name not in public_ips:
+            continue
+        public_ip = public_ips[name]
+        if public_ip is None:
+            configuration["properties"].pop("publicIPAddress", None)
+        else:
+            configuration["properties"]["publicIPAddress"] = {"id": public_ip}
+    return Resource(nic.id, nic.etag, body)
+
+
+def carries(nic: Resource, public_ip_id: str) -> str | None:
+    """Return the name of the IP configuration that carries the public IP, or None."""
+    for configuration in ip_configurations(nic):
+        if configuration.public_ip is not None and same_id(configuration.public_ip, public_ip_id):
+            return configuration.name
+    return None
+
+
+def _children(resource: Resource, key: str) -> Iterator[Mapping[str, Any]]:
+    children = _properties(resource, resource.body).get(key)
+    if children is None:
+        return
+    if not isinstance(children, list):
+        raise UnreadableBodyError(resource, f"properties.{key}", children, "a list")
+    for child in children:
+        if not isinstance(child, dict):
+            raise UnreadableBodyError(resource, f"properties.{key}[]", child, "an object")
+        yield child
+
+
+def _properties(resource: Resource, part: Mapping[str, Any]) -> Mapping[str, Any]:
+    properties = part.get("properties")
+    if not isinstance(properties, dict):
+        raise UnreadableBodyError(resource, "properties", properties, "an object")
+    return properties
+
+
+def _name(resource: Resource, child: Mapping[str, Any]) -> str:
+    name = child.get("name")
+    if not isinstance(name, str) or not name:
+        raise UnreadableBodyError(resource, "name", name, "a name")
+    return name

@@ -1,0 +1,100 @@
+"""From an input to a written state, and only then to what follows from it.
+
+Everybody who changes a group goes through here: the leader's rounds, operators' commands, the switch worker.
+The order is what makes a crash harmless: the state is written first, and all that follows from it can be
+found in it again and done again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from nvaha.decide import decide, worth_writing
+from nvaha.inputs import Input
+from nvaha.model import FINAL, Group, GroupState, Notice, Operation, Status, SwitchRequest
+from nvaha.ports import Clock, Conflict, Notifier, StateStore, StoreUnavailable, SwitchQueue, Versioned
+from nvaha.sentences import Refusal
+
+MAX_RACES = 20
+"""So often is a state read again because somebody else wrote first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What came of an input: the group's state as it now stands, and why it was refused if it was."""
+
+    held: Versioned
+    refusal: Refusal | None = None
+    operation: str | None = None
+
+
+class Committer:
+    """Decides on inputs and makes the decisions last."""
+
+    def __init__(self, store: StateStore, queue: SwitchQueue, clock: Clock, notifier: Notifier) -> None:
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+        self._notifier = notifier
+
+    async def commit(self, group: Group, happened: Input, held: Versioned | None = None) -> Committed:
+        """Decide on an input, write the new state by compare-and-swap, then do what follows.
+
+        Args:
+            group: the group as configured.
+            happened: the input.
+            held: the state as the caller last saw it, to save a read; on a conflict it is read again.
+
+        Raises:
+            StoreUnavailable: storage did not answer; the state may or may not have been written.
+        """
+        for _ in range(MAX_RACES):
+            if held is None:
+                held = await self._store.load(group.name)
+            before = held.state if held else GroupState(group=group.name)
+            now = self._clock.now()
+            decision = decide(group, before, happened, now)
+            after = decision.state
+            if held is not None and (decision.refusal or not worth_writing(group, before, after)):
+                return Committed(replace(held, state=after), decision.refusal, decision.operation)
+            if decision.refusal is not None:
+                return Committed(Versioned(after, ""), decision.refusal)
+            written = await self._store.save(after, held.version if held else None)
+            if isinstance(written, Conflict):
+                held = None
+                continue
+            for notice in decision.notices:
+                self._notifier.notify(notice)
+            after = await self._follow(after, decision.send)
+            return Committed(Versioned(after, written), operation=decision.operation)
+        raise StoreUnavailable(f"{group.name}: lost {MAX_RACES} races for its state in a row")
+
+    async def settle(self, held: Versioned) -> Versioned:
+        """Close the records that an earlier decision left open, perhaps because its maker died."""
+        return replace(held, state=await self._follow(held.state, None))
+
+    async def _follow(self, state: GroupState, send: SwitchRequest | None) -> GroupState:
+        """Do what a written state calls for; what fails here is found in the state and done again.
+
+        A request that could not be sent is sent again by the leader, as one without progress; a record that
+        could not be closed stays in the state until it is.
+        """
+        try:
+            for closing in state.closings:
+                await self._close(closing.operation, closing.status, closing.error)
+            state = replace(state, closings=())
+            if send is not None:
+                if await self._store.operation(send.operation) is None:
+                    await self._store.record(Operation(request=send))
+                await self._queue.send(send)
+        except StoreUnavailable as error:
+            text = f"{state.group}: written, but not all that follows from it was done: {error}"
+            self._notifier.notify(Notice("store_unavailable", "warning", text, {"group": state.group}))
+        return state
+
+    async def _close(self, operation_id: str, status: Status, error: str | None) -> None:
+        operation = await self._store.operation(operation_id)
+        if operation is None or operation.status in FINAL:
+            return
+        ended = replace(operation, status=status, ended_at=self._clock.now(), error=error)
+        await self._store.record(ended)

@@ -1,0 +1,27 @@
+"""Running several duties at once, with one error instead of a group of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+
+@asynccontextmanager
+async def unwrapped() -> AsyncIterator[None]:
+    """Raise the first error of a task group by itself: the others were only cancelled because of it."""
+    try:
+        yield
+    except BaseExceptionGroup as many:
+        first: BaseException = many
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
+
+
+async def run_all(duties: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all at once; the first error ends them all and is raised."""
+    async with unwrapped(), asyncio.TaskGroup() as tasks:
+        for duty in duties:
+            tasks.create_task(duty)

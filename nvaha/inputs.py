@@ -1,0 +1,117 @@
+"""What `decide` is asked about: everything that can happen to a group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nvaha.model import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Elected:
+    """A monitor became the leader and stamps its epoch on the group, so that no older leader can write."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The leader took a reading of each NVA of the group, in one round."""
+
+    epoch: int
+    readings: Mapping[str, Reading]
+    blind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the network says of a group.
+
+    Args:
+        routes: how many routes point at each NVA.
+        public_ips: how many of the group's public IPs each NVA carries.
+        off: for each NVA, one sentence for every write it would take to have everything there.
+        problems: for each NVA, one sentence for whatever no write of ours can bring there.
+        addresses: {NVA: {role: {IP configuration: private IP}}} as read.
+        primary: {NVA: {role: primary IP configuration}} as read.
+    """
+
+    routes: Mapping[str, int]
+    public_ips: Mapping[str, int]
+    off: Mapping[str, tuple[str, ...]]
+    problems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    addresses: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    primary: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def owner(self) -> str | None:
+        """Return the NVA that most points at: routes count before public IPs, then the configured order."""
+        owners = [name for name in self.off if self.routes.get(name, 0) or self.public_ips.get(name, 0)]
+        return max(
+            owners, key=lambda name: (self.routes.get(name, 0), self.public_ips.get(name, 0)), default=None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRead:
+    """The leader read the group's routes and public IPs from Azure."""
+
+    epoch: int
+    survey: Survey
+
+
+@dataclass(frozen=True, slots=True)
+class FailoverCommanded:
+    """An operator wants the group on another NVA."""
+
+    to: str
+    by: str
+    reason: str = ""
+    force: bool = False
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PauseCommanded:
+    """An operator stops, or lets go on, what the leader does by itself."""
+
+    paused: bool
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchMoved:
+    """The worker that carries a switch out is alive and getting on with it."""
+
+    generation: int
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchDone:
+    """A switch ended with everything verified on its target."""
+
+    generation: int
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchFailed:
+    """A switch will not be tried again; what it left undone is in its operation record."""
+
+    generation: int
+    operation: str
+    error: str
+
+
+Input = (
+    Elected
+    | Probed
+    | NetworkRead
+    | FailoverCommanded
+    | PauseCommanded
+    | SwitchMoved
+    | SwitchDone
+    | SwitchFailed
+)

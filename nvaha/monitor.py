@@ -1,0 +1,338 @@
+"""The leader's rounds inside one timer tick: campaign, then probe and decide until the tick is over."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from nvaha.arm import UnreadableBodyError
+from nvaha.commit import Committer
+from nvaha.concurrency import run_all, unwrapped
+from nvaha.health import next_interval_s
+from nvaha.inputs import Elected, Input, NetworkRead, Probed
+from nvaha.model import (
+    Configuration,
+    ControlTarget,
+    Group,
+    GroupState,
+    LeaderRecord,
+    Notice,
+    Nva,
+    NvaState,
+    Reading,
+)
+from nvaha.network_reader import read_snapshot
+from nvaha.pace import look_interval_s
+from nvaha.plan import survey
+from nvaha.ports import (
+    Clock,
+    Leases,
+    Network,
+    NetworkError,
+    Notifier,
+    Prober,
+    StateStore,
+    StoreUnavailable,
+    Versioned,
+)
+from nvaha.tenure import LeaseLost, Tenure
+
+CAMPAIGN_S = 1.0
+"""A follower tries for the lease this often through its tick."""
+BEACON_S = 10.0
+"""The leader writes its record this often."""
+CONTROL_TIMEOUT_S = 1.0
+SIGHT_S = 1.0
+"""An answer this long before a round still proves in it that the monitor can see."""
+LOOKS_AT_ONCE, LOOK_ROUND_S = 4, 0.5
+STAMPS_AT_ONCE = 20
+
+
+class Deposed(Exception):  # noqa: N818 - what happened, in the words of the glossary
+    """A newer epoch was found in a group's state: somebody else leads now."""
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What the leader keeps of one group between rounds; `lock` orders its own writers.
+
+    `unsure` means that a write was not answered: the state is read again before the next one.
+    """
+
+    held: Versioned
+    due_at: float = 0.0
+    looked_at: float = float("-inf")
+    unsure: bool = False
+    unread: bool = False
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Monitor:
+    """One running copy of the monitor; it keeps its lease and its readings from tick to tick."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        leases: Leases,
+        store: StateStore,
+        committer: Committer,
+        network: Network,
+        prober: Prober,
+        clock: Clock,
+        notifier: Notifier,
+        instance: str,
+    ) -> None:
+        self._configuration = configuration
+        self._store = store
+        self._committer = committer
+        self._network = network
+        self._prober = prober
+        self._clock = clock
+        self._notifier = notifier
+        self._instance = instance
+        self._tenure = Tenure(leases, clock, "leader", instance)
+        self._leading = False
+        self._newest_epoch = 0
+        self._watches: dict[str, _Watch] = {}
+        self._answered_at = float("-inf")
+        self._round_at = clock.now()
+        self._blind = False
+        self._complained = False
+        self._control: tuple[float, bool] = (float("-inf"), True)
+
+    async def tick(self, budget_s: float) -> None:
+        """Lead, or try to, until the budget is used up.
+
+        A tick that ends well keeps the lease for the next one. One that ends badly gives it up, so that
+        another monitor need not wait for it to run out.
+
+        Args:
+            budget_s: seconds until no new round is started.
+        """
+        until = self._clock.monotonic() + budget_s
+        ended_well = False
+        try:
+            while self._clock.monotonic() < until:
+                try:
+                    if self._leading or await self._campaign():
+                        await self._lead(until)
+                    else:
+                        await self._pause(until)
+                except (LeaseLost, Deposed, StoreUnavailable) as error:
+                    self._step_down(error)
+                    await self._pause(until)
+            ended_well = True
+        finally:
+            if not ended_well:
+                self._leading = False
+                await self._tenure.release()
+
+    async def _pause(self, until: float) -> None:
+        await self._clock.sleep(max(0.0, min(CAMPAIGN_S, until - self._clock.monotonic())))
+
+    async def _campaign(self) -> bool:
+        """Try to become the leader: take the lease, read every state, and stamp the new epoch on each.
+
+        The stamp comes before the first round, so that whatever an older leader still has in hand conflicts.
+        """
+        if not await self._tenure.acquire(at_least=self._newest_epoch):
+            self._complained = False
+            return False
+        self._watches.clear()
+        await self._take_over()
+        self._leading, self._complained = True, False
+        epoch = self._tenure.epoch
+        text = f"{self._instance} leads with epoch {epoch}"
+        self._notify("leader_elected", "info", text, instance=self._instance, epoch=epoch)
+        return True
+
+    async def _take_over(self) -> None:
+        """Read what others wrote since, and start to watch the groups that are not watched yet."""
+        stored = await self._store.load_all()
+        places = asyncio.Semaphore(STAMPS_AT_ONCE)
+
+        async def stamp(group: Group) -> None:
+            async with places:
+                held = stored.get(group.name)
+                try:
+                    if held is not None:
+                        held = await self._committer.settle(held)
+                    self._tenure.check()
+                    self._watches[group.name] = _Watch(
+                        await self._commit(group, Elected(self._tenure.epoch), held)
+                    )
+                except StoreUnavailable as error:
+                    text = f"{group.name} is not watched: {error}"
+                    self._notify("state_unreadable", "error", text, group=group.name)
+
+        for name, watch in self._watches.items():
+            now = stored.get(name)
+            if now is not None and now.version != watch.held.version:
+                watch.held = await self._committer.settle(now)
+        missing = [group for group in self._configuration.groups if group.name not in self._watches]
+        await run_all(stamp(group) for group in missing)
+
+    def _step_down(self, error: Exception) -> None:
+        if self._leading:
+            text = f"{self._instance} no longer leads: {error}"
+            self._notify("leader_lost", "warning", text, instance=self._instance)
+        elif not self._complained:
+            self._complained = True
+            text = f"{self._instance} cannot tell who leads: {error}"
+            self._notify("store_unavailable", "error", text, instance=self._instance)
+        self._leading = False
+
+    async def _lead(self, until: float) -> None:
+        if not self._tenure.valid:
+            raise LeaseLost("the lease ran out between two ticks")
+        await self._tenure.renew()
+        await self._take_over()
+
+        async def rounds() -> None:
+            watched = [group for group in self._configuration.groups if group.name in self._watches]
+            await run_all(self._watch(group, until) for group in watched)
+            for duty in duties:
+                duty.cancel()
+
+        async with unwrapped(), asyncio.TaskGroup() as tasks:
+            duties = [
+                tasks.create_task(duty) for duty in (self._tenure.keep(), self._look_after(), self._shine())
+            ]
+            tasks.create_task(rounds())
+
+    async def _watch(self, group: Group, until: float) -> None:
+        watch = self._watches[group.name]
+        while True:
+            start = max(self._clock.monotonic(), watch.due_at)
+            if start >= until:
+                return
+            await self._clock.sleep(start - self._clock.monotonic())
+            try:
+                await self._round(group, watch, start)
+            except StoreUnavailable as error:
+                text = f"{group.name}: what this round found could not be written: {error}"
+                self._notify("store_unavailable", "error", text, group=group.name)
+            nvas = [(watch.held.state.nvas.get(nva.name, NvaState()), nva.probe) for nva in group.nvas]
+            watch.due_at = start + next_interval_s(nvas)
+
+    async def _round(self, group: Group, watch: _Watch, start: float) -> None:
+        taken = await asyncio.gather(*(self._reading(nva, watch.held.state) for nva in group.nvas))
+        readings = {name: reading for name, reading in taken if reading is not None}
+        if any(reading.ok for reading in readings.values()):
+            self._answered_at = self._clock.monotonic()
+        blind = await self._is_blind(readings, start)
+        await self._decide(group, watch, Probed(self._tenure.epoch, readings, blind))
+        self._round_at = self._clock.now()
+
+    async def _reading(self, nva: Nva, state: GroupState) -> tuple[str, Reading | None]:
+        address = nva.probe.address
+        if address is None:
+            known = state.nvas.get(nva.name, NvaState())
+            role = nva.probe.interface or ""
+            address = known.addresses.get(role, {}).get(known.primary.get(role, ""))
+        if address is None:
+            return nva.name, None
+        return nva.name, await self._prober.probe(address, nva.probe)
+
+    async def _is_blind(self, readings: dict[str, Reading], start: float) -> bool:
+        """Tell whether failures are to be believed; asked only when there are any.
+
+        With control targets the monitor can see as long as one of them answers; without, as long as any NVA
+        of any group has answered in this round or just before it.
+        """
+        blind = False
+        if not all(reading.ok for reading in readings.values()):
+            if self._configuration.control_targets:
+                blind = not await self._control_answers()
+            else:
+                blind = self._answered_at < start - SIGHT_S
+        if readings and blind != self._blind:
+            self._blind = blind
+            if blind:
+                text = "nothing answers any more: the monitor calls itself blind and switches nothing"
+                self._notify("blind", "error", text, instance=self._instance)
+            else:
+                self._notify("blind_over", "info", "the monitor can see again", instance=self._instance)
+        return blind
+
+    async def _control_answers(self) -> bool:
+        asked_at, answer = self._control
+        now = self._clock.monotonic()
+        if now - asked_at < CONTROL_TIMEOUT_S / 2:
+            return answer
+
+        async def ask(target: ControlTarget) -> bool:
+            return await self._prober.reachable(target, CONTROL_TIMEOUT_S)
+
+        answers = await asyncio.gather(*(ask(target) for target in self._configuration.control_targets))
+        self._control = (now, any(answers))
+        return any(answers)
+
+    async def _decide(self, group: Group, watch: _Watch, happened: Input) -> None:
+        async with watch.lock:
+            self._tenure.check()
+            held = None if watch.unsure else watch.held
+            watch.unsure = True
+            watch.held = await self._commit(group, happened, held)
+            watch.unsure = False
+
+    async def _commit(self, group: Group, happened: Input, held: Versioned | None) -> Versioned:
+        committed = await self._committer.commit(group, happened, held)
+        if committed.refusal is not None:
+            self._newest_epoch = max(self._newest_epoch, committed.held.state.epoch)
+            raise Deposed(committed.refusal.message)
+        return committed.held
+
+    async def _look_after(self) -> None:
+        """Read the network of each group when it is time to, a few at once, beside the rounds."""
+        places = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+        async def look(group: Group, watch: _Watch) -> None:
+            async with places:
+                await self._look(group, watch)
+                watch.looked_at = self._clock.monotonic()
+
+        while True:
+            now, service_now = self._clock.monotonic(), self._clock.now()
+            due = []
+            for group in self._configuration.groups:
+                watch = self._watches.get(group.name)
+                if watch is None:
+                    continue
+                if now - watch.looked_at >= look_interval_s(group, watch.held.state, service_now):
+                    due.append(look(group, watch))
+            await run_all(due)
+            await self._clock.sleep(LOOK_ROUND_S)
+
+    async def _look(self, group: Group, watch: _Watch) -> None:
+        try:
+            snapshot = await read_snapshot(self._network, group)
+            found = survey(group, snapshot, watch.held.state.nvas)
+            await self._decide(group, watch, NetworkRead(self._tenure.epoch, found))
+        except (NetworkError, UnreadableBodyError, StoreUnavailable) as error:
+            if not watch.unread:
+                text = f"{group.name}: Azure could not be read: {error}"
+                self._notify("discovery_failed", "error", text, group=group.name)
+            watch.unread = True
+        else:
+            watch.unread = False
+
+    async def _shine(self) -> None:
+        """Let the others see that rounds are being done."""
+        while True:
+            try:
+                await self._write_record()
+            except StoreUnavailable as error:
+                self._notify("store_unavailable", "warning", f"the leader's record: {error}")
+            await self._clock.sleep(BEACON_S)
+
+    async def _write_record(self) -> None:
+        record = LeaderRecord(self._instance, self._tenure.epoch, self._round_at, blind=self._blind)
+        await self._store.save_leader(record)
+        text = f"{self._instance} leads {len(self._watches)} groups with epoch {record.epoch}"
+        fields = {"epoch": record.epoch, "groups": len(self._watches), "blind": self._blind}
+        self._notify("heartbeat", "info", text, instance=self._instance, **fields)
+
+    def _notify(self, event: str, level: str, text: str, **fields: object) -> None:
+        self._notifier.notify(Notice(event, level, text, fields))

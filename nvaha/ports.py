@@ -1,0 +1,219 @@
+"""What the core needs from the outside: small protocols without policy.
+
+Every method has three results that callers keep apart: it was done; somebody else was first (None or a
+`Conflict`); or the service did not answer (`StoreUnavailable`, `NetworkError`), which says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from nvaha.model import (
+    ControlTarget,
+    GroupState,
+    LeaderRecord,
+    Notice,
+    Operation,
+    ProbeSpec,
+    Reading,
+    Resource,
+    SwitchRequest,
+)
+
+
+class StoreUnavailable(Exception):  # noqa: N818 - it names what happened, as the glossary's words do
+    """Storage did not answer, or answered with an error that says nothing about the data."""
+
+
+class Clock(Protocol):
+    """Time, passed in."""
+
+    def now(self) -> datetime:
+        """UTC now by the storage service's clock, so that all monitors share one; good to about 2 s."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that is never set."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseGrant:
+    """A lease that storage granted: `token` proves it, `epoch` grows with every new holder."""
+
+    name: str
+    token: str
+    epoch: int
+
+
+class Leases(Protocol):
+    """Exclusive, expiring leases. What they do not give: a holder that stalls does not know it lost one."""
+
+    async def acquire(self, name: str, holder: str, *, at_least: int = 0) -> LeaseGrant | None:
+        """Take the lease and raise its epoch above both its own last one and `at_least`.
+
+        Returns:
+            The grant, or None if somebody else holds the lease.
+
+        Raises:
+            StoreUnavailable: storage did not answer; the lease may or may not have been granted.
+        """
+        ...
+
+    async def renew(self, grant: LeaseGrant) -> bool:
+        """Extend the lease; False if it is lost. StoreUnavailable if storage did not answer."""
+        ...
+
+    async def release(self, grant: LeaseGrant) -> None:
+        """Give the lease up, if it is still ours. StoreUnavailable if storage did not answer."""
+        ...
+
+    @property
+    def duration_s(self) -> float:
+        """How long a grant or a renewal lasts, in seconds, counted by the service."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """A group's state with the version to write it back against."""
+
+    state: GroupState
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Somebody else wrote first: read again and decide again."""
+
+
+class StateStore(Protocol):
+    """Group states by compare-and-swap, the leader's record, and operations.
+
+    Raises StoreUnavailable from every method when storage does not answer; a write may then have happened.
+    """
+
+    async def load(self, group: str) -> Versioned | None:
+        """Return the group's state, or None if there is none yet."""
+        ...
+
+    async def load_all(self) -> Mapping[str, Versioned]:
+        """Return every stored group's state, by group name."""
+        ...
+
+    async def save(self, state: GroupState, version: str | None) -> str | Conflict:
+        """Write the state if it is still at `version` (None: not there yet); return its new version."""
+        ...
+
+    async def load_leader(self) -> LeaderRecord | None:
+        """Return what the leader last wrote of itself."""
+        ...
+
+    async def save_leader(self, record: LeaderRecord) -> None:
+        """Write the leader's record, unless one of a newer epoch is there."""
+        ...
+
+    async def record(self, operation: Operation) -> None:
+        """Write the operation, whole; the last write wins, except that an ended one is never reopened."""
+        ...
+
+    async def operation(self, operation_id: str) -> Operation | None:
+        """Return one operation, or None."""
+        ...
+
+    async def history(self, group: str, limit: int) -> tuple[Operation, ...]:
+        """Return the group's operations, newest first."""
+        ...
+
+
+class SwitchQueue(Protocol):
+    """Where switch requests wait for a worker. Delivery is at least once, late, in any order."""
+
+    async def send(self, request: SwitchRequest) -> None:
+        """Put the request on the queue; StoreUnavailable if storage did not answer."""
+        ...
+
+
+class NetworkFault(StrEnum):
+    """What an answer of ARM means for the one who asked."""
+
+    CHANGED = "changed"  # 412: someone else wrote; read again
+    BUSY = "busy"  # another operation, throttled, or superseded: try again later
+    IN_USE = "in_use"  # the public IP is still attached elsewhere
+    REFUSED = "refused"  # this write will not be accepted as it is: 4xx, or the operation failed for good
+    DENIED = "denied"  # 401, 403
+    MISSING = "missing"  # 404
+    UNAVAILABLE = "unavailable"  # no answer, 5xx, reset: it may or may not have taken effect
+    UNREADABLE = "unreadable"  # an answer that is not what ARM documents
+
+
+class NetworkError(Exception):
+    """ARM did not do what was asked.
+
+    Args:
+        fault: what that means for the caller.
+        resource_id: where.
+        message: status, error code and text as ARM gave them, bounded, without secrets.
+        retry_after_s: how long ARM asked to wait before trying again, if it did.
+        code: ARM's error code, if any.
+    """
+
+    def __init__(
+        self,
+        fault: NetworkFault,
+        resource_id: str,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(f"{resource_id}: {message}")
+        self.fault = fault
+        self.resource_id = resource_id
+        self.message = message
+        self.retry_after_s = retry_after_s
+        self.code = code
+
+
+class Network(Protocol):
+    """Whole ARM resources by id. No policy: no retry beyond the connection, no decision."""
+
+    async def get(self, resource_id: str) -> Resource:
+        """Read a resource; NetworkError if that fails."""
+        ...
+
+    async def put(self, resource: Resource, *, alive: Callable[[], Awaitable[None]]) -> None:
+        """Write the whole resource with If-Match on its ETag and wait until Azure has finished.
+
+        `alive` is awaited between polls; what it raises ends the wait (the write goes on in Azure).
+        NetworkError if ARM refuses the write or the operation fails.
+        """
+        ...
+
+
+class Prober(Protocol):
+    """Asks one NVA, or a control target, once. Never raises for what the network does."""
+
+    async def probe(self, address: str, spec: ProbeSpec) -> Reading:
+        """Return the reading within the spec's timeout."""
+        ...
+
+    async def reachable(self, target: ControlTarget, timeout_s: float) -> bool:
+        """Tell whether a control target accepts a TCP connection."""
+        ...
+
+
+class Notifier(Protocol):
+    """Tells operators: log, metrics, later more."""
+
+    def notify(self, notice: Notice) -> None:
+        """Pass the notice on; must not raise and must not block."""
+        ...

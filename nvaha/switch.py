@@ -1,0 +1,276 @@
+"""Carries one switch out: claim, read, plan, write in parallel, verify, report.
+
+What keeps it from doing harm: it acts only while the group's state says that this very generation is under
+way, it holds the group's switch lease, it looks at both before every write, and every write is conditional
+on the ETag of what was read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from nvaha.apply import Applier
+from nvaha.commit import Committer
+from nvaha.concurrency import unwrapped
+from nvaha.inputs import SwitchDone, SwitchFailed, SwitchMoved
+from nvaha.journal import Journal
+from nvaha.messages import SwitchMessage
+from nvaha.model import Configuration, Group, GroupState, Notice, Operation, Phase, Snapshot
+from nvaha.network_reader import read_snapshot
+from nvaha.plan import plan
+from nvaha.ports import Clock, Leases, Network, NetworkError, Notifier, StateStore
+from nvaha.tenure import Tenure
+
+TAKE_S, TAKE_EVERY_S = 20.0, 0.5
+"""How long a worker waits for the group's switch lease: one whole lease of a holder that died, and a bit."""
+PROGRESS_S = 5.0
+WATCH_S = 1.0
+PASSES = 5
+"""So often is the network read and planned for again before a switch is called incomplete."""
+
+
+class Superseded(Exception):  # noqa: N818 - what happened, in the words of the glossary
+    """The switch is not under way any more: nothing more of it may be written."""
+
+
+class SwitchIncomplete(Exception):  # noqa: N818 - what happened, in the words of the glossary
+    """A switch ended with something left undone; the message says what."""
+
+
+class Switcher:
+    """Carries switches out, each under its group's switch lease."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        leases: Leases,
+        store: StateStore,
+        committer: Committer,
+        network: Network,
+        clock: Clock,
+        notifier: Notifier,
+        instance: str,
+    ) -> None:
+        self._groups = {group.name: group for group in configuration.groups}
+        self._leases = leases
+        self._store = store
+        self._committer = committer
+        self._network = network
+        self._clock = clock
+        self._notifier = notifier
+        self._instance = instance
+
+    async def run(self, message: SwitchMessage) -> str:
+        """Carry out the switch that a message points at, if it is the one under way.
+
+        Returns:
+            What came of it, in a sentence. A message about anything but the switch under way moves nothing.
+
+        Raises:
+            SwitchIncomplete: the switch ended and something is left undone; that is recorded.
+            StoreUnavailable, NetworkError, LeaseLost: the attempt ended without a result; to be tried again.
+        """
+        group = self._groups.get(message.group)
+        if group is None:
+            return self._refuse(message, "no group of that name is configured")
+        held = await self._store.load(group.name)
+        if held is None or not _under_way(held.state, message):
+            return self._refuse(
+                message, "that switch is not under way (done, superseded, or never asked for)"
+            )
+        tenure = Tenure(self._leases, self._clock, f"switch-{group.name}", self._instance)
+        if not await self._take(tenure):
+            return self._refuse(message, "another worker is carrying it out")
+        run = _Run(
+            group,
+            message,
+            held.state,
+            tenure,
+            store=self._store,
+            committer=self._committer,
+            network=self._network,
+            clock=self._clock,
+            instance=self._instance,
+        )
+        try:
+            text = await run.carry_out()
+        except Superseded as gone:
+            return self._refuse(message, str(gone))
+        finally:
+            await tenure.release()
+        return text
+
+    async def give_up(self, message: SwitchMessage) -> str:
+        """End a switch whose message could not be worked off, so that the leader can decide afresh.
+
+        Raises:
+            StoreUnavailable: storage did not answer.
+        """
+        group = self._groups.get(message.group)
+        if group is None:
+            return self._refuse(message, "no group of that name is configured")
+        error = "its message failed every time it was delivered (poison queue)"
+        committed = await self._committer.commit(
+            group, SwitchFailed(message.generation, message.operation, error)
+        )
+        if committed.refusal is not None:
+            return self._refuse(message, committed.refusal.message)
+        text = f"{group.name}: operation {message.operation} was given up: {error}"
+        self._notify("message_poisoned", "error", text, group=group.name, operation=message.operation)
+        return text
+
+    def _notify(self, event: str, level: str, text: str, **fields: object) -> None:
+        self._notifier.notify(Notice(event, level, text, {**fields, "instance": self._instance}))
+
+    def _refuse(self, message: SwitchMessage, why: str) -> str:
+        text = (
+            f"{message.group}: nothing done for generation {message.generation} ({message.operation}): {why}"
+        )
+        fields = {"group": message.group, "operation": message.operation, "generation": message.generation}
+        self._notify("message_refused", "info", text, **fields)
+        return text
+
+    async def _take(self, tenure: Tenure) -> bool:
+        until = self._clock.monotonic() + TAKE_S
+        while not await tenure.acquire():
+            if self._clock.monotonic() >= until:
+                return False
+            await self._clock.sleep(TAKE_EVERY_S)
+        return True
+
+
+class _Run:
+    """One attempt at one switch."""
+
+    def __init__(
+        self,
+        group: Group,
+        message: SwitchMessage,
+        state: GroupState,
+        tenure: Tenure,
+        *,
+        store: StateStore,
+        committer: Committer,
+        network: Network,
+        clock: Clock,
+        instance: str,
+    ) -> None:
+        self._group = group
+        self._message = message
+        self._state = state
+        self._tenure = tenure
+        self._store = store
+        self._committer = committer
+        self._network = network
+        self._clock = clock
+        self._instance = instance
+
+    async def carry_out(self) -> str:
+        """Work with the lease kept and the state watched beside it; what ends one of them ends all."""
+        results: list[str] = []
+
+        async def work() -> None:
+            results.append(await self._work())
+            for task in beside:
+                task.cancel()
+
+        async with unwrapped(), asyncio.TaskGroup() as tasks:
+            beside = [tasks.create_task(duty) for duty in (self._tenure.keep(), self._watch())]
+            tasks.create_task(work())
+        return results[0]
+
+    async def _work(self) -> str:
+        await self._report_progress()
+        request = self._state.request
+        if request is None:
+            raise Superseded("its request is gone from the state")
+        operation = await self._store.operation(request.operation) or Operation(request=request)
+        journal = Journal(self._store, self._clock, operation)
+        await journal.open(self._instance)
+        try:
+            left = await self._converge(journal, request.target)
+        except NetworkError as error:
+            await journal.trouble(str(error))
+            raise
+        await self._fence()
+        generation, name = self._message.generation, self._message.operation
+        if left:
+            await journal.left(left)
+            error = f"left undone: {'; '.join(left)}"
+            await self._committer.commit(self._group, SwitchFailed(generation, name, error))
+            raise SwitchIncomplete(f"{self._group.name}: operation {name} to {request.target} {error}")
+        committed = await self._committer.commit(self._group, SwitchDone(generation, name))
+        if committed.refusal is not None:
+            raise Superseded(committed.refusal.message)
+        return f"{self._group.name}: {request.target} is active"
+
+    async def _converge(self, journal: Journal, target: str) -> tuple[str, ...]:
+        """Read, plan and write until nothing is left to write; return what cannot be put right.
+
+        The last pass writes nothing: it is the verification.
+        """
+        applier = Applier(
+            self._group,
+            self._state.nvas,
+            network=self._network,
+            clock=self._clock,
+            journal=journal,
+            fence=self._fence,
+            alive=self._alive,
+        )
+        refused: dict[str, str] = {}
+        for _ in range(PASSES):
+            snapshot = await self._read()
+            todo = plan(self._group, snapshot, target, self._state.nvas)
+            stuck = [step for step in todo.steps if step.key in refused or set(step.after) & set(refused)]
+            if len(stuck) == len(todo.steps):
+                why = [f"{step.detail}: {refused.get(step.key, 'waits for another step')}" for step in stuck]
+                return (*why, *todo.problems)
+            await journal.plan(todo.steps)
+            refused = (await applier.apply(todo, snapshot)).refused
+        return ("the network keeps changing: not as planned after every pass",)
+
+    async def _read(self) -> Snapshot:
+        for wait_s in (0.5, 1.0, 2.0):
+            try:
+                return await read_snapshot(self._network, self._group)
+            except NetworkError:
+                await self._clock.sleep(wait_s)
+        return await read_snapshot(self._network, self._group)
+
+    async def _fence(self) -> None:
+        """Raise unless this switch may write right now: its lease stands, and so does its generation."""
+        held = await self._store.load(self._group.name)
+        if held is None or not _under_way(held.state, self._message):
+            raise Superseded("it was superseded while it was carried out")
+        self._tenure.check()
+
+    async def _alive(self) -> None:
+        self._tenure.check()
+
+    async def _watch(self) -> None:
+        """Report progress while there is some, and notice soon when another switch has taken over."""
+        reported_at = self._clock.monotonic()
+        while True:
+            await self._clock.sleep(WATCH_S)
+            if self._clock.monotonic() - reported_at >= PROGRESS_S:
+                await self._report_progress()
+                reported_at = self._clock.monotonic()
+            else:
+                await self._fence()
+
+    async def _report_progress(self) -> None:
+        moved = SwitchMoved(self._message.generation, self._message.operation)
+        committed = await self._committer.commit(self._group, moved)
+        if committed.refusal is not None:
+            raise Superseded(committed.refusal.message)
+
+
+def _under_way(state: GroupState, message: SwitchMessage) -> bool:
+    return (
+        state.phase is Phase.SWITCHING
+        and state.generation == message.generation
+        and state.request is not None
+        and state.request.operation == message.operation
+    )

@@ -1,0 +1,107 @@
+"""Holding a lease: how long it may be relied on, and when it is lost.
+
+What a lease does not give: a fence. A process that is stopped between a check and a write wakes up with the
+lease gone and does not know it, and ARM never sees a lease at all. So what matters is fenced where it is
+written: group states by compare-and-swap on a state that carries the epoch, ARM resources by If-Match.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from nvaha.ports import Clock, LeaseGrant, Leases, StoreUnavailable
+
+MARGIN_S = 3.0
+"""Seconds of a lease that are never relied on: clocks run at slightly different rates."""
+
+
+class LeaseLost(Exception):  # noqa: N818 - what happened, in the words of the glossary
+    """The lease can no longer be relied on; whoever held it stops at once."""
+
+
+class Tenure:
+    """One holder's hold on one lease.
+
+    Validity counts on the monotonic clock from before the request that got or renewed it was sent, so a slow
+    answer shortens it instead of stretching it.
+    """
+
+    def __init__(self, leases: Leases, clock: Clock, name: str, holder: str) -> None:
+        self._leases = leases
+        self._clock = clock
+        self._name = name
+        self._holder = holder
+        self._grant: LeaseGrant | None = None
+        self._valid_until = float("-inf")
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the lease that is held; LeaseLost if none is."""
+        if self._grant is None:
+            raise LeaseLost(f"lease {self._name} is not held")
+        return self._grant.epoch
+
+    @property
+    def valid(self) -> bool:
+        """Whether the lease may be relied on right now."""
+        return self._grant is not None and self._clock.monotonic() < self._valid_until
+
+    def check(self) -> None:
+        """Raise LeaseLost unless the lease may be relied on right now."""
+        if not self.valid:
+            raise LeaseLost(f"lease {self._name} of {self._holder} has run out")
+
+    async def acquire(self, *, at_least: int = 0) -> bool:
+        """Take the lease, or take up again one that has run out and that nobody has taken since.
+
+        Returns:
+            False if somebody else holds it.
+
+        Raises:
+            StoreUnavailable: storage did not answer.
+        """
+        if self._grant is not None and self._grant.epoch <= at_least:
+            await self.release()
+        if self._grant is not None:
+            with suppress(LeaseLost):
+                await self.renew()
+                return True
+        sent_at = self._clock.monotonic()
+        self._grant = await self._leases.acquire(self._name, self._holder, at_least=at_least)
+        self._stamp(sent_at)
+        return self._grant is not None
+
+    async def renew(self) -> None:
+        """Extend the lease; LeaseLost if somebody else has it, StoreUnavailable if storage did not answer."""
+        if self._grant is None:
+            raise LeaseLost(f"lease {self._name} is not held")
+        sent_at = self._clock.monotonic()
+        if not await self._leases.renew(self._grant):
+            self._grant = None
+            raise LeaseLost(f"lease {self._name} was lost by {self._holder}")
+        self._stamp(sent_at)
+
+    async def keep(self) -> None:
+        """Renew until cancelled; LeaseLost once the lease cannot be relied on any more."""
+        unanswered = False
+        while True:
+            await self._clock.sleep(1.0 if unanswered else self._leases.duration_s / 4)
+            try:
+                await self.renew()
+                unanswered = False
+            except StoreUnavailable:
+                unanswered = True
+            self.check()
+
+    async def release(self) -> None:
+        """Give the lease up; one that cannot be given up runs out by itself."""
+        grant, self._grant = self._grant, None
+        if grant is None:
+            return
+        try:
+            await self._leases.release(grant)
+        except StoreUnavailable:
+            return
+
+    def _stamp(self, sent_at: float) -> None:
+        self._valid_until = sent_at + self._leases.duration_s - MARGIN_S
