@@ -6,7 +6,7 @@ from nvaha.arm import UnreadableBodyError
 from nvaha.commit import Committer
 from nvaha.decide import refuses
 from nvaha.inputs import FailoverCommanded, PauseCommanded
-from nvaha.model import Configuration, Group, GroupState
+from nvaha.model import Configuration, Group, GroupState, Operation
 from nvaha.network_reader import read_snapshot
 from nvaha.plan import plan
 from nvaha.ports import Clock, Network, NetworkError, StateStore
@@ -88,6 +88,9 @@ class Control:
         committed = await self._committer.commit(group, command)
         if committed.refusal is not None:
             raise Refused(committed.refusal)
+        request = committed.held.state.request
+        if request is not None and request.operation == committed.operation:
+            return operation_view(await self._store.operation(request.operation) or Operation(request))
         return await self.operation(committed.operation or "")
 
     async def pause(self, name: str, command: PauseCommanded) -> Json:

@@ -197,9 +197,9 @@ class _Run:
         generation, name = self._message.generation, self._message.operation
         if left:
             await journal.left(left)
-            error = f"left undone: {'; '.join(left)}"
-            await self._committer.commit(self._group, SwitchFailed(generation, name, error))
-            raise SwitchIncomplete(f"{self._group.name}: operation {name} to {request.target} {error}")
+            undone = f"left undone: {'; '.join(left)}"
+            await self._committer.commit(self._group, SwitchFailed(generation, name, undone))
+            raise SwitchIncomplete(f"{self._group.name}: operation {name} to {request.target} {undone}")
         committed = await self._committer.commit(self._group, SwitchDone(generation, name))
         if committed.refusal is not None:
             raise Superseded(committed.refusal.message)

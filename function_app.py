@@ -1,0 +1,91 @@
+"""The triggers and their wiring; nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import azure.functions as func
+
+from nvaha.app import AppHolder
+from nvaha.settings import DEFAULT_CONNECTION, DEFAULT_SCHEDULE
+from nvaha.web.api import Api
+
+CONNECTION = os.environ.get("NVAHA_STORAGE") or DEFAULT_CONNECTION
+SCHEDULE = os.environ.get("NVAHA_SCHEDULE") or DEFAULT_SCHEDULE
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+holder = AppHolder(Path(__file__).parent)
+api = Api(holder)
+
+
+@app.timer_trigger(arg_name="timer", schedule=SCHEDULE, run_on_startup=False, use_monitor=False)
+async def probe(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding needs its name
+    """Probe and decide until the next tick."""
+    await (await holder.get()).tick()
+
+
+@app.queue_trigger(arg_name="message", queue_name="nvaha-switch", connection=CONNECTION)
+async def switch(message: func.QueueMessage) -> None:
+    """Carry a switch out."""
+    await (await holder.get()).switch(message.get_body())
+
+
+@app.queue_trigger(arg_name="message", queue_name="nvaha-switch-poison", connection=CONNECTION)
+async def poison(message: func.QueueMessage) -> None:
+    """Give up a switch whose message failed every time."""
+    await (await holder.get()).give_up(message.get_body())
+
+
+@app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def health(req: func.HttpRequest) -> func.HttpResponse:
+    """Tell whether a leader's round is fresh."""
+    return await api.health(req)
+
+
+@app.route("groups", methods=["GET"])
+async def groups(req: func.HttpRequest) -> func.HttpResponse:
+    """Show the leader and all groups."""
+    return await api.groups(req)
+
+
+@app.route("groups/{group}", methods=["GET"])
+async def group(req: func.HttpRequest) -> func.HttpResponse:
+    """Show one group."""
+    return await api.group(req)
+
+
+@app.route("groups/{group}/plan", methods=["GET"])
+async def plan(req: func.HttpRequest) -> func.HttpResponse:
+    """Show what a failover would change."""
+    return await api.plan(req)
+
+
+@app.route("groups/{group}/failover", methods=["POST"])
+async def failover(req: func.HttpRequest) -> func.HttpResponse:
+    """Start a failover."""
+    return await api.failover(req)
+
+
+@app.route("groups/{group}/pause", methods=["POST"])
+async def pause(req: func.HttpRequest) -> func.HttpResponse:
+    """Pause a group."""
+    return await api.pause(req)
+
+
+@app.route("groups/{group}/resume", methods=["POST"])
+async def resume(req: func.HttpRequest) -> func.HttpResponse:
+    """Resume a group."""
+    return await api.resume(req)
+
+
+@app.route("groups/{group}/history", methods=["GET"])
+async def history(req: func.HttpRequest) -> func.HttpResponse:
+    """Show a group's operations."""
+    return await api.history(req)
+
+
+@app.route("operations/{id}", methods=["GET"])
+async def operation(req: func.HttpRequest) -> func.HttpResponse:
+    """Show one operation."""
+    return await api.operation(req)

@@ -1,0 +1,164 @@
+"""The HTTP interface: unpack, call, map errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import azure.functions as func
+from pydantic import ValidationError
+
+from nvaha.app import AppHolder
+from nvaha.config import ConfigError
+from nvaha.control import MAX_HISTORY, Control, Refused
+from nvaha.inputs import FailoverCommanded, PauseCommanded
+from nvaha.ports import StoreUnavailable
+from nvaha.settings import SettingsError
+from nvaha.web.bodies import MAX_BYTES, FailoverBody, PauseBody, complaints
+
+Request = func.HttpRequest
+Response = func.HttpResponse
+Body = TypeVar("Body", FailoverBody, PauseBody)
+
+
+class BadRequestError(Exception):
+    """A body that cannot be used."""
+
+    def __init__(self, message: str, details: list[dict[str, str]] | None = None) -> None:
+        super().__init__(message)
+        self.details = details or []
+
+
+class Api:
+    """Answers HTTP requests from the app that `holder` holds."""
+
+    def __init__(self, holder: AppHolder) -> None:
+        self._holder = holder
+
+    async def health(self, _request: Request) -> Response:
+        """200 while a leader's round is fresh, else 503; no detail, since it asks for no key."""
+        try:
+            healthy = await (await self._holder.get()).control.healthy()
+        except (StoreUnavailable, SettingsError, ConfigError):
+            healthy = False
+        return _json(200 if healthy else 503, {"status": "healthy" if healthy else "unhealthy"})
+
+    async def groups(self, request: Request) -> Response:
+        """The leader and all groups."""
+        return await self._answer(request, lambda control: control.groups())
+
+    async def group(self, request: Request) -> Response:
+        """One group with its last operation."""
+        return await self._answer(request, lambda control: control.group(_group(request)))
+
+    async def plan(self, request: Request) -> Response:
+        """What a failover would change, and what forbids it."""
+        to = request.params.get("to") or ""
+        if not to:
+            return _error(400, "bad_request", "say where to: ?to=NVA")
+        return await self._answer(request, lambda control: control.plan(_group(request), to[:100]))
+
+    async def history(self, request: Request) -> Response:
+        """The group's operations, newest first."""
+        text = request.params.get("limit") or "20"
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_HISTORY:
+            return _error(400, "bad_request", f"limit is {text[:20]!r}; it goes from 1 to {MAX_HISTORY}")
+        return await self._answer(request, lambda control: control.history(_group(request), int(text)))
+
+    async def operation(self, request: Request) -> Response:
+        """One operation."""
+        return await self._answer(
+            request, lambda control: control.operation(str(request.route_params.get("id", "")))
+        )
+
+    async def failover(self, request: Request) -> Response:
+        """Start a failover: 202 with the operation and where to follow it."""
+
+        async def call(control: Control) -> dict[str, Any]:
+            body = _body(request, FailoverBody, may_be_empty=False)
+            command = FailoverCommanded(
+                to=body.to,
+                by=_caller(request),
+                reason=body.reason,
+                force=body.force,
+                request_id=body.request_id,
+            )
+            return await control.failover(_group(request), command)
+
+        return await self._answer(request, call, status=202)
+
+    async def pause(self, request: Request) -> Response:
+        """Stop what the leader does to a group by itself."""
+        return await self._pause(request, paused=True)
+
+    async def resume(self, request: Request) -> Response:
+        """Let it go on."""
+        return await self._pause(request, paused=False)
+
+    async def _pause(self, request: Request, *, paused: bool) -> Response:
+        async def call(control: Control) -> dict[str, Any]:
+            body = _body(request, PauseBody, may_be_empty=True)
+            command = PauseCommanded(paused=paused, by=_caller(request), reason=body.reason)
+            return await control.pause(_group(request), command)
+
+        return await self._answer(request, call)
+
+    async def _answer(
+        self, request: Request, call: Callable[[Control], Awaitable[dict[str, Any]]], *, status: int = 200
+    ) -> Response:
+        try:
+            content = await call((await self._holder.get()).control)
+        except Refused as refused:
+            return _error(refused.refusal.status, refused.refusal.code, refused.refusal.message)
+        except BadRequestError as bad:
+            return _error(400, "bad_request", str(bad), bad.details)
+        except StoreUnavailable as error:
+            return _error(503, "storage_unavailable", f"storage did not answer: {error}")
+        except ConfigError as error:
+            details = [
+                {"path": each.path, "message": f"{each.message}; {each.remedy}"} for each in error.problems
+            ]
+            return _error(503, "configuration", "the configuration cannot be used", details)
+        except SettingsError as error:
+            details = [{"path": "settings", "message": each} for each in error.problems]
+            return _error(503, "settings", "the application settings cannot be used", details)
+        headers = {}
+        if status == 202:
+            base = request.url.partition("/groups/")[0]
+            headers["Location"] = f"{base}/operations/{content['id']}"
+        return _json(status, content, headers)
+
+
+def _group(request: Request) -> str:
+    return str(request.route_params.get("group", ""))
+
+
+def _caller(request: Request) -> str:
+    """Return who asks, as far as that can be told: a function key has no name."""
+    name = request.headers.get("x-ms-client-principal-name") or request.headers.get("user-agent") or "HTTP"
+    return "".join(each for each in name if each.isprintable())[:100]
+
+
+def _body(request: Request, kind: type[Body], *, may_be_empty: bool) -> Body:
+    raw = request.get_body() or b""
+    if len(raw) > MAX_BYTES:
+        raise BadRequestError(f"the body has {len(raw)} bytes; at most {MAX_BYTES} are read")
+    if not raw.strip():
+        if not may_be_empty:
+            raise BadRequestError('the body is empty; say where to: {"to": "NVA"}')
+        raw = b"{}"
+    try:
+        return kind.model_validate_json(raw)
+    except ValidationError as error:
+        raise BadRequestError("the body cannot be used", complaints(error)) from None
+
+
+def _error(status: int, code: str, message: str, details: list[dict[str, str]] | None = None) -> Response:
+    return _json(status, {"error": {"code": code, "message": message, "details": details or []}})
+
+
+def _json(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    sent = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})}
+    text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    return func.HttpResponse(text, status_code=status, headers=sent, mimetype="application/json")

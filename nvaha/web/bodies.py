@@ -1,0 +1,39 @@
+"""What may stand in a request's body: everything is bounded, and nothing unknown is ignored."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+MAX_BYTES = 16 * 1024
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Text = Annotated[str, StringConstraints(max_length=500)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class FailoverBody(_Body):
+    """What `POST /groups/{group}/failover` takes."""
+
+    to: Name
+    force: bool = False
+    reason: Text = ""
+    request_id: Name | None = None
+
+
+class PauseBody(_Body):
+    """What `POST /groups/{group}/pause` and `/resume` take; all of it may be left out."""
+
+    reason: Text = ""
+
+
+def complaints(error: ValidationError) -> list[dict[str, str]]:
+    """Return one entry for each thing that is wrong with a body."""
+    return [
+        {"path": ".".join(str(part) for part in each["loc"]) or "body", "message": each["msg"]}
+        for each in error.errors(include_url=False, include_input=False, include_context=False)
+    ]

@@ -1,0 +1,90 @@
+"""Everything one process holds, wired to Azure; imported when first needed, since Azure's libraries are slow."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from nvaha.azure.credentials import arm_credential
+from nvaha.azure.lease import BlobLeases
+from nvaha.azure.network import ArmNetwork
+from nvaha.azure.queue import StorageSwitchQueue
+from nvaha.azure.state import TableStore
+from nvaha.azure.storage import Storage
+from nvaha.clock import ServiceClock
+from nvaha.commit import Committer
+from nvaha.config import Loaded
+from nvaha.control import Control
+from nvaha.messages import BadMessage, parse_message
+from nvaha.model import Notice
+from nvaha.monitor import Monitor
+from nvaha.notify import LogNotifier
+from nvaha.probes import NetworkProber
+from nvaha.schedule import tick_budget_s
+from nvaha.settings import Settings
+from nvaha.switch import Switcher
+
+
+class App:
+    """The parts of a running function app."""
+
+    def __init__(self, settings: Settings, loaded: Loaded) -> None:
+        self._settings = settings
+        self._notifier = notifier = LogNotifier()
+        clock = ServiceClock()
+        storage = Storage(settings, clock)
+        leases, store = BlobLeases(storage), TableStore(storage)
+        network = ArmNetwork(settings, arm_credential(settings), clock)
+        committer = Committer(store, StorageSwitchQueue(storage), clock, notifier)
+        configuration, instance = loaded.configuration, settings.instance
+        self._monitor = Monitor(
+            configuration,
+            leases=leases,
+            store=store,
+            committer=committer,
+            network=network,
+            prober=NetworkProber(),
+            clock=clock,
+            notifier=notifier,
+            instance=instance,
+        )
+        self._switcher = Switcher(
+            configuration,
+            leases=leases,
+            store=store,
+            committer=committer,
+            network=network,
+            clock=clock,
+            notifier=notifier,
+            instance=instance,
+        )
+        self.control = Control(configuration, store=store, committer=committer, network=network, clock=clock)
+        for warning in loaded.warnings:
+            notifier.notify(Notice("config_warning", "warning", str(warning), {"instance": instance}))
+
+    async def tick(self) -> None:
+        """Lead, or try to, until the next tick is due."""
+        await self._monitor.tick(tick_budget_s(self._settings.schedule, datetime.now(UTC)))
+
+    async def switch(self, body: bytes) -> None:
+        """Carry out the switch that a queue message points at; raises what the runtime should try again."""
+        try:
+            message = parse_message(body)
+        except BadMessage as error:
+            text = f"a message on the switch queue moves nothing: {error}"
+            self._notifier.notify(
+                Notice("message_refused", "error", text, {"instance": self._settings.instance})
+            )
+            raise
+        await self._switcher.run(message)
+
+    async def give_up(self, body: bytes) -> None:
+        """End the switch whose message failed every time it was delivered."""
+        try:
+            message = parse_message(body)
+        except BadMessage as error:
+            text = f"a message of {len(body)} bytes was set aside: {error}"
+            self._notifier.notify(
+                Notice("message_poisoned", "error", text, {"instance": self._settings.instance})
+            )
+            return
+        await self._switcher.give_up(message)
