@@ -143,7 +143,7 @@ def _network_read(group: Group, before: GroupState, happened: NetworkRead, now: 
     if seen == 2:
         said = "; ".join((*off, *problems))
         text = f"{group.name}: Azure disagrees with the recorded active {state.active}: {said}"
-        notices.append(notice("drift_found", "warning", text, group, active=state.active))
+        notices.append(notice("drift_found", "warning", text, group, nva=state.active))
     return _consider(group, state, now, notices)
 
 
@@ -166,7 +166,7 @@ def _discovered(group: Group, state: GroupState, happened: NetworkRead, now: dat
     off, problems = survey.off.get(owner, ()), survey.problems.get(owner, ())
     said = "; ".join((*off, *problems))
     text = f"{group.name}: {owner} is the active NVA" + (f", but: {said}" if said else "")
-    notices = [notice("discovered", "warning" if said else "info", text, group, active=owner)]
+    notices = [notice("discovered", "warning" if said else "info", text, group, nva=owner)]
     state = replace(
         state,
         phase=Phase.STEADY,
@@ -200,7 +200,7 @@ def _consider(
     if stop is not None or target is None:
         if stop != state.blocked:
             text = f"{group.name}: {reason}, but nothing is switched: {stop}"
-            notices.append(notice("switch_refused", "error", text, group, active=state.active))
+            notices.append(notice("switch_refused", "error", text, group, nva=state.active, reason=stop))
         return Decision(replace(state, blocked=stop), notices=tuple(notices))
     return begin(group, state, now, notices, trigger=trigger, target=target, reason=reason, by="nvaha")
 

@@ -7,17 +7,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from nvaha.model import Operation, Status, StepRecord, StepStatus
+from nvaha.model import Notice, Operation, Status, StepRecord, StepStatus
 from nvaha.plan import Step
-from nvaha.ports import Clock, StateStore
+from nvaha.ports import Clock, Notifier, StateStore
 
 
 class Journal:
     """Keeps one operation's record; steps that report at the same time share a write."""
 
-    def __init__(self, store: StateStore, clock: Clock, operation: Operation) -> None:
+    def __init__(self, store: StateStore, clock: Clock, notifier: Notifier, operation: Operation) -> None:
         self._store = store
         self._clock = clock
+        self._notifier = notifier
         self._operation = operation
         self._steps = {step.key: step for step in operation.steps}
         self._changes = self._written = 0
@@ -33,6 +34,7 @@ class Journal:
             attempts=self._operation.attempts + 1,
             started_at=self._operation.started_at or self._clock.now(),
         )
+        self._notify("switch_claimed", "info", f"{worker} carries it out", instance=worker)
         await self._write()
 
     async def plan(self, steps: Iterable[Step]) -> None:
@@ -56,6 +58,11 @@ class Journal:
 
     async def ended(self, key: str, status: StepStatus, error: str | None = None) -> None:
         """Record how a step ended."""
+        step = self._steps[key]
+        if status is StepStatus.DONE:
+            self._notify("step_done", "info", step.detail, resource_id=step.resource_id)
+        else:
+            self._notify("step_failed", "error", f"{step.detail}: {error}", resource_id=step.resource_id)
         await self._step(key, status=status, ended_at=self._clock.now(), error=error)
 
     async def trouble(self, error: str) -> None:
@@ -67,6 +74,11 @@ class Journal:
         """Record what the switch leaves undone."""
         self._operation = replace(self._operation, unfinished=unfinished)
         await self._write()
+
+    def _notify(self, event: str, level: str, text: str, **fields: Any) -> None:
+        request = self._operation.request
+        which = {"group": request.group, "operation": request.operation, "generation": request.generation}
+        self._notifier.notify(Notice(event, level, f"{request.operation}: {text}", {**which, **fields}))
 
     async def _step(self, key: str, **changes: Any) -> None:
         self._steps[key] = replace(self._steps[key], **changes)

@@ -43,7 +43,7 @@ def health_notices(
             continue
         text = f"{group.name}: {name} is {nva.health}: {condition(nva)}"
         level = "error" if nva.health is Health.DOWN else "info"
-        notices.append(notice(f"nva_{nva.health}", level, text, group, nva=name, active=active))
+        notices.append(notice(f"nva_{nva.health}", level, text, group, nva=name, active=name == active))
     return tuple(notices)
 
 

@@ -91,6 +91,7 @@ class Switcher:
             committer=self._committer,
             network=self._network,
             clock=self._clock,
+            notifier=self._notifier,
             instance=self._instance,
         )
         try:
@@ -154,6 +155,7 @@ class _Run:
         committer: Committer,
         network: Network,
         clock: Clock,
+        notifier: Notifier,
         instance: str,
     ) -> None:
         self._group = group
@@ -164,6 +166,7 @@ class _Run:
         self._committer = committer
         self._network = network
         self._clock = clock
+        self._notifier = notifier
         self._instance = instance
 
     async def carry_out(self) -> str:
@@ -186,7 +189,7 @@ class _Run:
         if request is None:
             raise Superseded("its request is gone from the state")
         operation = await self._store.operation(request.operation) or Operation(request=request)
-        journal = Journal(self._store, self._clock, operation)
+        journal = Journal(self._store, self._clock, self._notifier, operation)
         await journal.open(self._instance)
         try:
             left = await self._converge(journal, request.target)

@@ -86,6 +86,7 @@ def consider_switching(
     if may and other is not None and fallen(target, group.nva(request.target).probe):
         text = f"{request.target} went down while {group.name} was being switched to it: {condition(target)}"
         error = f"superseded: {text}"
+        notices.append(notice("switch_superseded", "warning", text, group, **request_fields(request)))
         state = _close(state, request, Status.SUPERSEDED, error)
         return begin(
             group, state, now, notices, trigger=Trigger.FAILOVER, target=other, reason=text, by="nvaha"
