@@ -217,14 +217,15 @@ def _due(group: Group, state: GroupState, now: datetime) -> tuple[Trigger, str |
     preferred = group.names[0]
     if policy.failback == "automatic" and active != preferred and healthy(state.nvas[preferred]):
         since = state.nvas[preferred].since
-        stable = since is not None and (now - since).total_seconds() >= policy.failback_after_s
+        last = state.last_switch_at
+        # An operator who has just moved the group away meant it: that time counts too.
+        stable = all(
+            time is not None and (now - time).total_seconds() >= policy.failback_after_s
+            for time in (since, last or since)
+        )
         if stable and healthy(nva):
             return Trigger.FAILBACK, preferred, f"{preferred} is preferred and has been up long enough"
     return None
-
-
-PROBLEM = "cannot be put right: "
-"""How a sentence of drift begins that no write of ours can mend."""
 
 
 def _commanded(group: Group, before: GroupState, command: FailoverCommanded, now: datetime) -> Decision:

@@ -24,7 +24,7 @@ def look_interval_s(group: Group, state: GroupState, now: datetime) -> float:
     if state.phase is Phase.UNKNOWN:
         return UNKNOWN_S
     if state.phase is Phase.SWITCHING:
-        return SECOND_LOOK_S
+        return DRIFTING_S
     if state.drift_seen == 1:
         return SECOND_LOOK_S
     if state.drift_seen:
