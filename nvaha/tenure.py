@@ -11,6 +11,8 @@ from contextlib import suppress
 
 from nvaha.ports import Clock, LeaseGrant, Leases, StoreUnavailable
 
+LEASE_S = 15.0
+"""How long a lease lasts: the shortest that Blob Storage grants (azure-facts C1)."""
 MARGIN_S = 3.0
 """Seconds of a lease that are never relied on: clocks run at slightly different rates."""
 

@@ -1,0 +1,143 @@
+"""What the user writes: read, checked, all errors at once, and turned into the values of nvaha.model.
+
+docs/configuration.md says what each key means. ha-nva's own JSON is read too, by nvaha.config.hanva.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from nvaha.config.checks import check
+from nvaha.config.draft import build, read_draft
+from nvaha.config.hanva import is_hanva, to_native_tree
+from nvaha.config.problems import ConfigError, Findings, Problem, Unshown, describe
+from nvaha.config.text import MAX_CHARACTERS, TextError, read_tree, take_secrets_out
+from nvaha.model import Configuration
+
+__all__ = ["ConfigError", "Loaded", "Problem", "describe", "load", "parse"]
+
+DEFAULT_FILES = ("nvaha.yaml", "nvaha.yml", "nvaha.json")
+SETTING = "NVAHA_CONFIG"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that can be used, and what is worth saying about it."""
+
+    configuration: Configuration
+    warnings: tuple[Problem, ...] = ()
+
+
+def parse(text: str, source: str = "nvaha.yaml") -> Loaded:
+    """Read a configuration from YAML or JSON, native or ha-nva's.
+
+    Args:
+        text: the whole file.
+        source: what to call it in errors.
+
+    Returns:
+        The configuration with its warnings.
+
+    Raises:
+        ConfigError: with every error that was found.
+    """
+    findings = Findings()
+    try:
+        tree = take_secrets_out(read_tree(text, findings), "", findings)
+    except TextError as unreadable:
+        findings.error(unreadable.where, Unshown.NONE, unreadable.message, unreadable.remedy)
+        raise ConfigError(tuple(findings.errors), source) from None
+    configuration = _understand(tree, findings)
+    warnings = tuple(findings.warnings)
+    if findings.errors:
+        raise ConfigError(tuple(findings.errors), source, warnings)
+    return Loaded(configuration, warnings)
+
+
+def _understand(tree: Any, findings: Findings) -> Configuration:
+    if tree is None:
+        findings.error(
+            "", Unshown.NONE, "is empty", "write groups: and the first group; see nvaha.sample.yaml"
+        )
+        return Configuration(())
+    if is_hanva(tree):
+        tree, findings.rename = to_native_tree(tree, findings)
+    draft = read_draft(tree, findings)
+    check(draft, findings)
+    return Configuration(()) if findings.errors else build(draft)
+
+
+def load(setting: str | None, base: Path, read_url: Callable[[str], str] | None = None) -> Loaded:
+    """Read the configuration that the setting NVAHA_CONFIG names.
+
+    Args:
+        setting: a file, JSON itself (starts with a brace), or the https URL of a blob; None or empty for the
+            default file beside host.json.
+        base: the folder of host.json; relative files are taken from here.
+        read_url: returns the text behind a URL.
+
+    Returns:
+        The configuration with its warnings.
+
+    Raises:
+        ConfigError: it cannot be read, or has errors. Other errors than OSError of `read_url` pass through.
+    """
+    setting = (setting or "").strip()
+    if setting.startswith("{"):
+        return parse(setting, SETTING)
+    if "://" in setting:
+        return _load_url(setting, read_url)
+    return _load_file(setting, base)
+
+
+def _load_url(url: str, read_url: Callable[[str], str] | None) -> Loaded:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise _unreadable(Unshown.HIDDEN, "is not a URL", "write the blob's URL, https://…") from None
+    # The query may hold a SAS, and the part before the host a password.
+    shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+    if parts.scheme != "https" or not parts.hostname:
+        raise _unreadable(
+            shown, "is not an https URL", "write the blob's URL, https://…; it is read with the identity"
+        )
+    if read_url is None:
+        raise _unreadable(shown, "is a URL, which cannot be read here", "name a file")
+    try:
+        text = read_url(url)
+    except OSError as problem:
+        reason = problem.strerror or type(problem).__name__  # its text may repeat the URL with its query
+        raise _unreadable(
+            shown,
+            f"could not be read: {reason}",
+            "check the URL, the network and the role Storage Blob Data Reader",
+        ) from None
+    return parse(text, shown)
+
+
+def _load_file(setting: str, base: Path) -> Loaded:
+    candidates = [base / setting] if setting else [base / name for name in DEFAULT_FILES]
+    path = next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
+    try:
+        if path.stat().st_size > 4 * MAX_CHARACTERS:  # a character has at most four bytes
+            raise _unreadable(
+                str(path), "is far too large for a configuration", f"set {SETTING} to the right file"
+            )
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise _unreadable(str(path), "is not UTF-8 text", "save it as UTF-8") from None
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
+        remedy = f"write the file (nvaha.sample.yaml shows how), or set {SETTING}"
+        raise _unreadable(str(path), f"could not be read: {reason}", remedy) from None
+    return parse(text, path.name)
+
+
+def _unreadable(value: object, message: str, remedy: str) -> ConfigError:
+    findings = Findings()
+    findings.error(SETTING, value, message, remedy)
+    return ConfigError(tuple(findings.errors), SETTING)

@@ -1,0 +1,131 @@
+"""What is wrong with a configuration, and how a person is told."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+SHOWN_CHARACTERS = 80
+SHOWN_HEAD = 24
+SHOWN_PROBLEMS = 100
+
+
+class Unshown(Enum):
+    """Stands for a value that must not, or need not, be shown."""
+
+    SECRET = "(secret, not shown)"  # noqa: S105 - a label, printed in place of the secret
+    HIDDEN = "(not shown)"
+    NONE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong, or worth a warning, in what the user wrote.
+
+    Args:
+        path: where, as `groups[0].nvas[1].probe.port`.
+        value: what is there, shortened; empty if nothing is; never a secret.
+        message: what is wrong with it.
+        remedy: what to do about it.
+    """
+
+    path: str
+    value: str
+    message: str
+    remedy: str
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; its text is what a person reads.
+
+    Args:
+        problems: everything that is wrong, all at once.
+        source: where the text came from, without a URL's query.
+        warnings: what was worth saying apart from that; not part of the text.
+    """
+
+    def __init__(
+        self, problems: tuple[Problem, ...], source: str = "nvaha.yaml", warnings: tuple[Problem, ...] = ()
+    ) -> None:
+        super().__init__(problems, source, warnings)
+        self.problems = problems
+        self.source = source
+        self.warnings = warnings
+
+    def __str__(self) -> str:
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        return f"{self.source} has {count}\n\n{describe(self.problems)}"
+
+
+def describe(problems: Iterable[Problem]) -> str:
+    """Return the problems, or warnings, as aligned blocks for a terminal or a log."""
+    everything = tuple(problems)
+    blocks = [_block(problem) for problem in everything[:SHOWN_PROBLEMS]]
+    if len(everything) > SHOWN_PROBLEMS:
+        blocks.append(f"… and {len(everything) - SHOWN_PROBLEMS} more\n")
+    return "\n".join(blocks)
+
+
+def _block(problem: Problem) -> str:
+    lines = [problem.path]
+    if problem.value:
+        lines.append(f"  value   {problem.value}")
+    lines += [f"  wrong   {problem.message}", f"  remedy  {problem.remedy}"]
+    return "\n".join(lines) + "\n"
+
+
+def show(value: object) -> str:
+    """Return a value as it may be printed: short, on one line, containers only described."""
+    if isinstance(value, Unshown):
+        return value.value
+    if isinstance(value, dict):
+        return f"a mapping with {len(value)} key{'' if len(value) == 1 else 's'}"
+    if isinstance(value, list):
+        return f"a list with {len(value)} entr{'y' if len(value) == 1 else 'ies'}"
+    text = json.dumps(value, ensure_ascii=isinstance(value, str) and not value.isprintable(), default=str)
+    if len(text) <= SHOWN_CHARACTERS:
+        return text
+    return f"{text[:SHOWN_HEAD]}…{text[SHOWN_HEAD + 1 - SHOWN_CHARACTERS :]}"  # ids differ at their ends
+
+
+def at(path: str, key: str | int) -> str:
+    """Return the path of a mapping's key or a list's entry below `path`."""
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    if not re.fullmatch(r"[\w.-]{1,64}", key, re.ASCII):
+        return f"{path}[{show(key[:SHOWN_CHARACTERS])}]"
+    return f"{path}.{key}" if path else key
+
+
+def _as_written(path: str) -> str:
+    return path
+
+
+@dataclass(slots=True)
+class Findings:
+    """Collects errors and warnings on the way through a configuration.
+
+    `rename` turns a path of the native form into the path in the file that the user wrote.
+    """
+
+    errors: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    rename: Callable[[str], str] = _as_written
+    known: set[Problem] = field(default_factory=set)
+
+    def error(self, path: str, value: object, message: str, remedy: str) -> None:
+        """Add an error, unless exactly this one is known."""
+        self._add(self.errors, path, value, message, remedy)
+
+    def warn(self, path: str, value: object, message: str, remedy: str) -> None:
+        """Add a warning, unless exactly this one is known."""
+        self._add(self.warnings, path, value, message, remedy)
+
+    def _add(self, to: list[Problem], path: str, value: object, message: str, remedy: str) -> None:
+        problem = Problem(self.rename(path) or "(the whole file)", show(value), message, remedy)
+        if problem not in self.known:  # NVAs that share their group's probe share its mistakes
+            self.known.add(problem)
+            to.append(problem)

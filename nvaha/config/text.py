@@ -1,0 +1,234 @@
+"""From text to plain values: YAML or JSON within bounds, duplicate keys and secrets found.
+
+YAML is read from PyYAML's event stream, not through its constructors, for three reasons: aliases, tags and
+depth are refused before anything is built; each duplicate key is seen; and only `true` and `false` are
+booleans, so that `drift: off` stays the word it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import yaml
+
+from nvaha.config.problems import Findings, Unshown, at
+
+MAX_CHARACTERS = 2 * 1024 * 1024
+MAX_DEPTH = 16
+
+# libyaml is about ten times faster; every wheel of PyYAML has it, a source build may not.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
+_DECIMAL = re.compile(r"[-+]?[0-9]{1,17}\.[0-9]{0,17}")
+_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+
+_KEY_MATERIAL = re.compile(
+    r"(AccountKey|SharedAccessKey|SharedAccessSignature)\s*=|[?&]sig=|-----BEGIN [A-Z ]*PRIVATE KEY",
+    re.IGNORECASE,
+)
+_SECRET_NAME = re.compile(
+    r".*(password|passwd|passphrase|secret).*|pwd|key|token|sas|.*(private|account|access|api|function|host"
+    r"|master|storage|shared)key|(sas|access|bearer|refresh|auth)token|credentials?"
+)
+_ROLES = ("interfaces", "public_ips")
+_BELONGS = {
+    "clientsecret": "delete it here; use a managed identity, or the application setting AZURE_CLIENT_SECRET "
+    "(best as a Key Vault reference)",
+    "keystorepassword": "delete it here; use a managed identity, or the application settings "
+    "AZURE_CLIENT_CERTIFICATE_PATH (PEM or PFX, no Java key store) and "
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+}
+_BELONGS["certificatepassword"] = _BELONGS["keystorepassword"]
+_ELSEWHERE = (
+    "delete it here; use a managed identity, or an application setting (best as a Key Vault reference): "
+    "AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, or the connection that NVAHA_STORAGE names"
+)
+
+
+class TextError(ValueError):
+    """The text cannot be read at all; `where` is its place in the text."""
+
+    def __init__(self, where: str, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.where = where
+        self.message = message
+        self.remedy = remedy
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A mapping as written, duplicates and order included."""
+
+
+def read_tree(text: str, findings: Findings) -> Any:
+    """Return the text's values as dicts, lists and scalars.
+
+    Raises:
+        TextError: the text is no YAML or JSON, or goes beyond what is accepted.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise TextError(
+            "", f"is longer than {MAX_CHARACTERS} characters", "split the groups over several apps"
+        )
+    text = _clean(text).removeprefix("\ufeff")
+    if text.lstrip()[:1] == "{":
+        return _plain(_read_json(text), "", findings)
+    return _plain(_read_yaml(text), "", findings)
+
+
+def _read_json(text: str) -> Any:
+    def refuse(word: str) -> NoReturn:
+        raise ValueError(f"{word} is not a JSON value")
+
+    def whole(digits: str) -> int | str:
+        return int(digits) if len(digits) < 19 else digits
+
+    try:
+        return json.loads(text, object_pairs_hook=_Pairs, parse_int=whole, parse_constant=refuse)
+    except RecursionError:
+        raise _too_deep("") from None
+    except ValueError as problem:
+        # YAML's flow style looks like JSON; what is neither was probably meant as JSON, and is told so.
+        try:
+            return _read_yaml(text)
+        except TextError as other:
+            if not isinstance(problem, json.JSONDecodeError):
+                raise
+            where = f"line {problem.lineno}, column {problem.colno}"
+            raise TextError(where, f"is not valid JSON: {problem.msg}", "correct the syntax there") from other
+
+
+def _read_yaml(text: str) -> Any:
+    try:
+        return _document(yaml.parse(text, Loader=_LOADER))
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        context = f" ({problem.context})" if problem.context else ""
+        raise TextError(
+            _place(mark), f"is not valid YAML: {problem.problem}{context}", "correct the syntax there"
+        ) from None
+    except yaml.YAMLError:
+        # Only the reader's errors have no mark: a character that YAML does not allow.
+        raise TextError(
+            "", "holds a character that YAML does not allow", "save the file as plain UTF-8 text"
+        ) from None
+
+
+def _document(events: Iterator[Any]) -> Any:
+    next(events)  # the start of the stream
+    event = next(events)
+    if isinstance(event, yaml.StreamEndEvent):
+        return None
+    value = _node(events, next(events), 0)
+    next(events)  # the end of the document
+    event = next(events)
+    if not isinstance(event, yaml.StreamEndEvent):
+        raise TextError(
+            _place(event.start_mark), "starts a second document", "write one document; delete the line ---"
+        )
+    return value
+
+
+def _node(events: Iterator[Any], event: Any, depth: int) -> Any:
+    place = _place(event.start_mark)
+    if depth > MAX_DEPTH:
+        raise _too_deep(place)
+    if isinstance(event, yaml.AliasEvent):
+        raise TextError(place, "refers to another part of the file by an alias", "write the values out")
+    if event.tag is not None:
+        raise TextError(place, "has a YAML tag", "delete the tag (the word that starts with !)")
+    if isinstance(event, yaml.ScalarEvent):
+        return _scalar(event)
+    if isinstance(event, yaml.SequenceStartEvent):
+        items = []
+        while not isinstance(following := next(events), yaml.SequenceEndEvent):
+            items.append(_node(events, following, depth + 1))
+        return items
+    pairs = _Pairs()
+    while not isinstance(following := next(events), yaml.MappingEndEvent):
+        if not isinstance(following, yaml.ScalarEvent):
+            raise TextError(
+                _place(following.start_mark), "is not a simple key", "write a word before the colon"
+            )
+        pairs.append((following.value, _node(events, next(events), depth + 1)))
+    return pairs
+
+
+def _scalar(event: Any) -> Any:
+    text: str = event.value
+    if not event.implicit[0]:
+        return text
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _DECIMAL.fullmatch(text) else text
+
+
+def _place(mark: Any) -> str:
+    return f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+
+
+def _too_deep(place: str) -> TextError:
+    return TextError(
+        place, f"is nested deeper than {MAX_DEPTH} levels", "a configuration needs no more than 7"
+    )
+
+
+def _plain(value: Any, path: str, findings: Findings, depth: int = 0) -> Any:
+    """Turn pairs into dicts; the first of two equal keys is kept, and the second reported."""
+    if depth > MAX_DEPTH:
+        raise _too_deep("")
+    if isinstance(value, _Pairs):
+        mapping: dict[str, Any] = {}
+        for key, below in value:
+            key_path = at(path, key)
+            if key in mapping:
+                findings.error(key_path, Unshown.NONE, "is written twice", "keep one of the two")
+            else:
+                mapping[_clean(key)] = _plain(below, key_path, findings, depth + 1)
+        return mapping
+    if isinstance(value, list):
+        return [_plain(below, at(path, index), findings, depth + 1) for index, below in enumerate(value)]
+    return _clean(value) if isinstance(value, str) else value
+
+
+def _clean(text: str) -> str:
+    """Replace halves of surrogate pairs, which JSON can escape and nothing can print."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def take_secrets_out(value: Any, path: str, findings: Findings, parent: str = "") -> Any:
+    """Return the values without what looks like a secret; each one is an error that does not show it."""
+    if isinstance(value, list):
+        kept = [take_secrets_out(below, at(path, index), findings) for index, below in enumerate(value)]
+        return [below for below in kept if below is not Unshown.SECRET]
+    if isinstance(value, dict):
+        mapping = {}
+        for key, below in value.items():
+            if _names_secret(key, below, parent):
+                _refuse_secret(key, at(path, key), findings)
+            elif (rest := take_secrets_out(below, at(path, key), findings, key)) is not Unshown.SECRET:
+                mapping[key] = rest
+        return mapping
+    if isinstance(value, str) and _KEY_MATERIAL.search(value):
+        _refuse_secret(parent, path, findings)
+        return Unshown.SECRET
+    return value
+
+
+def _names_secret(key: str, value: Any, parent: str) -> bool:
+    if parent in _ROLES and not (isinstance(value, str) and not value.startswith("/")):
+        return False  # a role may have any name
+    return _SECRET_NAME.fullmatch(_letters(key)) is not None
+
+
+def _refuse_secret(key: str, path: str, findings: Findings) -> None:
+    message = "is a secret, and secrets do not belong in this file"
+    findings.error(path, Unshown.SECRET, message, _BELONGS.get(_letters(key), _ELSEWHERE))
+
+
+def _letters(key: str) -> str:
+    return re.sub(r"[^a-z]", "", key.lower())
