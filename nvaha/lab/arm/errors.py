@@ -1,0 +1,152 @@
+"""Errors as Azure words them; each name says which service's rule it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class ArmError(Exception):
+    """A request that ARM refuses.
+
+    Args:
+        status: the HTTP status.
+        code: ARM's error code.
+        message: its text.
+        details: (code, text) of each detail; None leaves the key out.
+        headers: more headers of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        details: tuple[tuple[str, str], ...] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details
+        self.headers = dict(headers or {})
+
+    @property
+    def body(self) -> Json:
+        """The answer's body, as the OpenAPI definition CloudError has it."""
+        return {"error": error_body(self.code, self.message, self.details)}
+
+
+def error_body(code: str, message: str, details: tuple[tuple[str, str], ...] | None) -> Json:
+    """Return what stands under `error`, in an answer and in a failed operation alike."""
+    error: Json = {"code": code, "message": message}
+    if details is not None:
+        error["details"] = [{"code": each, "message": text} for each, text in details]
+    return error
+
+
+def unauthorized(code: str, message: str) -> ArmError:
+    """No valid token for the ARM audience: 401 with the challenge that names the authority."""
+    challenge = (
+        'Bearer authorization_uri="https://login.microsoftonline.com/organizations", '
+        f'error="invalid_token", error_description="{message}"'
+    )
+    return ArmError(401, code, message, headers={"WWW-Authenticate": challenge})
+
+
+def forbidden(principal: str, action: str, scope: str) -> ArmError:
+    """No role grants the action: 403."""
+    return ArmError(
+        403,
+        "AuthorizationFailed",
+        f"The client '{principal}' with object id '{principal}' does not have authorization to perform "
+        f"action '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, "
+        "please refresh your credentials.",
+    )
+
+
+def linked_forbidden(principal: str, action: str, scope: str, linked_action: str, linked: str) -> ArmError:
+    """The write is granted, but not the join with a resource that its body refers to: 403."""
+    return ArmError(
+        403,
+        "LinkedAuthorizationFailed",
+        f"The client '{principal}' with object id '{principal}' has permission to perform action '{action}' "
+        f"on scope '{scope}'; however, it does not have permission to perform action '{linked_action}' on "
+        f"the linked scope(s) '{linked}' or the linked scope(s) are invalid.",
+    )
+
+
+def subscription_not_found(subscription: str) -> ArmError:
+    """404 for a subscription that holds nothing here."""
+    return ArmError(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
+
+
+def group_not_found(group: str) -> ArmError:
+    """404 for a resource group that holds nothing here."""
+    return ArmError(404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
+
+
+def resource_not_found(kind: str, name: str, group: str) -> ArmError:
+    """404 for a resource."""
+    return ArmError(
+        404,
+        "ResourceNotFound",
+        f"The Resource 'Microsoft.Network/{kind}/{name}' under resource group '{group}' was not found. "
+        "For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+    )
+
+
+def child_not_found(resource_id: str) -> ArmError:
+    """404 for a part of a resource, worded by the network service itself."""
+    return ArmError(404, "NotFound", f"Resource {resource_id} not found.", details=())
+
+
+def precondition_failed(resource_id: str, sent: str, current: str) -> ArmError:
+    """412 for a stale If-Match, as recorded by kubernetes-sigs/cloud-provider-azure."""
+    text = (
+        f"Etag provided in if-match header {sent} does not match etag {current} of resource {resource_id} "
+        "in NRP data store."
+    )
+    details = (("PreconditionFailedEtagMismatch", text),)
+    return ArmError(412, "PreconditionFailed", "Precondition failed.", details=details)
+
+
+def invalid_request(text: str) -> ArmError:
+    """400 for a body that is malformed, or not what the definition allows."""
+    return ArmError(
+        400, "InvalidRequestFormat", "Cannot parse the request.", details=(("InvalidJson", text),)
+    )
+
+
+def bad_request(code: str, message: str) -> ArmError:
+    """400 for a body that breaks a rule of the network service."""
+    return ArmError(400, code, message, details=())
+
+
+def address_in_use(ip_configuration: str, public_ip: str, holder: str) -> ArmError:
+    """400 for a public IP that something else holds (gardener/gardener-extension-provider-azure #757)."""
+    return bad_request(
+        "PublicIPAddressInUse",
+        f"Resource {ip_configuration} is referencing public IP address {public_ip} that is already allocated "
+        f"to resource {holder}.",
+    )
+
+
+def retryable_error(detail: str, message: str) -> ArmError:
+    """429 that is no throttling; the detail tells them apart."""
+    return ArmError(429, "RetryableError", "A retryable error occurred.", details=((detail, message),))
+
+
+def throttled_error(kind: str, subscription: str, seconds: int) -> ArmError:
+    """429 of real throttling, with the time to wait."""
+    return ArmError(
+        429,
+        "SubscriptionRequestsThrottled",
+        f"Number of '{kind}' requests for subscription '{subscription}' exceeded. Please try again after "
+        f"'{seconds}' seconds after additional tokens are available.",
+        headers={"Retry-After": str(seconds)},
+    )
