@@ -93,6 +93,14 @@ def holder_of(public_ip: Resource) -> str | None:
     return None
 
 
+def last_write_failed(resource: Resource) -> bool:
+    """Tell whether Azure failed to carry out the resource's last write: its body then says more than is true.
+
+    The remedy is to write what was read once more (kubernetes-sigs/cluster-api-provider-azure #5515).
+    """
+    return str(_properties(resource, resource.body).get("provisioningState")).casefold() == "failed"
+
+
 def is_part_of(child_id: str, resource_id: str) -> bool:
     """Tell whether an id names something inside a resource."""
     return child_id.casefold().startswith(resource_id.casefold() + "/")

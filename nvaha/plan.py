@@ -16,6 +16,7 @@ from nvaha.arm import (
     holder_of,
     ip_configurations,
     is_part_of,
+    last_write_failed,
     next_hops,
     with_next_hops,
     with_public_ips,
@@ -164,8 +165,10 @@ def _route_steps(
             continue
         changes: dict[str, str] = {}
         shown = []
+        ours = False
         for hop in next_hops(table):
             owner = owners.get(canonical(hop.address))
+            ours = ours or owner is not None
             if owner is None or owner[0] == target:
                 continue
             address = known.counterpart(owner, target)
@@ -177,7 +180,9 @@ def _route_steps(
                 continue
             changes[hop.route] = address
             shown.append(f"{hop.route} ({hop.prefix}) from {hop.address} to {address}")
-        if changes:
+        if ours and not changes and last_write_failed(table):
+            shown.append("once more, because its last write failed")
+        if shown:
             more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
             detail = f"route table {_short(table_id)}: {', '.join(shown[:SHOWN])}{more}"
             key = f"routes:{table_id.casefold()}"
@@ -203,7 +208,12 @@ def _nic_steps(group: Group, snapshot: Snapshot, target: Nva, problems: list[str
             problems.append(f"public IP {_short(public_ip.id)}: {wanted}")
             continue
         holders = _holders(group, snapshot, public_ip)
-        if any(same_id(nic, nic_id) and name == wanted.name for nic, name in holders):
+        there = any(same_id(nic, nic_id) and name == wanted.name for nic, name in holders)
+        if there and not _failed(snapshot, nic_id):
+            continue
+        if there:
+            # Azure shows the public IP there although it failed to put it there: write that once more.
+            changes.setdefault(nic_id.casefold(), _NicChange()).attach[wanted.name] = public_ip.id
             continue
         foreign = _held_elsewhere(group, snapshot, public_ip) if not holders else None
         if foreign is not None:
@@ -256,9 +266,15 @@ def _wanted(group: Group, snapshot: Snapshot, public_ip: PublicIp, nic_id: str) 
         if configuration.primary if wanted is None else configuration.name == wanted:
             other = configuration.public_ip
             if other is not None and not any(same_id(other, each.id) for each in group.public_ips):
-                return f"{_short(nic_id)} ({configuration.name}) carries {_short(other)}, which is not this group's"
+                theirs = f"{_short(other)}, which is not this group's"
+                return f"{_short(nic_id)} ({configuration.name}) carries {theirs}"
             return configuration
     return f"NIC {_short(nic_id)} has no IP configuration {public_ip.ip_configuration or 'that is primary'}"
+
+
+def _failed(snapshot: Snapshot, resource_id: str) -> bool:
+    resource = snapshot.get(resource_id)
+    return resource is not None and last_write_failed(resource)
 
 
 def _holders(group: Group, snapshot: Snapshot, public_ip: PublicIp) -> list[tuple[str, str]]:

@@ -1,0 +1,206 @@
+"""What an answer of Azure Resource Manager means for the one who asked: pure.
+
+ARM says "try again later" in several voices: 409, two kinds of 429, a 400 for a reference that is not ready,
+a failed operation, a cancelled one. The error code tells them apart where the status does not. Sources:
+azure-docs, request-limits-and-throttling.md; hashicorp/terraform #7986; Azure/aks-engine #336; Azure/bicep
+#5132; microsoft/AzureTRE #3177; gardener/gardener-extension-provider-azure #757.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nvaha.ports import NetworkError, NetworkFault
+
+LONGEST_MESSAGE = 500
+_LONGEST_WAIT_S = 3600.0
+_MOST_DETAILS = 20
+_DEEPEST = 5
+
+# Something else has to end first, whatever the status says.
+_BUSY = frozenset(
+    {
+        "anotheroperationinprogress",
+        "canceled",
+        "cancelled",
+        "canceledandsupersededduetoanotheroperation",
+        "operationpreemptedbyanotheroperation",
+        "referencedresourcenotprovisioned",
+        "resourcenotprovisioned",
+        "retryableerror",
+        "retryableerrorduetoanotheroperation",
+        "serverbusy",
+        "subscriptionrequeststhrottled",
+        "toomanyrequests",
+    }
+)
+_IN_USE = frozenset({"publicipaddressinuse"})
+_CHANGED = frozenset({"preconditionfailed", "preconditionfailedetagmismatch"})
+# Of a failed operation: Azure's own trouble, so that nobody can say what took effect.
+_UNAVAILABLE = frozenset(
+    {
+        "gatewaytimeout",
+        "internalerror",
+        "internalservererror",
+        "networkinternalerror",
+        "operationtimedout",
+        "serviceunavailable",
+        "timeout",
+    }
+)
+# 409, but waiting does not help: a lock, a disabled subscription, a provider that is not registered.
+_LASTING_CONFLICTS = frozenset(
+    {
+        "missingsubscriptionregistration",
+        "readonlydisabledsubscription",
+        "requestdisallowedbypolicy",
+        "scopelocked",
+    }
+)
+
+_SECRET = re.compile(
+    r"(?i)(bearer\s+)\S+|\beyJ[\w-]+\.[\w-]+\.?[\w-]*|((?:sig|token|key|password|secret)=)[^\s&\"']+"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ArmError:
+    """An error as ARM gave it: its code, its text, and the codes inside its details."""
+
+    code: str | None = None
+    text: str = ""
+    inner_codes: tuple[str, ...] = ()
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """All codes, outer and inner, folded."""
+        outer = (self.code,) if self.code else ()
+        return frozenset(code.casefold() for code in (*outer, *self.inner_codes))
+
+
+def read_error(body: bytes | Mapping[str, Any]) -> ArmError:
+    """Read ARM's `{"error": {"code", "message", "details"}}` from whatever came back."""
+    content: object = body
+    if isinstance(body, bytes):
+        try:
+            content = json.loads(body)
+        except (ValueError, RecursionError):
+            return ArmError(text=body[:LONGEST_MESSAGE].decode(errors="replace"))
+    if not isinstance(content, Mapping):
+        return ArmError(text=str(content)[:LONGEST_MESSAGE])
+    # Some services answer with the error itself, not wrapped.
+    error = content.get("error", content)
+    if not isinstance(error, Mapping):
+        return ArmError(text=str(error)[:LONGEST_MESSAGE])
+    code, text = error.get("code"), error.get("message")
+    inner = tuple(_details(error, _DEEPEST))[:_MOST_DETAILS]
+    texts = [str(text or ""), *(f"{inner_code}: {inner_text}" for inner_code, inner_text in inner)]
+    return ArmError(
+        code=code if isinstance(code, str) and code else None,
+        text="; ".join(part for part in texts if part),
+        inner_codes=tuple(inner_code for inner_code, _ in inner),
+    )
+
+
+def _details(error: Mapping[str, Any], deepest: int) -> list[tuple[str, str]]:
+    details = error.get("details")
+    if not isinstance(details, list) or deepest == 0:
+        return []
+    found: list[tuple[str, str]] = []
+    for detail in details[:_MOST_DETAILS]:
+        if isinstance(detail, Mapping) and isinstance(detail.get("code"), str):
+            found.append((detail["code"], str(detail.get("message") or "")))
+            found.extend(_details(detail, deepest - 1))
+    return found
+
+
+def answer_error(
+    resource_id: str, status: int, headers: Mapping[str, str], body: bytes | Mapping[str, Any]
+) -> NetworkError:
+    """Return the error for an HTTP answer of 300 and above.
+
+    Args:
+        resource_id: what was asked for.
+        status: the HTTP status.
+        headers: the answer's headers, looked up without regard to case.
+        body: the answer's body.
+    """
+    error = read_error(body)
+    return NetworkError(
+        _fault_of_answer(status, error.codes),
+        resource_id,
+        _message(str(status), error),
+        retry_after_s=retry_after_s(headers),
+        code=error.code,
+    )
+
+
+def operation_error(resource_id: str, status: str, error: Mapping[str, Any] | None) -> NetworkError:
+    """Return the error for an operation that ended, but not in success.
+
+    Args:
+        resource_id: what was being written.
+        status: how it ended: `Failed` or `Canceled`.
+        error: the `error` of the operation's body, if it has one.
+    """
+    found = read_error({"error": error or {}})
+    return NetworkError(
+        _fault_of_operation(status, found.codes),
+        resource_id,
+        _message(f"the operation ended as {status}", found),
+        code=found.code,
+    )
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of a Retry-After header; ARM sends no dates in it."""
+    value = next((text for name, text in headers.items() if name.casefold() == "retry-after"), "").strip()
+    if not re.fullmatch(r"[0-9]{1,9}", value):
+        return None
+    return min(float(value), _LONGEST_WAIT_S)
+
+
+def bounded(text: str) -> str:
+    """Return a text on one line, without tokens, cut to what a log line bears."""
+    line = " ".join(text.split())[: 4 * LONGEST_MESSAGE]
+    clean = _SECRET.sub(lambda match: f"{match.group(1) or match.group(2) or ''}…", line)
+    return clean if len(clean) <= LONGEST_MESSAGE else clean[: LONGEST_MESSAGE - 1] + "…"
+
+
+def _message(status: str, error: ArmError) -> str:
+    return bounded(": ".join(part for part in (status, error.code or "", error.text) if part))
+
+
+def _fault_of_answer(status: int, codes: frozenset[str]) -> NetworkFault:
+    if status in {401, 403}:
+        return NetworkFault.DENIED
+    if status == 404:
+        return NetworkFault.MISSING
+    if status == 412:
+        return NetworkFault.CHANGED
+    if codes & _IN_USE:
+        return NetworkFault.IN_USE
+    if status == 409 and codes & _LASTING_CONFLICTS:
+        return NetworkFault.REFUSED
+    if status in {409, 429} or (status < 500 and codes & _BUSY):
+        return NetworkFault.BUSY
+    if status == 408 or status >= 500:
+        return NetworkFault.UNAVAILABLE
+    return NetworkFault.REFUSED
+
+
+def _fault_of_operation(status: str, codes: frozenset[str]) -> NetworkFault:
+    if codes & _IN_USE:
+        return NetworkFault.IN_USE
+    if codes & _CHANGED:
+        return NetworkFault.CHANGED
+    # Cancelled means superseded: a newer write to the same resource ended this one.
+    if codes & _BUSY or status.casefold() in {"canceled", "cancelled"}:
+        return NetworkFault.BUSY
+    if codes & _UNAVAILABLE:
+        return NetworkFault.UNAVAILABLE
+    return NetworkFault.REFUSED

@@ -1,0 +1,294 @@
+"""States, operations and the leader's record as table entities, and back: pure.
+
+The column `state` holds the whole value as JSON with its schema number and is the only one that is read; the
+other columns are for people looking at the table. A string column holds 32 Ki characters and an entity
+1 MiB (Microsoft Learn, "Understanding the Table service data model"), so the JSON is cut into `state`,
+`state_1` and so on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from nvaha.model import GroupState, LeaderRecord, Operation, StepRecord
+from nvaha.ports import StoreUnavailable
+
+SCHEMA = 1
+GROUPS_TABLE = "nvahagroups"
+HISTORY_TABLE = "nvahahistory"
+GROUP_PARTITION = "group"
+MONITOR_PARTITION = "monitor"
+LEADER_ROW = "leader"
+
+# Characters: the JSON is ASCII, and a table counts two bytes for each.
+_CHUNK = 30_000
+_MOST_CHUNKS = 15
+_LONGEST = _CHUNK * _MOST_CHUNKS
+# An entity has at most 252 columns of its own.
+_MOST_NVA_COLUMNS = 100
+_LONGEST_TEXT = 500
+_SHORTENED_TEXT = 100
+# What a row key cannot hold, and the quotation mark of a query.
+_ILLEGAL_KEY = re.compile(r"[/\\#?%'\x00-\x1f\x7f-\x9f]")
+_LONGEST_KEY = 200
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,12}")
+_LARGEST_MS = 10**13 - 1
+_LARGEST_GENERATION = 10**10 - 1
+
+Entity = dict[str, Any]
+_Value = TypeVar("_Value")
+
+
+class StateUnreadable(StoreUnavailable):
+    """What is stored cannot be read by this version: it is left as it is, and a person has to look."""
+
+
+class _Codec(Generic[_Value]):
+    """Writes and reads one kind of value in the `state` columns."""
+
+    def __init__(self, kind: type[_Value], table: str) -> None:
+        self._adapter: TypeAdapter[_Value] = TypeAdapter(kind)
+        self._table = table
+
+    def text(self, value: _Value) -> str:
+        content = self._adapter.dump_python(value, mode="json")
+        return json.dumps({"schema": SCHEMA, **content}, separators=(",", ":"))
+
+    def read(self, entity: Mapping[str, Any], defaults: Mapping[str, Any]) -> _Value:
+        """Return the value in an entity; `defaults` stand in for fields that are not there."""
+        content = self._content(entity)
+        schema = content.pop("schema", 0)
+        if not isinstance(schema, int):
+            raise self._unreadable(entity, schema, "its schema is not a number")
+        if schema > SCHEMA:
+            raise self._unreadable(entity, schema, f"its schema is newer than {SCHEMA}: update this monitor")
+        try:
+            value = self._adapter.validate_python({**defaults, **content})
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise self._unreadable(entity, first["input"], f"{where}: {first['msg']}") from error
+        if naive := _first_naive(value):
+            raise self._unreadable(entity, naive, "a time without a time zone")
+        return value
+
+    def _content(self, entity: Mapping[str, Any]) -> dict[str, Any]:
+        chunks = [entity.get(column) for column in _columns_of_state()]
+        text = "".join(chunk for chunk in chunks if isinstance(chunk, str))
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise self._unreadable(entity, text, "not JSON") from error
+        if not isinstance(content, dict):
+            raise self._unreadable(entity, text, "not a JSON object")
+        return content
+
+    def _unreadable(self, entity: Mapping[str, Any], value: object, problem: str) -> StateUnreadable:
+        row = f"{entity.get('PartitionKey')}/{entity.get('RowKey')}"
+        return StateUnreadable(
+            f"table {self._table}, row {row}, column state is {str(value)[:_SHORTENED_TEXT]!r}: {problem}; "
+            "nothing was overwritten; correct or delete the row"
+        )
+
+
+_GROUP = _Codec(GroupState, GROUPS_TABLE)
+_LEADER = _Codec(LeaderRecord, GROUPS_TABLE)
+_OPERATION = _Codec(Operation, HISTORY_TABLE)
+
+
+def is_key(text: str) -> bool:
+    """Tell whether a text can be a partition or row key."""
+    return 0 < len(text) <= _LONGEST_KEY and not _ILLEGAL_KEY.search(text)
+
+
+def group_entity(state: GroupState) -> Entity:
+    """Return the entity of a group's state.
+
+    Raises:
+        StoreUnavailable: it is too large for the table.
+    """
+    request = state.request
+    return {
+        "PartitionKey": GROUP_PARTITION,
+        "RowKey": state.group,
+        "phase": state.phase.value,
+        "active": state.active,
+        "target": state.target,
+        "generation": (state.generation, "Edm.Int64"),
+        "operation": request.operation if request else None,
+        "epoch": (state.epoch, "Edm.Int64"),
+        "paused": state.paused,
+        "all_down": state.all_down,
+        "last_switch_at": state.last_switch_at,
+        "heartbeat_at": state.heartbeat_at,
+        **_nva_columns(state),
+        **_state_columns(_GROUP.text(state), f"the state of group {state.group}"),
+    }
+
+
+def read_group(entity: Mapping[str, Any]) -> GroupState:
+    """Return the group's state in an entity.
+
+    Raises:
+        StateUnreadable: it is of a newer schema, or not what this program writes.
+    """
+    return _GROUP.read(entity, {"group": entity["RowKey"]})
+
+
+def leader_entity(record: LeaderRecord) -> Entity:
+    """Return the entity of the leader's record."""
+    return {
+        "PartitionKey": MONITOR_PARTITION,
+        "RowKey": LEADER_ROW,
+        "instance": record.instance,
+        "epoch": (record.epoch, "Edm.Int64"),
+        "round_at": record.round_at,
+        "blind": record.blind,
+        "blind_since": record.blind_since,
+        **_state_columns(_LEADER.text(record), "the leader's record"),
+    }
+
+
+def read_leader(entity: Mapping[str, Any]) -> LeaderRecord:
+    """Return the leader's record in an entity; StateUnreadable if it cannot be read."""
+    return _LEADER.read(entity, {})
+
+
+def operation_entity(operation: Operation) -> Entity:
+    """Return the entity of an operation, with long texts cut so that it fits.
+
+    Raises:
+        ValueError: the operation's id is not one of ours.
+    """
+    keys = operation_keys(operation.id)
+    if keys is None:
+        raise ValueError(f"operation id {operation.id!r} is not <group>-<generation>-<milliseconds>")
+    partition, row = keys
+    request = operation.request
+    return {
+        "PartitionKey": partition,
+        "RowKey": row,
+        "operation": operation.id,
+        "status": operation.status.value,
+        "trigger": request.trigger.value,
+        "target": request.target,
+        "source": request.source,
+        "reason": _cut(request.reason, _LONGEST_TEXT),
+        "requested_by": _cut(request.requested_by, _LONGEST_TEXT),
+        "requested_at": request.requested_at,
+        "started_at": operation.started_at,
+        "ended_at": operation.ended_at,
+        "error": _cut(operation.error, _LONGEST_TEXT),
+        **_state_columns(_fitting(operation), f"operation {operation.id}"),
+    }
+
+
+def read_operation(entity: Mapping[str, Any]) -> Operation:
+    """Return the operation in an entity; StateUnreadable if it cannot be read."""
+    return _OPERATION.read(entity, {})
+
+
+def operation_keys(operation_id: str) -> tuple[str, str] | None:
+    """Return partition and row key of an operation id, or None if it is not one of ours.
+
+    Row keys sort as text, so they count down: the newest operation comes first.
+    """
+    parts = operation_id.rsplit("-", 2)
+    if len(parts) != 3 or not is_key(parts[0]):
+        return None
+    group, generation, requested_ms = parts
+    # One id, one row: no leading zeros.
+    if not all(_NUMBER.fullmatch(part) for part in (generation, requested_ms)):
+        return None
+    if int(generation) > _LARGEST_GENERATION:
+        return None
+    newest_first = f"{_LARGEST_MS - int(requested_ms):013d}-{_LARGEST_GENERATION - int(generation):010d}"
+    return group, newest_first
+
+
+def _fitting(operation: Operation) -> str:
+    """Return the operation's JSON, with less and less of its steps until it fits one entity."""
+    text = ""
+    for longest in (_LONGEST_TEXT, _SHORTENED_TEXT):
+        text = _OPERATION.text(_shortened(operation, longest))
+        if len(text) <= _LONGEST:
+            return text
+    shortened = _shortened(operation, _SHORTENED_TEXT)
+    kept = len(shortened.steps)
+    while kept and len(text) > _LONGEST:
+        kept //= 2
+        note = f"{len(operation.steps) - kept} of {len(operation.steps)} steps are left out of this record"
+        fewer = dataclasses.replace(
+            shortened, steps=shortened.steps[:kept], unfinished=(*shortened.unfinished[:kept], note)
+        )
+        text = _OPERATION.text(fewer)
+    return text
+
+
+def _shortened(operation: Operation, longest: int) -> Operation:
+    return dataclasses.replace(
+        operation,
+        error=_cut(operation.error, _LONGEST_TEXT),
+        unfinished=tuple(_cut(sentence, longest) for sentence in operation.unfinished),
+        steps=tuple(_shortened_step(step, longest) for step in operation.steps),
+    )
+
+
+def _shortened_step(step: StepRecord, longest: int) -> StepRecord:
+    if len(step.detail) <= longest and len(step.error or "") <= longest:
+        return step
+    return dataclasses.replace(step, detail=_cut(step.detail, longest), error=_cut(step.error, longest))
+
+
+_Text = TypeVar("_Text", str, str | None)
+
+
+def _cut(text: _Text, longest: int) -> _Text:
+    if text is None or len(text) <= longest:
+        return text
+    return text[: longest - 1] + "…"
+
+
+def _columns_of_state() -> Iterable[str]:
+    return ("state", *(f"state_{number}" for number in range(1, _MOST_CHUNKS)))
+
+
+def _state_columns(text: str, what: str) -> Entity:
+    if len(text) > _LONGEST:
+        raise StoreUnavailable(f"{what} has {len(text)} characters; a table entity holds {_LONGEST}")
+    chunks = (text[start : start + _CHUNK] for start in range(0, len(text), _CHUNK))
+    return dict(zip(_columns_of_state(), chunks, strict=False))
+
+
+def _nva_columns(state: GroupState) -> Entity:
+    """Return health and failures of each NVA under legal, distinct column names."""
+    columns: Entity = {}
+    for name, nva in list(state.nvas.items())[:_MOST_NVA_COLUMNS]:
+        legal = re.sub(r"[^A-Za-z0-9_]", "_", name)[:64]
+        column, number = legal, 2
+        while f"health_{column}" in columns:
+            column, number = f"{legal}_{number}", number + 1
+        columns[f"health_{column}"] = nva.health.value
+        columns[f"failures_{column}"] = (nva.failures, "Edm.Int64")
+    return columns
+
+
+def _first_naive(value: object) -> datetime | None:
+    """Return a time without a time zone anywhere in a value: it could not be compared with any other."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo is None else None
+    parts: Iterable[object] = ()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        parts = (getattr(value, field.name) for field in dataclasses.fields(value))
+    elif isinstance(value, Mapping):
+        parts = value.values()
+    elif isinstance(value, tuple):
+        parts = value
+    return next((naive for naive in map(_first_naive, parts) if naive), None)

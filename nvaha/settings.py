@@ -1,0 +1,234 @@
+"""The application settings: the one place that reads the environment.
+
+Every setting is optional but the storage connection; errors are collected and raised together, each with
+the setting's name, its value (never that of a secret) and the remedy.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+DEFAULT_CONFIG = "nvaha.yaml"
+DEFAULT_SCHEDULE = "*/10 * * * * *"
+DEFAULT_CONNECTION = "AzureWebJobsStorage"
+
+_NCRONTAB_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
+_LONGEST_INSTANCE = 100
+
+
+class Cloud(StrEnum):
+    """The Azure that everything lives in."""
+
+    PUBLIC = "AzurePublic"
+    US_GOVERNMENT = "AzureUSGovernment"
+    CHINA = "AzureChina"
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; `problems` holds one sentence for each."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """A storage connection: a connection string, or an account reached with an identity.
+
+    The names and their meaning are those of the Functions host (azure-docs,
+    functions-reference.md, "Configure an identity-based connection").
+    """
+
+    name: str = DEFAULT_CONNECTION
+    connection_string: str | None = field(default=None, repr=False)
+    account_name: str | None = None
+    blob_uri: str | None = None
+    queue_uri: str | None = None
+    table_uri: str | None = None
+    managed_identity_only: bool = False
+    client_id: str | None = None
+
+    @property
+    def missing(self) -> bool:
+        """Whether nothing says where storage is."""
+        uris = (self.blob_uri, self.queue_uri, self.table_uri)
+        return not self.connection_string and not self.account_name and not all(uris)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the application settings say, checked.
+
+    Args:
+        config: the groups: a file, inline JSON, or a blob's URL.
+        schedule: NCRONTAB expression of the tick, six fields, or a time span.
+        storage: where state, leases and the queue live.
+        arm_endpoint: another ARM endpoint than the cloud's, without a trailing slash.
+        arm_ca: the CA file to trust for `arm_endpoint`.
+        instance: this monitor's name in status and history.
+    """
+
+    storage: StorageSettings
+    instance: str
+    config: str = field(default=DEFAULT_CONFIG, repr=False)
+    schedule: str = DEFAULT_SCHEDULE
+    cloud: Cloud = Cloud.PUBLIC
+    arm_endpoint: str | None = None
+    arm_ca: str | None = None
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str], *, storage_required: bool = True) -> Self:
+        """Read the settings.
+
+        Args:
+            environ: the environment, such as `os.environ`.
+            storage_required: whether a missing storage connection is an error.
+
+        Raises:
+            SettingsError: with every problem at once.
+        """
+        reader = _Reader(environ)
+        settings = cls(
+            config=reader.text("NVAHA_CONFIG") or DEFAULT_CONFIG,
+            schedule=reader.schedule("NVAHA_SCHEDULE"),
+            storage=reader.storage("NVAHA_STORAGE", required=storage_required),
+            cloud=reader.cloud("NVAHA_CLOUD"),
+            arm_endpoint=reader.https_url("NVAHA_ARM_ENDPOINT"),
+            arm_ca=reader.file("NVAHA_ARM_CA"),
+            instance=reader.instance("NVAHA_INSTANCE"),
+        )
+        if reader.problems:
+            raise SettingsError(tuple(reader.problems))
+        return settings
+
+
+class _Reader:
+    """Reads one setting after the other and gathers what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        # The host looks connections up without regard to case; so must we.
+        self._folded = {name.casefold(): value for name, value in environ.items()}
+        self.problems: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        return self._environ.get(name, "").strip() or None
+
+    def schedule(self, name: str) -> str:
+        value = self.text(name) or DEFAULT_SCHEDULE
+        fields = value.split()
+        if len(fields) != 6 or not all(_NCRONTAB_FIELD.fullmatch(each) for each in fields):
+            self.problems.append(
+                f"{name} is {value!r}: not an NCRONTAB expression; give six fields, seconds first, "
+                f"such as {DEFAULT_SCHEDULE!r}"
+            )
+        return value
+
+    def cloud(self, name: str) -> Cloud:
+        value = self.text(name) or Cloud.PUBLIC.value
+        for cloud in Cloud:
+            if cloud.value.casefold() == value.casefold():
+                return cloud
+        known = ", ".join(cloud.value for cloud in Cloud)
+        self.problems.append(f"{name} is {value!r}: no such cloud; give one of {known}")
+        return Cloud.PUBLIC
+
+    def https_url(self, name: str) -> str | None:
+        value = self.text(name)
+        if value is None:
+            return None
+        if not _is_url(value, ("https",)):
+            self.problems.append(
+                f"{name} is {_shown(value)!r}: tokens are sent there, so it must be https://host[:port]"
+            )
+        return value.rstrip("/")
+
+    def file(self, name: str) -> str | None:
+        value = self.text(name)
+        if value is not None and not Path(value).is_file():
+            self.problems.append(f"{name} is {value!r}: no such file; give the path of a PEM file")
+        return value
+
+    def instance(self, name: str) -> str:
+        value = self.text(name) or self.text("WEBSITE_INSTANCE_ID") or f"{socket.gethostname()}-{os.getpid()}"
+        if len(value) > _LONGEST_INSTANCE or not value.isprintable():
+            self.problems.append(
+                f"{name} is {value[:_LONGEST_INSTANCE]!r}: "
+                f"give at most {_LONGEST_INSTANCE} printable characters"
+            )
+        return value
+
+    def storage(self, name: str, *, required: bool) -> StorageSettings:
+        connection = self.text(name) or DEFAULT_CONNECTION
+        settings = StorageSettings(
+            name=connection,
+            connection_string=self._connection_string(connection),
+            account_name=self._part(connection, "accountName"),
+            blob_uri=self._uri(connection, "blobServiceUri"),
+            queue_uri=self._uri(connection, "queueServiceUri"),
+            table_uri=self._uri(connection, "tableServiceUri"),
+            managed_identity_only=self._managed_identity(connection),
+            client_id=self._part(connection, "clientId"),
+        )
+        if required and settings.missing:
+            self.problems.append(
+                f"{connection} is not set: it names the storage account ({name} may name another setting); "
+                f"give a connection string there, or {connection}__accountName, or all of "
+                f"{connection}__blobServiceUri, __queueServiceUri and __tableServiceUri"
+            )
+        return settings
+
+    def _connection_string(self, connection: str) -> str | None:
+        value = self._folded.get(connection.casefold(), "").strip()
+        if not value:
+            return None
+        if not all("=" in part for part in value.rstrip(";").split(";")):
+            self.problems.append(
+                f"{connection} is not a storage connection string (its value is not shown); "
+                "copy it from the account's access keys, or use an identity instead"
+            )
+        return value
+
+    def _part(self, connection: str, part: str) -> str | None:
+        return self._folded.get(f"{connection}__{part}".casefold(), "").strip() or None
+
+    def _uri(self, connection: str, part: str) -> str | None:
+        value = self._part(connection, part)
+        if value is not None and not _is_url(value, ("https", "http")):
+            self.problems.append(
+                f"{connection}__{part} is {_shown(value)!r}: give a URL "
+                "such as https://account.blob.core.windows.net"
+            )
+        return value
+
+    def _managed_identity(self, connection: str) -> bool:
+        value = self._part(connection, "credential")
+        if value is not None and value.casefold() != "managedidentity":
+            self.problems.append(
+                f"{connection}__credential is {_shown(value)!r}: "
+                "only managedidentity is known; leave it out for any other credential"
+            )
+        return value is not None
+
+
+def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(value)
+        port_is_fine = parts.port != 0
+    except ValueError:
+        return False
+    return port_is_fine and parts.scheme in schemes and bool(parts.hostname) and not parts.query
+
+
+def _shown(value: str) -> str:
+    """Cut what may carry a secret: a URL's query and user part, and anything long."""
+    return re.sub(r"//[^/@]*@", "//…@", value.split("?", 1)[0])[:100]

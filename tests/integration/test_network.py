@@ -1,0 +1,208 @@
+"""The network port against the ARM simulator, with a managed identity's token."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import dataclasses
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from nvaha.azure.credentials import arm_credential
+from nvaha.azure.network import ArmNetwork
+from nvaha.clock import ServiceClock
+from nvaha.lab.arm import ArmSimulator, Concurrency, Fault, FaultKind, retryable, throttled
+from nvaha.lab.profiles import PROFILES, Profile
+from nvaha.lab.sample import Environment, environment
+from nvaha.model import Resource
+from nvaha.ports import Network, NetworkError, NetworkFault
+from nvaha.settings import Settings
+
+FAST = PROFILES["fast"]
+Test = Callable[[Network, ArmSimulator, Environment], Awaitable[None]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return what runs a test against a simulator of its own."""
+
+    def run_test(test: Test, profile: Profile = FAST) -> None:
+        async def whole() -> None:
+            sample = environment()
+            simulator = ArmSimulator(sample.resources, profile, folder=tmp_path)
+            await simulator.start()
+            try:
+                environ = dict(simulator.client_settings("monitor"))
+                for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
+                    monkeypatch.setenv(name, environ[name])
+                monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential")
+                settings = Settings.from_environ(environ, storage_required=False)
+                async with (
+                    asyncio.timeout(30),
+                    arm_credential(settings) as credential,
+                    ArmNetwork(settings, credential, ServiceClock()) as network,
+                ):
+                    await test(network, simulator, sample)
+            finally:
+                await simulator.stop()
+
+        asyncio.run(whole())
+
+    return run_test
+
+
+async def alive() -> None:
+    """Find nothing that ends the wait."""
+
+
+def redirected(table: Resource, address: str = "10.0.0.101") -> Resource:
+    """Return a route table with all next hops changed."""
+    body = copy.deepcopy(dict(table.body))
+    for route in body["properties"]["routes"]:
+        if route["properties"].get("nextHopIpAddress"):
+            route["properties"]["nextHopIpAddress"] = address
+    return dataclasses.replace(table, body=body)
+
+
+async def fault_of(work: Awaitable[object]) -> NetworkFault:
+    """Return the fault that this ends in."""
+    with pytest.raises(NetworkError) as caught:
+        await work
+    return caught.value.fault
+
+
+def test_a_write_takes_effect_and_changes_nothing_else(run: Callable[..., None]) -> None:
+    """After a write the table shows the new next hops, another ETag, and every other property as before."""
+
+    async def test(network: Network, simulator: ArmSimulator, sample: Environment) -> None:
+        before = await network.get(sample.route_tables[0])
+        wanted = redirected(before)
+        await network.put(wanted, alive=alive)
+        after = await network.get(sample.route_tables[0])
+        assert after.etag != before.etag
+        assert _without_etags(after.body) == _without_etags(wanted.body)
+
+    run(test)
+
+
+def _without_etags(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_etags(inner) for key, inner in value.items() if key != "etag"}
+    return [_without_etags(inner) for inner in value] if isinstance(value, list) else value
+
+
+def test_nics_and_public_ips_go_back_as_they_came(run: Callable[..., None]) -> None:
+    """A NIC and a public IP can be read and written back unchanged, read-only properties and all."""
+
+    async def test(network: Network, simulator: ArmSimulator, sample: Environment) -> None:
+        for resource_id in (sample.nvas[0].interfaces["external"], sample.public_ips[0]):
+            before = await network.get(resource_id)
+            await network.put(before, alive=alive)
+            after = await network.get(resource_id)
+            assert _without_etags(after.body) == _without_etags(before.body)
+
+    run(test)
+
+
+def test_a_stale_etag_is_changed(run: Callable[..., None]) -> None:
+    """Of two writers with the same ETag the second is told that the table changed."""
+
+    async def test(network: Network, simulator: ArmSimulator, sample: Environment) -> None:
+        table = await network.get(sample.route_tables[0])
+        await network.put(redirected(table), alive=alive)
+        assert await fault_of(network.put(redirected(table, "10.0.0.9"), alive=alive)) is NetworkFault.CHANGED
+
+    run(test)
+
+
+def test_a_nics_retry_after_is_not_waited_for(run: Callable[..., None]) -> None:
+    """A NIC operation of 0.6 s with Retry-After 10 is over after the poll that follows its end."""
+
+    async def test(network: Network, simulator: ArmSimulator, sample: Environment) -> None:
+        nic = await network.get(sample.nvas[0].interfaces["external"])
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await network.put(nic, alive=alive)
+        assert 0.6 <= loop.time() - started < 3.0
+
+    run(test, dataclasses.replace(FAST, nic_operation_s=0.6))
+
+
+@pytest.mark.parametrize(
+    ("fault", "meaning"),
+    [
+        (throttled(7, method="PUT"), NetworkFault.BUSY),
+        (retryable(), NetworkFault.BUSY),
+        (Fault(FaultKind.ERROR, method="PUT", status=403, code="AuthorizationFailed"), NetworkFault.DENIED),
+        (Fault(FaultKind.ERROR, method="PUT", status=500), NetworkFault.UNAVAILABLE),
+        (Fault(FaultKind.RESET_BEFORE, method="PUT", count=None), NetworkFault.UNAVAILABLE),
+        (Fault(FaultKind.OPERATION_FAILED, code="InternalServerError"), NetworkFault.UNAVAILABLE),
+        (Fault(FaultKind.OPERATION_FAILED, code="OperationNotAllowed"), NetworkFault.REFUSED),
+        (Fault(FaultKind.OPERATION_CANCELED), NetworkFault.BUSY),
+    ],
+)
+def test_each_trouble_has_its_meaning(run: Callable[..., None], fault: Fault, meaning: NetworkFault) -> None:
+    """What goes wrong in ARM reaches the caller as the fault that it can act on."""
+
+    async def test(network: Network, simulator: ArmSimulator, sample: Environment) -> None:
+        table = redirected(await network.get(sample.route_tables[0]))
+        simulator.faults.add(fault)
+        assert await fault_of(network.put(table, alive=alive)) is meaning
+
+    run(test, dataclasses.replace(FAST, route_table_operation_s=0.2))
+
+
+def test_a_lost_answer_leaves_the_write_to_be_found(run: Callable[..., None]) -> None:
+    """A write whose answer was lost is unavailable or changed, never done, and a read shows its effect."""
+
+    async def test(network: Network, simulator: ArmSimulator, sample: Environment) -> None:
+        table = redirected(await network.get(sample.route_tables[0]))
+        simulator.faults.add(Fault(FaultKind.RESET_AFTER, method="PUT"))
+        fault = await fault_of(network.put(table, alive=alive))
+        assert fault in {NetworkFault.UNAVAILABLE, NetworkFault.CHANGED}
+        found = await network.get(sample.route_tables[0])
+        assert found.body["properties"]["routes"][0]["properties"]["nextHopIpAddress"] == "10.0.0.101"
+
+    run(test)
+
+
+@pytest.mark.parametrize("concurrency", [Concurrency.RETRYABLE, Concurrency.CONFLICT])
+def test_a_running_operation_makes_the_table_busy(run: Callable[..., None], concurrency: Concurrency) -> None:
+    """While another operation runs on the table, a write is busy."""
+
+    async def test(network: Network, simulator: ArmSimulator, sample: Environment) -> None:
+        simulator.switches.concurrency = concurrency
+        table = await network.get(sample.route_tables[0])
+        first = asyncio.ensure_future(network.put(redirected(table), alive=alive))
+        while (running := await network.get(sample.route_tables[0])).etag == table.etag:
+            continue
+        assert await fault_of(network.put(redirected(running), alive=alive)) is NetworkFault.BUSY
+        await first
+
+    run(test, dataclasses.replace(FAST, route_table_operation_s=1.0))
+
+
+def test_a_public_ip_on_another_nic_is_in_use(run: Callable[..., None]) -> None:
+    """Attaching a public IP that another NIC still holds is in use."""
+
+    async def test(network: Network, simulator: ArmSimulator, sample: Environment) -> None:
+        nic = await network.get(sample.nvas[1].interfaces["external"])
+        body = copy.deepcopy(dict(nic.body))
+        body["properties"]["ipConfigurations"][0]["properties"]["publicIPAddress"] = {
+            "id": sample.public_ips[0]
+        }
+        attach = dataclasses.replace(nic, body=body)
+        assert await fault_of(network.put(attach, alive=alive)) is NetworkFault.IN_USE
+
+    run(test)
+
+
+def test_what_is_not_there_is_missing(run: Callable[..., None]) -> None:
+    """A resource that does not exist is missing, not unavailable."""
+
+    async def test(network: Network, simulator: ArmSimulator, sample: Environment) -> None:
+        assert await fault_of(network.get(f"{sample.route_tables[0]}-not")) is NetworkFault.MISSING
+
+    run(test)

@@ -1,0 +1,49 @@
+"""Switch requests on a real queue."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from datetime import UTC, datetime, timedelta
+
+from nvaha.azure.queue import QUEUE, StorageSwitchQueue
+from nvaha.messages import SwitchMessage, parse_message
+from nvaha.model import SwitchRequest, Trigger
+from nvaha.ports import SwitchQueue
+from tests.integration.conftest import Opened
+
+REQUEST = SwitchRequest(
+    "edge-2-5",
+    "edge",
+    2,
+    9,
+    Trigger.FAILOVER,
+    "nva2",
+    "nva1 is down",
+    datetime(2026, 1, 1, tzinfo=UTC),
+    "west",
+)
+
+
+def as_port(queue: SwitchQueue) -> SwitchQueue:
+    """Let the type checker compare the class with its port."""
+    return queue
+
+
+def test_a_trigger_that_expects_base64_reads_the_request(opened: Opened) -> None:
+    """On a queue that did not exist, the request arrives as base64 and is gone after an hour."""
+
+    async def run() -> None:
+        async with opened() as storage:
+            await as_port(StorageSwitchQueue(storage)).send(REQUEST)
+            received = [
+                message async for message in storage.queues.get_queue_client(QUEUE).receive_messages()
+            ]
+            assert len(received) == 1
+            body = base64.b64decode(received[0].content, validate=True)
+            assert parse_message(body) == SwitchMessage("edge", 2, "edge-2-5", 9)
+            inserted, expires = received[0].inserted_on, received[0].expires_on
+            assert inserted is not None
+            assert expires == inserted + timedelta(hours=1)
+
+    asyncio.run(run())

@@ -1,0 +1,305 @@
+"""States, the leader's record and operations in a real table."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from nvaha.azure.entities import (
+    GROUP_PARTITION,
+    GROUPS_TABLE,
+    HISTORY_TABLE,
+    LEADER_ROW,
+    MONITOR_PARTITION,
+    StateUnreadable,
+    operation_keys,
+)
+from nvaha.azure.state import TableStore
+from nvaha.azure.storage import Storage
+from nvaha.model import (
+    GroupState,
+    Health,
+    LeaderRecord,
+    NvaState,
+    Operation,
+    Phase,
+    Status,
+    StepRecord,
+    SwitchRequest,
+    Trigger,
+)
+from nvaha.ports import Conflict, StateStore
+from tests.integration.conftest import Opened
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def as_port(store: StateStore) -> StateStore:
+    """Let the type checker compare the class with its port."""
+    return store
+
+
+def operation(group: str, generation: int, at: datetime = NOW, status: Status = Status.RUNNING) -> Operation:
+    """Return an operation of a group."""
+    requested_ms = round(at.timestamp() * 1000)
+    request = SwitchRequest(
+        operation=f"{group}-{generation}-{requested_ms}",
+        group=group,
+        generation=generation,
+        epoch=3,
+        trigger=Trigger.FAILOVER,
+        target="nva2",
+        reason="nva1 is down",
+        requested_at=at,
+        requested_by="west",
+    )
+    steps = (StepRecord("rt", "route_table", "/subscriptions/s/rt", "2 routes to 10.0.0.5"),)
+    return Operation(request, status=status, started_at=at, steps=steps)
+
+
+def full_state(group: str) -> GroupState:
+    """Return a state in which everything is set."""
+    return GroupState(
+        group,
+        phase=Phase.SWITCHING,
+        active="nva-1",
+        generation=5,
+        epoch=3,
+        nvas={"nva-1": NvaState(Health.DOWN, failures=3, since=NOW, last_error="refused")},
+        request=operation(group, 5).request,
+        switches=(NOW,),
+        heartbeat_at=NOW,
+    )
+
+
+def test_a_state_comes_back_as_it_was_written(opened: Opened) -> None:
+    """What one monitor writes another one reads, and people read its plain columns."""
+
+    async def run() -> None:
+        async with opened() as one, opened() as two:
+            state = full_state("written")
+            version = await as_port(TableStore(one)).save(state, None)
+            found = await TableStore(two).load("written")
+            assert found is not None
+            assert (found.state, found.version) == (state, version)
+            assert (await TableStore(two).load_all())["written"] == found
+            row = await one.tables.get_table_client(GROUPS_TABLE).get_entity(GROUP_PARTITION, "written")
+            assert (row["phase"], row["active"], row["target"]) == ("switching", "nva-1", "nva2")
+            assert (row["health_nva_1"], row["failures_nva_1"].value) == ("down", 3)
+
+    asyncio.run(run())
+
+
+def test_what_is_none_again_leaves_its_column(opened: Opened) -> None:
+    """A column whose value is gone is not left over from an earlier write."""
+
+    async def run() -> None:
+        async with opened() as storage:
+            store = TableStore(storage)
+            version = await store.save(full_state("cleared"), None)
+            assert isinstance(version, str)
+            await store.save(GroupState("cleared"), version)
+            row = await storage.tables.get_table_client(GROUPS_TABLE).get_entity(GROUP_PARTITION, "cleared")
+            assert "active" not in row
+            assert "health_nva_1" not in row
+
+    asyncio.run(run())
+
+
+def test_of_ten_racing_writers_one_wins(opened: Opened) -> None:
+    """Of ten that write against the same version, one wins and nine are told of a conflict."""
+
+    async def run() -> None:
+        async with opened() as storage:
+            store = TableStore(storage)
+
+            async def race(version: str | None) -> str:
+                writes = (store.save(GroupState("race", generation=number), version) for number in range(10))
+                answers = await asyncio.gather(*writes)
+                won = [answer for answer in answers if isinstance(answer, str)]
+                assert len(won) == 1
+                assert sum(isinstance(answer, Conflict) for answer in answers) == 9
+                found = await store.load("race")
+                assert found is not None
+                assert found.version == won[0]
+                assert found.state.generation == answers.index(won[0])
+                return won[0]
+
+            await race(await race(None))
+
+    asyncio.run(run())
+
+
+def test_a_state_that_was_deleted_is_a_conflict(opened: Opened) -> None:
+    """Writing against a version that somebody deleted does not bring the row back."""
+
+    async def run() -> None:
+        async with opened() as storage:
+            store = TableStore(storage)
+            version = await store.save(GroupState("deleted"), None)
+            assert isinstance(version, str)
+            await storage.tables.get_table_client(GROUPS_TABLE).delete_entity(GROUP_PARTITION, "deleted")
+            assert isinstance(await store.save(GroupState("deleted"), version), Conflict)
+            assert await store.load("deleted") is None
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("text", ['{"schema":2}', "{", '{"schema":1,"phase":"asleep"}'])
+def test_an_unreadable_state_stops_its_group_only(opened: Opened, text: str) -> None:
+    """A row that cannot be read is refused where it is asked for, missing among all, and kept as it is."""
+    group = f"unreadable{len(text)}"
+
+    async def run() -> None:
+        async with opened() as storage:
+            store = TableStore(storage)
+            await store.save(GroupState("readable"), None)
+            table = storage.tables.get_table_client(GROUPS_TABLE)
+            await table.create_entity({"PartitionKey": GROUP_PARTITION, "RowKey": group, "state": text})
+            with pytest.raises(StateUnreadable):
+                await store.load(group)
+            everything = await store.load_all()
+            assert "readable" in everything
+            assert group not in everything
+            assert isinstance(await store.save(GroupState(group), None), Conflict)
+            assert (await table.get_entity(GROUP_PARTITION, group))["state"] == text
+
+    asyncio.run(run())
+
+
+def test_a_group_that_was_never_written_is_not_there(opened: Opened) -> None:
+    """No row, and no name that a row could have, is no state."""
+
+    async def run() -> None:
+        async with opened() as storage:
+            store = TableStore(storage)
+            assert await store.load("nowhere") is None
+            assert await store.load("no/where") is None
+
+    asyncio.run(run())
+
+
+def test_the_leaders_record_is_kept_from_older_epochs(opened: Opened) -> None:
+    """The newest epoch's record stays, whoever writes last; its own writer may go on writing."""
+
+    async def run() -> None:
+        async with opened() as storage:
+            await _forget_leader(storage)
+            old, new, other = TableStore(storage), TableStore(storage), TableStore(storage)
+            assert await other.load_leader() is None
+            await old.save_leader(LeaderRecord("old", 4, NOW))
+            later = LeaderRecord("old", 4, NOW + timedelta(seconds=10))
+            await old.save_leader(later)
+            assert await other.load_leader() == later
+            record = LeaderRecord("new", 5, NOW, blind=True, blind_since=NOW)
+            await new.save_leader(record)
+            await old.save_leader(later)
+            await old.save_leader(later)
+            assert await other.load_leader() == record
+            await new.save_leader(LeaderRecord("new", 5, NOW))
+            assert await other.load_leader() == LeaderRecord("new", 5, NOW)
+
+    asyncio.run(run())
+
+
+async def _forget_leader(storage: Storage) -> None:
+    store = TableStore(storage)
+    await store.save(GroupState("any"), None)
+    table = storage.tables.get_table_client(GROUPS_TABLE)
+    await table.delete_entity(MONITOR_PARTITION, LEADER_ROW)
+
+
+def test_an_operation_comes_back_as_it_was_written(opened: Opened) -> None:
+    """An operation is read by its id, and the last write is the one that is read."""
+
+    async def run() -> None:
+        async with opened() as storage:
+            store = TableStore(storage)
+            running = operation("op-erations", 1)
+            await store.record(running)
+            assert await store.operation(running.id) == running
+            done = dataclasses.replace(running, status=Status.DONE, ended_at=NOW)
+            await store.record(done)
+            assert await store.operation(running.id) == done
+            for unknown in ("op-erations-2-1", "nonsense", "a/b-1-1", ""):
+                assert await store.operation(unknown) is None
+
+    asyncio.run(run())
+
+
+def test_an_ended_operation_stays_ended(opened: Opened) -> None:
+    """A late report of progress does not reopen an operation, not even in a race."""
+
+    async def run() -> None:
+        async with opened() as storage:
+            store = TableStore(storage)
+            running = operation("ended", 1)
+            failed = dataclasses.replace(running, status=Status.FAILED, error="refused")
+            await asyncio.gather(store.record(running), store.record(failed), store.record(running))
+            assert await store.operation(running.id) == failed
+            await store.record(running)
+            assert await store.operation(running.id) == failed
+
+    asyncio.run(run())
+
+
+def test_an_operation_of_a_newer_version_is_not_overwritten(opened: Opened) -> None:
+    """A record that this version cannot read is left alone."""
+
+    async def run() -> None:
+        async with opened() as storage:
+            store = TableStore(storage)
+            ended = operation("newer", 1, status=Status.DONE)
+            keys = operation_keys(ended.id)
+            assert keys is not None
+            await store.record(operation("newer", 2))
+            table = storage.tables.get_table_client(HISTORY_TABLE)
+            row = {"PartitionKey": keys[0], "RowKey": keys[1], "state": '{"schema":9}'}
+            await table.create_entity(row)
+            with pytest.raises(StateUnreadable):
+                await store.record(ended)
+            assert (await table.get_entity(*keys))["state"] == '{"schema":9}'
+
+    asyncio.run(run())
+
+
+def test_history_is_newest_first_and_bounded(opened: Opened) -> None:
+    """History gives a group's own operations, the newest first, at most as many as asked for."""
+
+    async def run() -> None:
+        async with opened() as storage:
+            store = TableStore(storage)
+            written = [
+                operation("history", number, NOW + timedelta(seconds=number)) for number in range(8, 13)
+            ]
+            written.append(operation("history", 13, NOW + timedelta(seconds=12)))
+            for each in (*written, operation("history-other", 99)):
+                await store.record(each)
+            newest_first = tuple(reversed(written))
+            assert await store.history("history", 100) == newest_first
+            assert await store.history("history", 2) == newest_first[:2]
+            assert await store.history("history", 0) == ()
+            assert await store.history("o'history", 5) == ()
+
+    asyncio.run(run())
+
+
+def test_a_large_operation_fits(opened: Opened) -> None:
+    """An operation over hundreds of tables is stored with all its steps."""
+
+    async def run() -> None:
+        async with opened() as storage:
+            store = TableStore(storage)
+            step = StepRecord(
+                "k" * 100, "route_table", "/subscriptions/" + "x" * 200, "d" * 400, error="é" * 300
+            )
+            large = dataclasses.replace(operation("large", 1), steps=(step,) * 250)
+            await store.record(large)
+            found = await store.operation(large.id)
+            assert found is not None
+            assert len(found.steps) == 250
+
+    asyncio.run(run())

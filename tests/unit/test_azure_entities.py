@@ -1,0 +1,268 @@
+"""Table entities of states, operations and the leader's record."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any, get_args, get_origin, get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nvaha.azure.entities import (
+    StateUnreadable,
+    group_entity,
+    is_key,
+    leader_entity,
+    operation_entity,
+    operation_keys,
+    read_group,
+    read_leader,
+    read_operation,
+)
+from nvaha.model import GroupState, LeaderRecord, NvaState, Operation, StepRecord, SwitchRequest, Trigger
+from nvaha.ports import StoreUnavailable
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NAMES = st.text("abcXYZ-_.é ", min_size=1, max_size=12)
+PLAIN: dict[object, st.SearchStrategy[Any]] = {
+    datetime: st.integers(10**9, 7 * 10**9).map(lambda seconds: datetime.fromtimestamp(seconds + 0.25, UTC)),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+    int: st.integers(0, 2**62),
+    str: st.text(max_size=40),
+    bool: st.booleans(),
+    type(None): st.none(),
+}
+
+
+def anything(kind: Any) -> st.SearchStrategy[Any]:
+    """Return a strategy for whatever the model's annotations say, fields added later included."""
+    if kind in PLAIN:
+        return PLAIN[kind]
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        hints = get_type_hints(kind)
+        fields = {each.name: anything(hints[each.name]) for each in dataclasses.fields(kind)}
+        return st.builds(kind, **fields)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return st.sampled_from(kind)
+    parts = get_args(kind)
+    if get_origin(kind) is tuple and parts[-1] is Ellipsis:
+        return st.lists(anything(parts[0]), max_size=2).map(tuple)
+    if get_origin(kind) is tuple:
+        return st.tuples(*map(anything, parts))
+    if get_origin(kind) is Mapping:
+        return st.dictionaries(NAMES, anything(parts[1]), max_size=2)
+    return st.one_of(*map(anything, parts))
+
+
+def numbered(request: SwitchRequest, group: str, generation: int, requested_ms: int) -> SwitchRequest:
+    """Give a request the id that belongs to it."""
+    operation = f"{group}-{generation}-{requested_ms}"
+    return dataclasses.replace(request, group=group, generation=generation, operation=operation)
+
+
+requests = st.builds(
+    numbered, anything(SwitchRequest), NAMES, st.integers(0, 10**9), st.integers(0, 10**13 - 1)
+)
+states = anything(GroupState)
+operations = st.builds(dataclasses.replace, anything(Operation), request=requests)
+
+
+def legal(entity: Mapping[str, Any]) -> None:
+    """Check what the table service checks: names, sizes, the number of columns."""
+    assert len(entity) <= 252 + 3
+    total = 0
+    for name, value in entity.items():
+        assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", name)
+        text = value if isinstance(value, str) else ""
+        assert len(text.encode("utf-16-le")) <= 64 * 1024
+        total += 2 * len(name) + len(text.encode("utf-16-le")) + 16
+    assert total < 1024 * 1024
+
+
+@given(states)
+def test_a_state_comes_back(state: GroupState) -> None:
+    """Every state is the same after writing and reading, in a legal entity."""
+    entity = group_entity(state)
+    legal(entity)
+    assert read_group(entity) == state
+
+
+@given(operations)
+def test_an_operation_comes_back(operation: Operation) -> None:
+    """Every operation is the same after writing and reading, in a legal entity."""
+    entity = operation_entity(operation)
+    legal(entity)
+    assert read_operation(entity) == operation
+
+
+@given(anything(LeaderRecord))
+def test_the_leaders_record_comes_back(record: LeaderRecord) -> None:
+    """Every leader's record is the same after writing and reading."""
+    entity = leader_entity(record)
+    legal(entity)
+    assert read_leader(entity) == record
+
+
+def test_an_older_schema_reads_with_defaults() -> None:
+    """A state without a schema and with next to nothing in it reads as a new one."""
+    entity = {"PartitionKey": "group", "RowKey": "edge", "state": '{"generation": 4}'}
+    assert read_group(entity) == GroupState("edge", generation=4)
+
+
+def test_an_unknown_field_of_this_schema_is_ignored() -> None:
+    """A field that a later version of the same schema added does no harm."""
+    entity = {"PartitionKey": "group", "RowKey": "edge", "state": '{"schema": 1, "mood": "good"}'}
+    assert read_group(entity) == GroupState("edge")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('{"schema": 2}', "2"),
+        ('{"schema": "x"}', "x"),
+        ('{"schema": 1, "phase": "asleep"}', "asleep"),
+        ('{"schema": 1, "generation": "many"}', "many"),
+        ('{"schema": 1, "nvas": [1]}', "nvas"),
+        ('{"schema": 1, "heartbeat_at": "2026-01-01T00:00:00"}', "2026-01-01"),
+        ("[]", "[]"),
+        ("", "JSON"),
+        ("[" * 20_000, "[["),
+        (None, "JSON"),
+        (7, "JSON"),
+    ],
+)
+def test_what_cannot_be_read_names_the_place(text: object, named: str) -> None:
+    """The error says table, row, column, value and that nothing was overwritten."""
+    with pytest.raises(StateUnreadable) as caught:
+        read_group({"PartitionKey": "group", "RowKey": "edge", "state": text})
+    message = str(caught.value)
+    assert all(part in message for part in ("nvahagroups", "group/edge", "column state", named))
+    assert len(message) < 500
+
+
+@given(st.text(max_size=200) | st.binary(max_size=50) | st.none() | st.integers())
+def test_any_column_is_read_or_refused(value: object) -> None:
+    """Whatever somebody puts into the column, reading gives a state or StateUnreadable."""
+    with contextlib.suppress(StateUnreadable):
+        read_group({"PartitionKey": "group", "RowKey": "edge", "state": value})
+
+
+@given(states, st.data())
+def test_a_spoilt_state_is_read_or_refused(state: GroupState, data: st.DataObject) -> None:
+    """Any value in place of any field gives a state or StateUnreadable, nothing else."""
+    content = json.loads(group_entity(state)["state"])
+    spoilt = data.draw(st.sampled_from(sorted(content)))
+    content[spoilt] = data.draw(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.lists(st.none(), max_size=2)
+    )
+    with contextlib.suppress(StateUnreadable):
+        read_group({"PartitionKey": "group", "RowKey": state.group, "state": json.dumps(content)})
+
+
+def test_a_long_state_is_cut_into_columns() -> None:
+    """A state beyond one column's size is spread over several and comes back whole."""
+    state = GroupState("edge", drift=tuple("route ä" * 100 for _ in range(60)))
+    entity = group_entity(state)
+    legal(entity)
+    assert "state_1" in entity
+    assert read_group(entity) == state
+
+
+def test_a_state_beyond_an_entity_is_refused() -> None:
+    """A state that no entity holds is not written in part."""
+    with pytest.raises(StoreUnavailable):
+        group_entity(GroupState("edge", drift=("x" * 500_000,)))
+
+
+def test_nva_columns_are_legal_and_distinct() -> None:
+    """NVAs whose names differ only in what a column name cannot hold get columns of their own."""
+    nvas = {name: NvaState(failures=number) for number, name in enumerate(["a-b", "a.b", "a_b", "é" * 300])}
+    entity = group_entity(GroupState("edge", nvas=nvas))
+    legal(entity)
+    assert len([name for name in entity if name.startswith("health_")]) == 4
+    assert [entity[f"failures_a_b{end}"][0] for end in ("", "_2", "_3")] == [0, 1, 2]
+
+
+def test_many_nvas_keep_the_entity_legal() -> None:
+    """More NVAs than columns are still all in the state."""
+    state = GroupState("edge", nvas={f"nva{number}": NvaState() for number in range(500)})
+    entity = group_entity(state)
+    legal(entity)
+    assert read_group(entity) == state
+
+
+def operation(steps: int, detail: str) -> Operation:
+    """Return an operation with that many steps."""
+    request = SwitchRequest("edge-1-5", "edge", 1, 1, Trigger.MANUAL, "nva2", "because", NOW, "me")
+    step = StepRecord("key", "route_table", "/subscriptions/" + "x" * 250, detail, error=detail)
+    return Operation(request, steps=(step,) * steps)
+
+
+@pytest.mark.parametrize(("steps", "kept"), [(10, 10), (300, 300), (600, 600), (20_000, None)])
+def test_an_operation_of_any_size_fits(steps: int, kept: int | None) -> None:
+    """Long texts are cut first, then steps are left out, and the record says how many."""
+    entity = operation_entity(operation(steps, "no answer; " * 500))
+    legal(entity)
+    found = read_operation(entity)
+    if kept is None:
+        assert 0 < len(found.steps) < steps
+        assert any(str(steps) in sentence for sentence in found.unfinished)
+    else:
+        assert len(found.steps) == kept
+
+
+def test_operations_sort_newest_first() -> None:
+    """Row keys put the later operation first, and of two in one millisecond the later generation."""
+    ids = ["e-9-1000", "e-10-1000", "e-1-2000", "e-2-10000", "e-11-9999999999999"]
+    rows = [keys[1] for operation_id in ids if (keys := operation_keys(operation_id))]
+    assert rows == sorted(rows, reverse=True)
+    assert len(rows) == len(ids)
+
+
+@pytest.mark.parametrize(
+    "operation_id",
+    [
+        "",
+        "edge",
+        "edge-1",
+        "-1-2",
+        "edge-x-2",
+        "edge-1-",
+        "edge-01-2",
+        "a/b-1-2",
+        "edge-1-10000000000000",
+        "e-1--2",
+    ],
+)
+def test_what_is_not_an_operation_id_has_no_row(operation_id: str) -> None:
+    """Only ids of our own form lead to a row."""
+    assert operation_keys(operation_id) is None
+
+
+@given(requests, requests)
+def test_no_two_operations_share_a_row(one: SwitchRequest, other: SwitchRequest) -> None:
+    """Different ids have different rows."""
+    if one.operation != other.operation:
+        assert operation_keys(one.operation) != operation_keys(other.operation)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("edge", True), ("", False), ("a/b", False), ("a'b", False), ("x" * 300, False)]
+)
+def test_keys_are_checked(text: str, expected: bool) -> None:
+    """A name that no row key can hold, or that would end a query's text, is no key."""
+    assert is_key(text) is expected
+
+
+def test_a_time_zone_other_than_utc_keeps_its_moment() -> None:
+    """A time written with another zone is the same moment when read."""
+    aware = datetime.fromisoformat("2026-03-01T13:00:00+01:00")
+    assert read_group(group_entity(GroupState("e", heartbeat_at=aware))).heartbeat_at == NOW
+    assert aware - NOW == timedelta(0)

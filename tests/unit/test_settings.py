@@ -1,0 +1,137 @@
+"""The application settings as the environment gives them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nvaha.settings import Cloud, Settings, SettingsError
+
+STORAGE = {"AzureWebJobsStorage": "UseDevelopmentStorage=true"}
+
+
+def problems(environ: dict[str, str]) -> tuple[str, ...]:
+    """Return what is wrong with these settings."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ(environ)
+    return caught.value.problems
+
+
+def test_only_storage_is_needed() -> None:
+    """With a storage connection and nothing else, everything has its documented default."""
+    settings = Settings.from_environ(STORAGE)
+    assert settings.config == "nvaha.yaml"
+    assert settings.schedule == "*/10 * * * * *"
+    assert settings.cloud is Cloud.PUBLIC
+    assert settings.storage.name == "AzureWebJobsStorage"
+    assert settings.storage.connection_string == "UseDevelopmentStorage=true"
+    assert (settings.arm_endpoint, settings.arm_ca) == (None, None)
+    assert settings.instance
+
+
+def test_every_setting_is_read(tmp_path: Path) -> None:
+    """Each setting reaches its field."""
+    ca = tmp_path / "ca.pem"
+    ca.touch()
+    settings = Settings.from_environ(
+        {
+            "NVAHA_CONFIG": '{"groups": []}',
+            "NVAHA_SCHEDULE": "0,30 * * * * *",
+            "NVAHA_STORAGE": "Mine",
+            "Mine__accountName": "account",
+            "Mine__credential": "managedidentity",
+            "Mine__clientId": "11111111-2222-3333-4444-555555555555",
+            "NVAHA_CLOUD": "azureusgovernment",
+            "NVAHA_ARM_ENDPOINT": "https://127.0.0.1:8443/",
+            "NVAHA_ARM_CA": str(ca),
+            "NVAHA_INSTANCE": "west",
+        }
+    )
+    assert settings.config == '{"groups": []}'
+    assert settings.schedule == "0,30 * * * * *"
+    assert settings.cloud is Cloud.US_GOVERNMENT
+    assert settings.arm_endpoint == "https://127.0.0.1:8443"
+    assert settings.arm_ca == str(ca)
+    assert settings.instance == "west"
+    storage = settings.storage
+    assert (storage.name, storage.account_name, storage.managed_identity_only) == ("Mine", "account", True)
+    assert storage.client_id == "11111111-2222-3333-4444-555555555555"
+
+
+def test_service_uris_are_a_connection() -> None:
+    """Three service URIs are enough, and the host's disregard of case is shared."""
+    settings = Settings.from_environ(
+        {
+            "AZUREWEBJOBSSTORAGE__BLOBSERVICEURI": "https://a.blob.core.windows.net",
+            "AzureWebJobsStorage__queueServiceUri": "https://a.queue.core.windows.net",
+            "AzureWebJobsStorage__tableServiceUri": "https://a.table.core.windows.net",
+        }
+    )
+    assert settings.storage.blob_uri == "https://a.blob.core.windows.net"
+    assert not settings.storage.missing
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({}, "AzureWebJobsStorage"),
+        ({"NVAHA_STORAGE": "Mine"}, "Mine"),
+        ({"AzureWebJobsStorage__blobServiceUri": "https://a.blob.core.windows.net"}, "AzureWebJobsStorage"),
+        (STORAGE | {"NVAHA_SCHEDULE": "* * * * *"}, "NVAHA_SCHEDULE"),
+        (STORAGE | {"NVAHA_SCHEDULE": "every ten seconds or so, please !"}, "NVAHA_SCHEDULE"),
+        (STORAGE | {"NVAHA_CLOUD": "AzureGermany"}, "NVAHA_CLOUD"),
+        (STORAGE | {"NVAHA_ARM_ENDPOINT": "http://127.0.0.1:1"}, "NVAHA_ARM_ENDPOINT"),
+        (STORAGE | {"NVAHA_ARM_ENDPOINT": "https://127.0.0.1:99999"}, "NVAHA_ARM_ENDPOINT"),
+        (STORAGE | {"NVAHA_ARM_CA": "/no/such/file.pem"}, "NVAHA_ARM_CA"),
+        (STORAGE | {"NVAHA_INSTANCE": "x" * 200}, "NVAHA_INSTANCE"),
+        (
+            {"AzureWebJobsStorage__credential": "secret", "AzureWebJobsStorage__accountName": "a"},
+            "credential",
+        ),
+        ({"AzureWebJobsStorage__tableServiceUri": "account", **STORAGE}, "tableServiceUri"),
+    ],
+)
+def test_a_bad_setting_is_named(environ: dict[str, str], named: str) -> None:
+    """One bad setting gives one problem that names it."""
+    found = problems(environ)
+    assert len(found) == 1
+    assert named in found[0]
+
+
+def test_all_problems_come_at_once() -> None:
+    """Every bad setting is reported in one go."""
+    found = problems({"NVAHA_CLOUD": "x", "NVAHA_ARM_ENDPOINT": "x", "NVAHA_SCHEDULE": "x"})
+    assert len(found) == 4
+
+
+@given(st.text("0123456789+/~", min_size=12))
+def test_a_connection_string_never_shows(secret: str) -> None:
+    """Neither an error nor the settings' own text holds any of a connection string."""
+    malformed = {"AzureWebJobsStorage": f"AccountKey={secret};{secret}"}
+    assert all(secret not in problem for problem in problems(malformed))
+    fine = Settings.from_environ({"AzureWebJobsStorage": f"AccountName=a;AccountKey={secret}"})
+    assert secret not in repr(fine)
+
+
+def test_a_token_in_a_url_never_shows() -> None:
+    """A signature in a URL's query does not reach the error."""
+    environ = STORAGE | {"NVAHA_ARM_ENDPOINT": "https://user:word@127.0.0.1/?sig=signature"}
+    assert "signature" not in problems(environ)[0]
+    assert "word" not in problems(environ)[0]
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [({"WEBSITE_INSTANCE_ID": "abc"}, "abc"), ({"WEBSITE_INSTANCE_ID": "abc", "NVAHA_INSTANCE": "m"}, "m")],
+)
+def test_the_instance_has_a_name(environ: dict[str, str], expected: str) -> None:
+    """The platform's instance id names the monitor unless a setting does."""
+    assert Settings.from_environ(STORAGE | environ).instance == expected
+
+
+def test_storage_may_be_left_out_where_it_is_not_needed() -> None:
+    """A command that never touches storage runs without a connection."""
+    assert Settings.from_environ({}, storage_required=False).storage.missing
