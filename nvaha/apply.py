@@ -119,7 +119,7 @@ class Applier:
     async def _current(
         self, step: Step, target: str, snapshot: Snapshot, pass_: _Pass, *, again: bool
     ) -> Step | None:
-        """Return the step as it looks on a fresh copy of its resource; None if there is nothing left to do."""
+        """Return the step as it looks on a fresh copy of its resource; None if nothing is left to do."""
         key = step.resource_id.casefold()
         if not again and pass_.fresh(key, self._clock.monotonic()):
             return step
