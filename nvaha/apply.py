@@ -18,6 +18,8 @@ BACK_OFF_S, MAX_WAIT_S = 0.5, 30.0
 FRESH_S = 1.0
 """A resource read longer ago than this is read again before it is written: NICs may ignore If-Match
 (azure-facts B1), so what keeps somebody else's edit is a short time between reading and writing."""
+LOOKS = 3
+"""So often is a resource read again because too long passed before it could be written."""
 WRITES_AT_ONCE = 50
 FINAL = frozenset({NetworkFault.REFUSED, NetworkFault.DENIED, NetworkFault.MISSING, NetworkFault.UNREADABLE})
 """Answers that will be the same the next time; all others are worth another try."""
@@ -95,13 +97,10 @@ class Applier:
             if isinstance(error, NetworkError):
                 await self._clock.sleep(_wait_s(error, attempt))
             try:
-                current = await self._current(step, target, snapshot, pass_, again=attempt > 0)
+                current = await self._cleared(step, target, snapshot, pass_, again=attempt > 0)
                 if current is None:
                     break
-                resource = pass_.resources[step.resource_id.casefold()]
-                await self._fence()
-                await self._journal.started(step.key)
-                wanted = current.edit(resource)
+                wanted = current.edit(pass_.resources[step.resource_id.casefold()])
                 await self._network.put(wanted, alive=self._alive)
             except (NetworkError, UnreadableBodyError) as failure:
                 error = failure
@@ -115,6 +114,26 @@ class Applier:
             applied.unanswered[step.key] = str(error)
             return await self._journal.ended(step.key, StepStatus.FAILED, str(error))
         return await self._journal.ended(step.key, StepStatus.DONE)
+
+    async def _cleared(
+        self, step: Step, target: str, snapshot: Snapshot, pass_: _Pass, *, again: bool
+    ) -> Step | None:
+        """Return the step as it may be written this very moment; None if there is nothing left to do.
+
+        The fence comes last and the copy is still fresh after it, so that a process that was stopped anywhere
+        in here does not wake up and write.
+        """
+        for look in range(LOOKS):
+            current = await self._current(step, target, snapshot, pass_, again=again and look == 0)
+            if current is None:
+                return None
+            if look == 0:
+                await self._journal.started(step.key)
+            await self._fence()
+            if pass_.fresh(step.resource_id.casefold(), self._clock.monotonic()):
+                return current
+        error = f"could not be written within {FRESH_S:g} s of being read"
+        raise NetworkError(NetworkFault.UNAVAILABLE, step.resource_id, error)
 
     async def _current(
         self, step: Step, target: str, snapshot: Snapshot, pass_: _Pass, *, again: bool
