@@ -1,0 +1,422 @@
+// One monitor: a function app with its identity, network, storage, telemetry, roles and alerts.
+// Deployed once for one monitor; again, with existingStateStorageId, for each further one.
+targetScope = 'subscription'
+
+@minLength(1)
+@maxLength(32)
+@description('Name of this monitor. The names of its resources are derived from it, and it is the tag that azd looks for.')
+param environmentName string
+
+@minLength(1)
+@metadata({
+  azd: {
+    type: 'location'
+  }
+})
+@description('Region of the function app and of everything deployed with it. VNet integration needs the region of the virtual network.')
+param location string
+
+@description('Resource group to create or use; empty derives the name from environmentName.')
+param resourceGroupName string = ''
+
+@allowed([
+  'flex'
+  'dedicated'
+])
+@description('flex: Flex Consumption with always-ready instances. dedicated: one Linux B1 instance with Always On. docs/deploy.md says what each costs and when to choose it.')
+param hosting string = 'flex'
+
+@allowed([
+  '3.11'
+  '3.12'
+  '3.13'
+])
+@description('Python version of the function app.')
+param pythonVersion string = '3.13'
+
+@allowed([
+  512
+  2048
+  4096
+])
+@description('Flex only: memory of one instance in MB.')
+param instanceMemoryMB int = 512
+
+@minValue(40)
+@maxValue(1000)
+@description('Flex only: the most instances the app may scale to; the platform accepts nothing below 40.')
+param maximumInstanceCount int = 40
+
+@minValue(1)
+@maxValue(10)
+@description('Flex only: instances kept ready for each of the functions probe and switch. Zone redundancy needs 2.')
+param alwaysReadyInstances int = 1
+
+@description('Flex only: spread the instances over availability zones; set alwaysReadyInstances to 2 with it.')
+param zoneRedundant bool = false
+
+@description('The groups: the name of a file beside host.json, the configuration itself as JSON, or the URL of a blob (setting NVAHA_CONFIG).')
+param config string = 'nvaha.yaml'
+
+@description('NCRONTAB with seconds of the tick (setting NVAHA_SCHEDULE).')
+param schedule string = '*/10 * * * * *'
+
+@description('This monitor\'s name in status and history (setting NVAHA_INSTANCE); empty lets the platform\'s instance id stand.')
+param instanceName string = ''
+
+@description('Another Azure Resource Manager endpoint (setting NVAHA_ARM_ENDPOINT), for Azure Stack or a proxy; empty in the public and sovereign clouds.')
+param armEndpoint string = ''
+
+@description('File with the CA to trust for armEndpoint (setting NVAHA_ARM_CA).')
+param armCa string = ''
+
+@secure()
+@description('Further application settings by name, such as AZURE_TENANT_ID and a Key Vault reference in AZURE_CLIENT_SECRET for a service principal. They win over the ones set here.')
+param extraAppSettings object = {}
+
+@description('Comma-separated resource ids that the monitor may work on: resource groups, or single route tables, network interfaces, public IPs, virtual networks, network security groups, load balancers, application gateways and application security groups.')
+param networkScopes string = ''
+
+@description('Comma-separated names from roles/nic-references.json: what the NVAs\' network interfaces refer to besides subnet, public IP and network security group.')
+param nicReferences string = ''
+
+@description('Id of an existing role definition to assign instead of creating one, such as the output NVAHA_OPERATOR_ROLE_ID of the first monitor.')
+param operatorRoleId string = ''
+
+@description('Existing subnet for VNet integration, delegated to Microsoft.App/environments (flex) or Microsoft.Web/serverFarms (dedicated).')
+param existingFunctionSubnetId string = ''
+
+@description('Existing virtual network in which a delegated subnet is created; ignored with existingFunctionSubnetId. Both empty: a new virtual network, to be peered with the one of the NVAs.')
+param existingVirtualNetworkId string = ''
+
+@description('Address range of a new virtual network.')
+param virtualNetworkPrefix string = '10.90.0.0/24'
+
+@description('Address range of a new delegated subnet; /26 or larger.')
+param functionSubnetPrefix string = '10.90.0.0/26'
+
+@description('Address range of a new subnet for the private endpoints; /28 or larger.')
+param privateEndpointSubnetPrefix string = '10.90.0.64/27'
+
+@description('A NAT gateway on the subnet of a new virtual network, for a fixed outbound address.')
+param natGateway bool = false
+
+@description('Reach the storage account through private endpoints only. Without them its public endpoint answers the function app\'s subnet (dedicated), or every network (flex, whose subnets take no service endpoint); always to Entra identities only.')
+param privateEndpoints bool = true
+
+@description('Existing subnet for the private endpoints; needed with existingFunctionSubnetId while privateEndpoints is on.')
+param existingPrivateEndpointSubnetId string = ''
+
+@description('Create and link the private DNS zones of the storage endpoints. Switch off where a policy makes the records.')
+param createPrivateDnsZones bool = true
+
+@description('Resource group that has the private DNS zones of the storage endpoints, linked to the virtual network, already: a central one, or that of another monitor in the same virtual network.')
+param existingDnsZonesGroupId string = ''
+
+@allowed([
+  'Standard_LRS'
+  'Standard_ZRS'
+  'Standard_GZRS'
+])
+@description('Redundancy of the storage account; it holds the lease, so ZRS lets the monitor outlive a zone.')
+param storageSku string = 'Standard_ZRS'
+
+@description('Dedicated without private endpoints only: comma-separated ids of further subnets that the storage account answers, those of other monitors that share this one\'s state.')
+param storageSubnetIds string = ''
+
+@description('Storage account of the first monitor, whose state, lease and queue this one shares; empty makes this the first.')
+param existingStateStorageId string = ''
+
+@description('Log Analytics workspace to use instead of a new one, so that several monitors can be queried and alerted on together.')
+param existingWorkspaceId string = ''
+
+@minValue(30)
+@maxValue(730)
+@description('Days that a new workspace keeps logs.')
+param logRetentionDays int = 30
+
+@description('Deploy the alert rules. Once is enough for monitors that share a workspace.')
+param alerts bool = true
+
+@description('Comma-separated e-mail addresses that the alerts go to.')
+param alertEmails string = ''
+
+@description('Comma-separated address ranges that may call the function app; empty lets every address try a function key.')
+param allowedIpRanges string = ''
+
+var abbreviations = loadJsonContent('./abbreviations.json')
+var role = loadJsonContent('./roles/nva-operator.json')
+var nicReferenceActions = loadJsonContent('./roles/nic-references.json')
+var token = toLower(uniqueString(subscription().id, environmentName, location))
+var tags = {
+  'azd-env-name': environmentName
+}
+var flex = hosting == 'flex'
+var delegation = flex ? 'Microsoft.App/environments' : 'Microsoft.Web/serverFarms'
+// Global: the account of another region's monitor answers the subnet, too.
+var serviceEndpoints = flex || privateEndpoints ? [] : [
+  {
+    service: 'Microsoft.Storage.Global'
+  }
+]
+var clouds = {
+  AzureCloud: 'AzurePublic'
+  AzureUSGovernment: 'AzureUSGovernment'
+  AzureChinaCloud: 'AzureChina'
+}
+
+var newNetwork = empty(existingFunctionSubnetId) && empty(existingVirtualNetworkId)
+var newSubnet = empty(existingFunctionSubnetId) && !empty(existingVirtualNetworkId)
+var groupName = !empty(resourceGroupName) ? resourceGroupName : '${abbreviations.resourceGroup}${environmentName}'
+// Placeholders keep the scopes of modules that are not deployed well-formed.
+var ownGroupId = '/subscriptions/${subscription().subscriptionId}/resourceGroups/${groupName}'
+var vnetParts = split(newSubnet ? existingVirtualNetworkId : '${ownGroupId}/providers/Microsoft.Network/virtualNetworks/unused', '/')
+
+var sharesState = !empty(existingStateStorageId)
+var stateParts = split(sharesState ? existingStateStorageId : '${ownGroupId}/providers/Microsoft.Storage/storageAccounts/unused', '/')
+
+var scopeList = empty(networkScopes) ? [] : split(replace(networkScopes, ' ', ''), ',')
+var scopeSubscriptions = [for id in scopeList: '/subscriptions/${split(id, '/')[2]}']
+var referenceNames = empty(nicReferences) ? [] : split(replace(nicReferences, ' ', ''), ',')
+var referenceActions = [for name in referenceNames: nicReferenceActions[name]]
+var roleActions = union(role.Actions, referenceActions)
+var sharingSubnetIds = empty(storageSubnetIds) ? [] : split(replace(storageSubnetIds, ' ', ''), ',')
+
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
+  name: groupName
+  location: location
+  tags: tags
+}
+
+module identity './app/identity.bicep' = {
+  name: 'nvaha-identity'
+  scope: group
+  params: {
+    name: '${abbreviations.managedIdentity}${token}'
+    location: location
+    tags: tags
+  }
+}
+
+module network './app/network.bicep' = if (newNetwork) {
+  name: 'nvaha-network'
+  scope: group
+  params: {
+    name: '${abbreviations.virtualNetwork}${token}'
+    location: location
+    tags: tags
+    addressPrefix: virtualNetworkPrefix
+    functionSubnetPrefix: functionSubnetPrefix
+    privateEndpointSubnetPrefix: privateEndpointSubnetPrefix
+    delegation: delegation
+    serviceEndpoints: serviceEndpoints
+    natGatewayName: natGateway ? '${abbreviations.natGateway}${token}' : ''
+    publicIpName: '${abbreviations.publicIp}${token}'
+    networkSecurityGroupName: '${abbreviations.networkSecurityGroup}${token}'
+  }
+}
+
+module subnet './app/subnet.bicep' = if (newSubnet) {
+  name: 'nvaha-subnet-${token}'
+  scope: resourceGroup(vnetParts[2], vnetParts[4])
+  params: {
+    virtualNetworkName: vnetParts[8]
+    namePrefix: 'nvaha-${environmentName}'
+    functionSubnetPrefix: functionSubnetPrefix
+    privateEndpointSubnetPrefix: privateEndpoints ? privateEndpointSubnetPrefix : ''
+    delegation: delegation
+    serviceEndpoints: serviceEndpoints
+  }
+}
+
+// Each is one of three, by which parameters are given.
+var functionSubnetId = newNetwork ? network!.outputs.functionSubnetId : newSubnet ? subnet!.outputs.functionSubnetId : existingFunctionSubnetId
+var privateEndpointSubnetId = newNetwork ? network!.outputs.privateEndpointSubnetId : newSubnet ? subnet!.outputs.privateEndpointSubnetId : existingPrivateEndpointSubnetId
+
+module storage './app/storage.bicep' = {
+  name: 'nvaha-storage'
+  scope: group
+  params: {
+    name: '${abbreviations.storageAccount}${token}'
+    location: location
+    tags: tags
+    skuName: storageSku
+    publicNetworkAccess: privateEndpoints ? 'Disabled' : 'Enabled'
+    defaultAction: flex && !privateEndpoints ? 'Allow' : 'Deny'
+    subnetIds: flex || privateEndpoints ? [] : union([
+      functionSubnetId
+    ], sharingSubnetIds)
+  }
+}
+
+module storageEndpoints './app/private-endpoints.bicep' = if (privateEndpoints) {
+  name: 'nvaha-private-endpoints'
+  scope: group
+  params: {
+    namePrefix: '${abbreviations.privateEndpoint}${token}'
+    location: location
+    tags: tags
+    storageAccountId: storage.outputs.id
+    subnetId: privateEndpointSubnetId
+    createDnsZones: createPrivateDnsZones
+    existingDnsZonesGroupId: existingDnsZonesGroupId
+  }
+}
+
+// The same zones serve both accounts, hence one after the other.
+module stateEndpoints './app/private-endpoints.bicep' = if (privateEndpoints && sharesState) {
+  name: 'nvaha-state-endpoints'
+  scope: group
+  params: {
+    namePrefix: '${abbreviations.privateEndpoint}${token}-state'
+    location: location
+    tags: tags
+    storageAccountId: existingStateStorageId
+    subnetId: privateEndpointSubnetId
+    createDnsZones: createPrivateDnsZones
+    existingDnsZonesGroupId: existingDnsZonesGroupId
+  }
+  dependsOn: [
+    storageEndpoints
+  ]
+}
+
+module storageRoles './app/storage-roles.bicep' = {
+  name: 'nvaha-storage-roles'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    principalId: identity.outputs.principalId
+    host: true
+  }
+}
+
+module stateRoles './app/storage-roles.bicep' = if (sharesState) {
+  name: 'nvaha-state-roles-${token}'
+  scope: resourceGroup(stateParts[2], stateParts[4])
+  params: {
+    storageAccountName: stateParts[8]
+    principalId: identity.outputs.principalId
+    host: false
+  }
+}
+
+module observability './app/observability.bicep' = {
+  name: 'nvaha-observability'
+  scope: group
+  params: {
+    workspaceName: '${abbreviations.logAnalyticsWorkspace}${token}'
+    applicationInsightsName: '${abbreviations.applicationInsights}${token}'
+    location: location
+    tags: tags
+    existingWorkspaceId: existingWorkspaceId
+    retentionDays: logRetentionDays
+    principalId: identity.outputs.principalId
+  }
+}
+
+module operatorRole './app/operator-role.bicep' = if (empty(operatorRoleId)) {
+  name: 'nvaha-operator-role-${token}'
+  params: {
+    roleName: '${role.Name} (${environmentName} ${token})'
+    roleDescription: role.Description
+    actions: roleActions
+    assignableScopes: union([
+      subscription().id
+    ], scopeSubscriptions)
+  }
+}
+
+var assignedRoleId = empty(operatorRoleId) ? operatorRole!.outputs.id : operatorRoleId
+
+module operatorAssignments './app/operator-assignment.bicep' = [for id in scopeList: {
+  name: 'nvaha-operator-${uniqueString(id, token)}'
+  scope: resourceGroup(split(id, '/')[2], split(id, '/')[4])
+  params: {
+    targetId: id
+    roleDefinitionId: assignedRoleId
+    principalId: identity.outputs.principalId
+  }
+}]
+
+module functionApp './app/function-app.bicep' = {
+  name: 'nvaha-function-app'
+  scope: group
+  params: {
+    name: '${abbreviations.functionApp}${token}'
+    planName: '${abbreviations.appServicePlan}${token}'
+    location: location
+    tags: tags
+    flex: flex
+    pythonVersion: pythonVersion
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+    alwaysReadyInstances: alwaysReadyInstances
+    zoneRedundant: zoneRedundant
+    identityId: identity.outputs.id
+    identityClientId: identity.outputs.clientId
+    storageAccountName: storage.outputs.name
+    deploymentContainerUrl: storage.outputs.deploymentContainerUrl
+    stateStorageAccountName: sharesState ? stateParts[8] : ''
+    subnetId: functionSubnetId
+    applicationInsightsConnectionString: observability.outputs.connectionString
+    hostId: 'nvaha-${token}'
+    config: config
+    schedule: schedule
+    cloud: clouds[environment().name]
+    instanceName: instanceName
+    armEndpoint: armEndpoint
+    armCa: armCa
+    extraAppSettings: extraAppSettings
+    allowedIpRanges: empty(allowedIpRanges) ? [] : split(replace(allowedIpRanges, ' ', ''), ',')
+  }
+  dependsOn: [
+    storageRoles
+    stateRoles
+    storageEndpoints
+    stateEndpoints
+  ]
+}
+
+module alertRules './app/alerts.bicep' = if (alerts) {
+  name: 'nvaha-alerts'
+  scope: group
+  params: {
+    namePrefix: '${abbreviations.scheduledQueryRule}${token}'
+    actionGroupName: '${abbreviations.actionGroup}${token}'
+    location: location
+    tags: tags
+    workspaceId: observability.outputs.workspaceId
+    emails: empty(alertEmails) ? [] : split(replace(alertEmails, ' ', ''), ',')
+  }
+}
+
+@description('Region of the deployment.')
+output AZURE_LOCATION string = location
+
+@description('Resource group of the function app.')
+output AZURE_RESOURCE_GROUP string = group.name
+
+@description('Name of the function app, for func azure functionapp publish.')
+output AZURE_FUNCTION_APP_NAME string = functionApp.outputs.name
+
+@description('Address of the function app, for nvaha --url.')
+output NVAHA_URL string = functionApp.outputs.url
+
+@description('Client id of the monitor\'s identity.')
+output NVAHA_IDENTITY_CLIENT_ID string = identity.outputs.clientId
+
+@description('Object id of the monitor\'s identity, for role assignments made elsewhere.')
+output NVAHA_IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
+
+@description('Storage account with the state; existingStateStorageId of further monitors.')
+output NVAHA_STATE_STORAGE_ID string = sharesState ? existingStateStorageId : storage.outputs.id
+
+@description('Role definition that was assigned; operatorRoleId of further monitors.')
+output NVAHA_OPERATOR_ROLE_ID string = assignedRoleId
+
+@description('Workspace with the logs; existingWorkspaceId of further monitors.')
+output NVAHA_WORKSPACE_ID string = observability.outputs.workspaceId
+
+@description('Subnet of the function app, to be let in where the NVAs are guarded by network security groups.')
+output NVAHA_SUBNET_ID string = functionSubnetId

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Deploys the test environment and a monitor for it.
+#
+# Usage: deploy.sh LOCATION [SSH_PUBLIC_KEY_FILE]
+# Environment: HA_NVA_GROUP (ha-nva-rg), HA_NVA_MONITOR (ha-nva-test), HA_NVA_HOSTING (flex or dedicated),
+#   HA_NVA_BASTION (true or false), HA_NVA_ALERT_EMAILS (comma-separated, none)
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+# shellcheck source-path=SCRIPTDIR source=common.sh
+source "$here/common.sh"
+
+location="${1:-}"
+key_file="${2:-$HOME/.ssh/id_rsa.pub}"
+hosting="${HA_NVA_HOSTING:-flex}"
+[[ -n "$location" ]] || fail "Usage: $0 LOCATION [SSH_PUBLIC_KEY_FILE]"
+[[ -r "$key_file" ]] || fail "No public key at $key_file; make one with ssh-keygen -t rsa -b 4096."
+need az "the Azure CLI deploys everything here."
+need func "Azure Functions Core Tools 4 publish the monitor."
+az account show --output none || fail "Log in first: az login"
+
+echo "1/3 Network and machines in $GROUP …"
+az group create --name "$GROUP" --location "$location" --output none
+az deployment group create --resource-group "$GROUP" --name ha-nva-test-environment --output none \
+  --template-file "$here/main.bicep" \
+  --parameters "@$here/main.parameters.json" \
+  --parameters location="$location" hosting="$hosting" bastion="${HA_NVA_BASTION:-true}" \
+    sshPublicKey="$(<"$key_file")"
+
+output() {
+  az deployment group show --resource-group "$GROUP" --name ha-nva-test-environment \
+    --query "properties.outputs.$1.value" --output tsv
+}
+
+echo "2/3 Monitor $MONITOR in $MONITOR_GROUP …"
+az deployment sub create --location "$location" --name "$MONITOR" --output none \
+  --template-file "$here/../main.bicep" \
+  --parameters environmentName="$MONITOR" location="$location" resourceGroupName="$MONITOR_GROUP" \
+    hosting="$hosting" alertEmails="${HA_NVA_ALERT_EMAILS:-}" \
+    existingFunctionSubnetId="$(output functionSubnetId)" \
+    existingPrivateEndpointSubnetId="$(output privateEndpointSubnetId)" networkScopes="$(output networkScopes)" \
+    config="$(output config)"
+monitor_output() {
+  az deployment sub show --name "$MONITOR" --query "properties.outputs.$1.value" --output tsv
+}
+app="$(monitor_output AZURE_FUNCTION_APP_NAME)"
+
+echo "3/3 Code of $app …"
+(cd "$here/../.." && func azure functionapp publish "$app" --python --build remote)
+
+echo
+echo "The page:    http://$(public_address)/"
+echo "The monitor: $(monitor_output NVAHA_URL)/api/health"
+echo "Next:        $here/watch.sh in one terminal, $here/break-active.sh in another"

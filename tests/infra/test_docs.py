@@ -1,0 +1,124 @@
+"""What the operator pages name exists: settings, parameters, events, alerts, files, headings."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nvaha.events import EVENTS, FIELDS
+
+from .bicep import BicepFile
+from .tools import INFRA, ROOT
+
+NAMES = ("deploy", "upgrade", "migrate-from-ha-nva", "security", "monitoring", "local-core-tools")
+PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
+CODE = {path: path.read_text(encoding="utf-8") for path in (ROOT / "nvaha").rglob("*.py")}
+
+
+def table(page: str, heading: str) -> dict[str, str]:
+    """Return first and second column of the table under a heading."""
+    section = page.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    return dict(re.findall(r"^\| `([\w-]+)` \| (.*?) \|", section, re.M))
+
+
+def slug(heading: str) -> str:
+    """Return the anchor that a heading gets."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def emitted() -> Iterator[tuple[Path, str]]:
+    """Yield the event names that the code writes out where it makes a notice."""
+    for path, source in CODE.items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                function = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+                event = node.args[0].value
+                if function.lower().lstrip("_") in {"notice", "notify"} and isinstance(event, str):
+                    yield path, event
+
+
+def test_every_event_in_code_is_known() -> None:
+    """The code logs no event that operators cannot look up."""
+    assert [(path.name, event) for path, event in emitted() if event not in EVENTS] == []
+
+
+def test_event_tables_match() -> None:
+    """The tables of events and fields say what nvaha.events says."""
+    assert table(PAGES["monitoring"], "Events") == EVENTS
+    assert table(PAGES["monitoring"], "Fields") == FIELDS
+
+
+def test_alert_table_matches() -> None:
+    """The table of alerts names the rules that the template deploys, with their severity."""
+    template = (INFRA / "app" / "alerts.bicep").read_text(encoding="utf-8")
+    rules = dict(re.findall(r"name: '([\w-]+)'\n\s+title: .*\n\s+severity: (\d)", template))
+    assert table(PAGES["monitoring"], "Alerts") == rules
+
+
+def test_role_table_matches() -> None:
+    """The table of the role's actions names exactly the role's actions and the ones that can be added."""
+    named = set(re.findall(r"`(Microsoft\.Network/[\w/]+/(?:read|write|action))`", PAGES["security"]))
+    files = (INFRA / "roles" / name for name in ("nva-operator.json", "nic-references.json"))
+    written = {action for path in files for action in re.findall(r'"(Microsoft\.[\w./]+)"', path.read_text())}
+    assert named == written
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_settings_exist(page: str, bicep_files: dict[Path, BicepFile]) -> None:
+    """Each NVAHA_ name on a page is a setting, an output, or an environment variable of azd or the CLI."""
+    main = bicep_files[INFRA / "main.bicep"]
+    known = set(main.outputs)
+    known |= set(re.findall(r"\$\{(\w+)", (INFRA / "main.parameters.json").read_text(encoding="utf-8")))
+    for source in CODE.values():
+        known |= set(re.findall(r"\bNVAHA_[A-Z_]+\b", source))
+    assert set(re.findall(r"\bNVAHA_[A-Z_]+\b", PAGES[page])) <= known
+    template = (INFRA / "app" / "function-app.bicep").read_text(encoding="utf-8")
+    settings = re.findall(r"\b(?:NVAHASTATE|AzureWebJobsStorage|AzureFunctionsWebHost)__\w+", PAGES[page])
+    assert set(settings) <= set(re.findall(r"\b\w+__\w+", template))
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_parameters_exist(page: str, bicep_files: dict[Path, BicepFile]) -> None:
+    """Each name that a page gives a value as a template's parameter is one."""
+    params = set(bicep_files[INFRA / "main.bicep"].params)
+    commands = re.findall(r"--parameters ((?:.*\\\n)*.*)", PAGES[page])
+    given = {name for command in commands for name in re.findall(r"(?:^|\s)(\w+)=", command)}
+    given |= set(re.findall(r"`(\w+)=[\w.]*`", PAGES[page])) - {"HA_NVA_BASTION", "NVAHA_STORAGE"}
+    given -= {"AzureWebJobsStorage", "NVAHA_CONFIG", "NVAHA_INSTANCE"}
+    assert given <= params
+
+
+def test_azd_table_matches() -> None:
+    """The table of azd's environment names every parameter that azd passes."""
+    given = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
+    section = PAGES["deploy"].split("\n## 3a ", 1)[1].split("\n## 3b ", 1)[0]
+    rows = re.findall(r"^\| `([A-Z_]+)`.* \| `(\w+)` \|$", section, re.M)
+    assert {parameter: name for name, parameter in rows} == {
+        parameter: re.split("[{=}]", each["value"])[1] for parameter, each in given.items()
+    }
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_links_lead_somewhere(page: str) -> None:
+    """Each link within the repository leads to a file, and to a heading in it."""
+    for target in re.findall(r"\]\(([^)]+)\)", PAGES[page]):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        path = (ROOT / "docs" / name).resolve() if name else ROOT / "docs" / f"{page}.md"
+        assert path.exists(), target
+        if anchor:
+            text = path.read_text(encoding="utf-8")
+            assert anchor in {slug(heading) for heading in re.findall(r"^#+ (.*)$", text, re.M)}, target
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_named_files_exist(page: str) -> None:
+    """Each script and template that a page tells to run is there."""
+    for name in re.findall(r"\binfra/[\w./-]+\.(?:sh|bicep|json|kql)\b", PAGES[page]):
+        assert (ROOT / name).is_file(), name
