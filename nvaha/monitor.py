@@ -41,6 +41,8 @@ CAMPAIGN_S = 1.0
 """A follower tries for the lease this often through its tick."""
 BEACON_S = 10.0
 """The leader writes its record this often."""
+LATE_S = 1.0
+"""A round that begins this long after it was due is late: the process has too much to do."""
 CONTROL_TIMEOUT_S = 1.0
 SIGHT_S = 1.0
 """An answer this long before a round still proves in it that the monitor can see."""
@@ -97,6 +99,9 @@ class Monitor:
         self._watches: dict[str, _Watch] = {}
         self._answered_at = float("-inf")
         self._round_at = clock.now()
+        self._shone_at = float("-inf")
+        self._longest_s = 0.0
+        self._late = 0
         self._blind = False
         self._complained = False
         self._control: tuple[float, bool] = (float("-inf"), True)
@@ -142,6 +147,7 @@ class Monitor:
         self._watches.clear()
         await self._take_over()
         self._leading, self._complained = True, False
+        self._shone_at = float("-inf")
         epoch = self._tenure.epoch
         text = f"{self._instance} leads with epoch {epoch}"
         self._notify("leader_elected", "info", text, instance=self._instance, epoch=epoch)
@@ -208,11 +214,14 @@ class Monitor:
             if start >= until:
                 return
             await self._clock.sleep(start - self._clock.monotonic())
+            began = self._clock.monotonic()
+            self._late += began - start > LATE_S
             try:
                 await self._round(group, watch, start)
             except StoreUnavailable as error:
                 text = f"{group.name}: what this round found could not be written: {error}"
                 self._notify("store_unavailable", "error", text, group=group.name)
+            self._longest_s = max(self._longest_s, self._clock.monotonic() - began)
             nvas = [(watch.held.state.nvas.get(nva.name, NvaState()), nva.probe) for nva in group.nvas]
             watch.due_at = start + next_interval_s(nvas)
 
@@ -319,20 +328,31 @@ class Monitor:
             watch.unread = False
 
     async def _shine(self) -> None:
-        """Let the others see that rounds are being done."""
+        """Let the others, and the log, see that rounds are being done."""
         while True:
+            await self._clock.sleep(self._shone_at + BEACON_S - self._clock.monotonic())
+            self._shone_at = self._clock.monotonic()
             try:
                 await self._write_record()
             except StoreUnavailable as error:
                 self._notify("store_unavailable", "warning", f"the leader's record: {error}")
-            await self._clock.sleep(BEACON_S)
 
     async def _write_record(self) -> None:
         record = LeaderRecord(self._instance, self._tenure.epoch, self._round_at, blind=self._blind)
         await self._store.save_leader(record)
         text = f"{self._instance} leads {len(self._watches)} groups with epoch {record.epoch}"
-        fields = {"epoch": record.epoch, "groups": len(self._watches), "blind": self._blind}
-        self._notify("heartbeat", "info", text, instance=self._instance, **fields)
+        fields = {
+            "instance": self._instance,
+            "epoch": record.epoch,
+            "groups": len(self._watches),
+            "blind": self._blind,
+            "round_ms": round(self._longest_s * 1000),
+        }
+        self._notify("heartbeat", "info", text, **fields)
+        if self._late:
+            text = f"{self._late} rounds began more than {LATE_S:g} s after they were due"
+            self._notify("round_late", "warning", text, **fields)
+        self._longest_s, self._late = 0.0, 0
 
     def _notify(self, event: str, level: str, text: str, **fields: object) -> None:
         self._notifier.notify(Notice(event, level, text, fields))
