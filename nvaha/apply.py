@@ -66,9 +66,15 @@ class Applier:
         self._alive = alive
         self._places = asyncio.Semaphore(WRITES_AT_ONCE)
 
-    async def apply(self, todo: Plan, snapshot: Snapshot) -> Applied:
-        """Apply a plan and say what of it did not succeed. Raises what `fence` and `alive` raise."""
-        pass_ = _Pass(dict(snapshot.resources), self._clock.monotonic())
+    async def apply(self, todo: Plan, snapshot: Snapshot, read_at: float) -> Applied:
+        """Apply a plan and say what of it did not succeed. Raises what `fence` and `alive` raise.
+
+        Args:
+            todo: the plan.
+            snapshot: what it was made from.
+            read_at: the monotonic clock before the snapshot was asked for.
+        """
+        pass_ = _Pass(dict(snapshot.resources), read_at)
         applied = Applied()
         ended = {step.key: asyncio.Event() for step in todo.steps}
 
@@ -142,14 +148,18 @@ class Applier:
         key = step.resource_id.casefold()
         if not again and pass_.fresh(key, self._clock.monotonic()):
             return step
-        pass_.read(await self._network.get(step.resource_id), self._clock.monotonic())
+        asked_at = self._clock.monotonic()
+        pass_.read(await self._network.get(step.resource_id), asked_at)
         fresh = Snapshot(pass_.resources, snapshot.missing)
         replanned = plan(self._group, fresh, target, self._remembered)
         return next((each for each in replanned.steps if each.key == step.key), None)
 
 
 class _Pass:
-    """The resources as this pass knows them, and when each was read; what it wrote itself is never fresh."""
+    """The resources as this pass knows them; what it wrote itself is never fresh.
+
+    Like a lease, a copy ages from before it was asked for: the answer may have been long under way.
+    """
 
     def __init__(self, resources: dict[str, Resource], read_at: float) -> None:
         self.resources = resources
@@ -158,9 +168,9 @@ class _Pass:
     def fresh(self, key: str, now: float) -> bool:
         return now - self._read_at.get(key, float("-inf")) <= FRESH_S
 
-    def read(self, resource: Resource, now: float) -> None:
+    def read(self, resource: Resource, asked_at: float) -> None:
         self.resources[resource.id.casefold()] = resource
-        self._read_at[resource.id.casefold()] = now
+        self._read_at[resource.id.casefold()] = asked_at
 
     def wrote(self, resource: Resource) -> None:
         self.resources[resource.id.casefold()] = resource

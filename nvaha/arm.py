@@ -93,6 +93,17 @@ def holder_of(public_ip: Resource) -> str | None:
     return None
 
 
+def check(resource: Resource) -> None:
+    """Raise UnreadableBodyError unless the resource can be planned with."""
+    kind = resource.id.casefold().rpartition("/providers/")[2].split("/")[1:2]
+    if kind == ["routetables"]:
+        next_hops(resource)
+    elif kind == ["networkinterfaces"]:
+        ip_configurations(resource)
+    else:
+        holder_of(resource)
+
+
 def last_write_failed(resource: Resource) -> bool:
     """Tell whether Azure failed to carry out the resource's last write: its body then says more than is true.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from nvaha.arm import UnreadableBodyError
 from nvaha.commit import Committer
 from nvaha.decide import refuses
 from nvaha.inputs import FailoverCommanded, PauseCommanded
@@ -78,7 +77,7 @@ class Control:
         try:
             snapshot = await read_snapshot(self._network, group)
             todo = plan(group, snapshot, to, state.nvas)
-        except (NetworkError, UnreadableBodyError) as error:
+        except NetworkError as error:
             raise Refused(Refusal(502, "azure_unread", f"Azure could not be read: {error}")) from error
         return plan_view(group, todo, refusal.message if refusal else None)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from nvaha.arm import UnreadableBodyError
 from nvaha.commit import Committer
 from nvaha.concurrency import run_all, unwrapped
 from nvaha.health import next_interval_s
@@ -319,7 +318,7 @@ class Monitor:
             snapshot = await read_snapshot(self._network, group)
             found = survey(group, snapshot, watch.held.state.nvas)
             await self._decide(group, watch, NetworkRead(self._tenure.epoch, found))
-        except (NetworkError, UnreadableBodyError, StoreUnavailable) as error:
+        except (NetworkError, StoreUnavailable) as error:
             if not watch.unread:
                 text = f"{group.name}: Azure could not be read: {error}"
                 self._notify("discovery_failed", "error", text, group=group.name)

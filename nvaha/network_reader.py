@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from nvaha.arm import UnreadableBodyError, check
 from nvaha.model import Group, Resource, Snapshot
 from nvaha.ports import Network, NetworkError, NetworkFault
 
@@ -24,9 +25,13 @@ async def read_snapshot(network: Network, group: Group) -> Snapshot:
     async def read(resource_id: str) -> Resource | NetworkError:
         async with places:
             try:
-                return await network.get(resource_id)
+                resource = await network.get(resource_id)
+                check(resource)
+            except UnreadableBodyError as error:
+                return NetworkError(NetworkFault.UNREADABLE, resource_id, str(error))
             except NetworkError as error:
                 return error
+            return resource
 
     ids = group.resource_ids
     answers = await asyncio.gather(*(read(each) for each in ids))

@@ -224,23 +224,26 @@ class _Run:
         )
         refused: dict[str, str] = {}
         for _ in range(PASSES):
-            snapshot = await self._read()
+            snapshot, read_at = await self._read()
             todo = plan(self._group, snapshot, target, self._state.nvas)
             stuck = [step for step in todo.steps if step.key in refused or set(step.after) & set(refused)]
             if len(stuck) == len(todo.steps):
                 why = [f"{step.detail}: {refused.get(step.key, 'waits for another step')}" for step in stuck]
                 return (*why, *todo.problems)
             await journal.plan(todo.steps)
-            refused = (await applier.apply(todo, snapshot)).refused
+            refused = (await applier.apply(todo, snapshot, read_at)).refused
         return ("the network keeps changing: not as planned after every pass",)
 
-    async def _read(self) -> Snapshot:
+    async def _read(self) -> tuple[Snapshot, float]:
+        """Return the network and the monotonic clock before it was asked for."""
         for wait_s in (0.5, 1.0, 2.0):
+            asked_at = self._clock.monotonic()
             try:
-                return await read_snapshot(self._network, self._group)
+                return await read_snapshot(self._network, self._group), asked_at
             except NetworkError:
                 await self._clock.sleep(wait_s)
-        return await read_snapshot(self._network, self._group)
+        asked_at = self._clock.monotonic()
+        return await read_snapshot(self._network, self._group), asked_at
 
     async def _fence(self) -> None:
         """Raise unless this switch may write right now: its lease stands, and so does its generation."""

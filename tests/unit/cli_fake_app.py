@@ -11,6 +11,9 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from typer.testing import CliRunner
+
+from nvaha.cli import main
 from nvaha.model import (
     Group,
     GroupState,
@@ -236,3 +239,23 @@ def running(port: int = 0) -> Iterator[FakeApp]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def run(fake: FakeApp, *args: str, key: str | None = KEY, **environ: str) -> Any:
+    """Run the command against the fake app; its key is in no output, whatever happens."""
+    environment = {"NVAHA_URL": fake.url, "COLUMNS": "200", **environ}
+    if key is not None:
+        environment["NVAHA_KEY"] = key
+    result = CliRunner().invoke(main.app, list(args), env=environment)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    if key:
+        assert key not in result.output
+        assert all(key not in each.path for each in fake.seen)
+    return result
+
+
+def document(result: Any) -> Json:
+    """Return the one JSON document on stdout."""
+    parsed = json.loads(result.stdout)
+    assert isinstance(parsed, dict)
+    return parsed
