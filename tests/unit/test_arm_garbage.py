@@ -6,7 +6,7 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nvaha.arm import UnreadableBodyError, check
@@ -35,6 +35,8 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
+# Drawing a place in a whole environment takes long on a busy machine, which is no fault of the code.
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=150)
 @given(st.data())
 def test_spoilt_bodies_never_surprise(data: st.DataObject) -> None:
     """A body with a part missing or of a wrong type is planned with, or left out by name."""
