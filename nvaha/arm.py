@@ -121,8 +121,9 @@ def with_next_hops(table: Resource, hops: Mapping[str, str]) -> Resource:
     """Return the table with the named routes pointing at other addresses, all else as it was."""
     body = copy.deepcopy(dict(table.body))
     for route in body["properties"]["routes"]:
-        if route.get("name") in hops:
-            route["properties"]["nextHopIpAddress"] = hops[route["name"]]
+        name = route.get("name")
+        if isinstance(name, str) and name in hops:
+            route["properties"]["nextHopIpAddress"] = hops[name]
     return Resource(table.id, table.etag, body)
 
 

@@ -15,6 +15,7 @@ from nvaha.views import Json, group_view, leader_view, operation_view, plan_view
 FRESH_S = 30.0
 """A leader's round older than this is not fresh any more: three beacons."""
 MAX_HISTORY = 100
+HEALTH_KEPT_S = 2.0
 
 
 class Refused(Exception):  # noqa: N818 - what happened, in the words of the glossary
@@ -42,11 +43,19 @@ class Control:
         self._committer = committer
         self._network = network
         self._clock = clock
+        self._health = (float("-inf"), False)
 
     async def healthy(self) -> bool:
-        """Tell whether a leader's round is fresh."""
-        view = leader_view(await self._store.load_leader(), self._clock.now(), FRESH_S)
-        return view is not None and bool(view["fresh"])
+        """Tell whether a leader's round is fresh.
+
+        Anybody may ask, so storage is asked no more than once in a while however often they do.
+        """
+        asked_at, answer = self._health
+        if self._clock.monotonic() - asked_at >= HEALTH_KEPT_S:
+            view = leader_view(await self._store.load_leader(), self._clock.now(), FRESH_S)
+            answer = view is not None and bool(view["fresh"])
+            self._health = (self._clock.monotonic(), answer)
+        return answer
 
     async def groups(self) -> Json:
         """Return the leader and every configured group."""
