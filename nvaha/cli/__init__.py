@@ -1,0 +1,1 @@
+"""The `nvaha` command: what operators type."""

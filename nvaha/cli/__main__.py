@@ -1,0 +1,5 @@
+"""Lets `python -m nvaha.cli` be the `nvaha` command."""
+
+from nvaha.cli.main import main
+
+main()

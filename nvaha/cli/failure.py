@@ -1,0 +1,74 @@
+"""How a command ends when it is not done: an exit code that is true, and a sentence that helps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from enum import IntEnum
+
+import typer
+
+Details = Sequence[dict[str, str]]
+
+
+class ExitCode(IntEnum):
+    """What a script may rely on; docs/cli.md explains each."""
+
+    DONE = 0
+    REFUSED = 1
+    USAGE = 2
+    NO_ANSWER = 3
+    STILL_OPEN = 4
+    INTERRUPTED = 130
+
+
+class Failure(Exception):  # noqa: N818 - what happened; most of these are no error of the program
+    """A command did not do what was asked.
+
+    Args:
+        exit_code: what the process ends with.
+        code: a short name for programs.
+        message: the sentence for a person; the app's own sentences go here unchanged.
+        details: what is wrong where, if several things are.
+        hints: what to type next.
+    """
+
+    def __init__(
+        self,
+        exit_code: ExitCode,
+        code: str,
+        message: str,
+        *,
+        details: Details = (),
+        hints: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+        self.code = code
+        self.message = message
+        self.details = tuple(details)
+        self.hints = tuple(hints)
+
+
+def usage(message: str, *, hints: Sequence[str] = ()) -> Failure:
+    """Return the failure of a command that was not typed as it can be followed."""
+    return Failure(ExitCode.USAGE, "usage", message, hints=hints)
+
+
+def show(failure: Failure, *, as_json: bool) -> None:
+    """Print a failure: for a person on stderr, for a program as the one JSON document on stdout."""
+    if as_json:
+        error: dict[str, object] = {
+            "code": failure.code,
+            "message": failure.message,
+            "details": list(failure.details),
+        }
+        if failure.hints:
+            error["hints"] = list(failure.hints)
+        typer.echo(json.dumps({"error": error}, indent=2))
+        return
+    typer.echo(typer.style("Error: ", fg="red", bold=True) + failure.message, err=True)
+    for detail in failure.details:
+        typer.echo("  " + ": ".join(part for part in detail.values() if part), err=True)
+    for hint in failure.hints:
+        typer.echo(typer.style("Next:  ", bold=True) + hint, err=True)

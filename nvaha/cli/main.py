@@ -1,0 +1,158 @@
+"""The entry point: which commands there are, each loaded when it is needed.
+
+Loading everything would take half a second before `nvaha --version` says a word, so a command's module is
+imported when the command is.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from nvaha import __version__
+from nvaha.cli.failure import ExitCode, Failure, show
+
+MODULES = {
+    "status": "nvaha.cli.watch",
+    "plan": "nvaha.cli.watch",
+    "failover": "nvaha.cli.operate",
+    "pause": "nvaha.cli.operate",
+    "resume": "nvaha.cli.operate",
+    "history": "nvaha.cli.watch",
+    "validate": "nvaha.cli.offline",
+    "import": "nvaha.cli.offline",
+}
+LAB, LAB_MODULE = "lab", "nvaha.lab.commands"
+
+
+class Commands(TyperGroup):
+    """The commands by name, and the one place where a failure becomes text and an exit code."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
+        """Return the names in the order of the help page."""
+        return [*MODULES, LAB]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer's signature
+        """Return a command, loaded now."""
+        if cmd_name not in self.commands:
+            if cmd_name in MODULES:
+                loaded: Any = get_command(importlib.import_module(MODULES[cmd_name]).app)
+                self.commands.update(loaded.commands)
+            elif cmd_name == LAB:
+                self.commands[LAB] = _lab()
+        return self.commands.get(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that was typed; a misspelt one is answered with the closest name."""
+        if args and args[0] not in self.list_commands(ctx):
+            for name in MODULES:
+                self.get_command(ctx, name)
+        return super().resolve_command(ctx, args)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command line; with --json whatever goes wrong is JSON too."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # an ASCII terminal must not break on an arrow
+                stream.reconfigure(errors="replace")
+        given = sys.argv[1:] if args is None else list(args)
+        as_json = "--json" in given
+        try:
+            result = super().main(
+                given,
+                prog_name or "nvaha",
+                complete_var,
+                standalone_mode=standalone_mode and not as_json,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
+        except Failure as failure:
+            show(failure, as_json=as_json)
+            sys.exit(failure.exit_code)
+        except typer.TyperException as wrong:
+            if not as_json:
+                raise
+            show(Failure(ExitCode.USAGE, "usage", wrong.format_message()), as_json=True)
+            sys.exit(wrong.exit_code)
+        sys.exit(result if isinstance(result, int) else ExitCode.DONE)
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    # A traceback with local variables could show a key.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nvaha {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def nvaha(
+    _version_wanted: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave."),
+    ] = False,
+) -> None:
+    """High availability for Azure network virtual appliances: look, plan, act.
+
+    The app's address and key come from NVAHA_URL and NVAHA_KEY.
+    """
+
+
+def _lab() -> Any:
+    """Return the lab's commands, or a stand-in that says what is missing."""
+    try:
+        return _named(get_command(importlib.import_module(LAB_MODULE).lab))
+    except ModuleNotFoundError as missing:
+        name = missing.name or ""
+    if name.startswith("nvaha"):
+        text = "this installation has no lab: it is left out of the deployed app"
+        remedy = "install nvaha from its source tree: pip install '.[lab]'"
+    else:
+        text, remedy = f"the lab needs the package {name}", "pip install 'nvaha[lab]'"
+    return _stand_in(text, remedy)
+
+
+def _named(command: Any) -> Any:
+    command.name = LAB
+    return command
+
+
+def _stand_in(text: str, remedy: str) -> Any:
+    absent = typer.Typer()
+
+    @absent.command(
+        LAB,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        help="The embedded local Azure (not installed here).",
+    )
+    def lab() -> None:
+        raise Failure(ExitCode.REFUSED, "no_lab", text, hints=[remedy])
+
+    return get_command(absent)
+
+
+def main() -> None:
+    """Run the `nvaha` command."""
+    app(prog_name="nvaha")

@@ -1,0 +1,180 @@
+"""A configuration held against Azure as it is: who is active, what is off, what cannot be read."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError
+from rich.console import Console
+from rich.text import Text
+
+from nvaha.azure.clouds import ENDPOINTS
+from nvaha.azure.credentials import arm_credential
+from nvaha.azure.network import ArmNetwork
+from nvaha.cli import render
+from nvaha.cli.failure import ExitCode, Failure
+from nvaha.cli.words import clean, counted, short
+from nvaha.clock import ServiceClock
+from nvaha.model import Configuration, Group
+from nvaha.network_reader import read_snapshot
+from nvaha.plan import survey
+from nvaha.ports import Network, NetworkError
+from nvaha.settings import Settings, SettingsError
+
+_TOKEN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What Azure says of one group.
+
+    Args:
+        group: its name.
+        active: the NVA that most routes and public IPs point at, or None.
+        routes: how many routes point at the active NVA.
+        public_ips: how many public IPs it carries.
+        off: one sentence for each write that would bring the rest to it.
+        problems: what no write can bring there.
+        unreadable: why, by resource id.
+        no_answer: why Azure could not be asked, or None.
+    """
+
+    group: str
+    active: str | None = None
+    routes: int = 0
+    public_ips: int = 0
+    off: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    unreadable: dict[str, str] = field(default_factory=dict)
+    no_answer: str | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether a switch of this group could be planned."""
+        return self.active is not None and not self.unreadable and not self.problems
+
+    def document(self) -> dict[str, Any]:
+        """Return this report for programs."""
+        return asdict(self)
+
+
+def read(configuration: Configuration) -> tuple[Report, ...]:
+    """Read every group's resources from Azure, with the credentials of this machine.
+
+    Raises:
+        Failure: the settings that say which Azure cannot be used.
+    """
+    try:
+        settings = Settings.from_environ(os.environ, storage_required=False)
+    except SettingsError as error:
+        raise Failure(ExitCode.USAGE, "settings", "\n".join(error.problems)) from None
+    # Without a handler, Python prints the library's warnings; what matters of them is in our sentences.
+    logging.getLogger("azure").addHandler(logging.NullHandler())
+    return asyncio.run(_read(configuration, settings))
+
+
+async def _read(configuration: Configuration, settings: Settings) -> tuple[Report, ...]:
+    async with (
+        arm_credential(settings) as credential,
+        ArmNetwork(settings, credential, ServiceClock()) as network,
+    ):
+        await _must_have_a_token(credential, settings)
+        return await survey_all(configuration, network)
+
+
+async def _must_have_a_token(credential: AsyncTokenCredential, settings: Settings) -> None:
+    """Ask for a token once, so that a machine without credentials is told so once."""
+    hints = ["az login   (or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET)"]
+    try:
+        async with asyncio.timeout(_TOKEN_S):
+            await credential.get_token(ENDPOINTS[settings.cloud].arm_scope)
+    except TimeoutError:
+        text = f"no token for Azure within {_TOKEN_S:g} s"
+        raise Failure(ExitCode.NO_ANSWER, "no_token", text, hints=hints) from None
+    except AzureError as error:
+        lines = str(error.message).splitlines()
+        why = next((line for line in lines if line.strip()), type(error).__name__)
+        text = f"this machine has no credentials for Azure: {clean(why)}"
+        raise Failure(ExitCode.NO_ANSWER, "no_token", text, hints=hints) from None
+
+
+async def survey_all(configuration: Configuration, network: Network) -> tuple[Report, ...]:
+    """Return a report on each group; one that cannot be read does not keep the others from it."""
+    return tuple(await asyncio.gather(*(_survey(group, network) for group in configuration.groups)))
+
+
+async def _survey(group: Group, network: Network) -> Report:
+    try:
+        snapshot = await read_snapshot(network, group)
+    except NetworkError as error:
+        return Report(group.name, no_answer=clean(f"{short(error.resource_id)}: {error.message}"))
+    said = survey(group, snapshot, {})
+    owner = said.owner()
+    unreadable = {
+        each: clean(snapshot.missing[each.casefold()])
+        for each in group.resource_ids
+        if each.casefold() in snapshot.missing
+    }
+    if owner is None:
+        return Report(group.name, unreadable=unreadable)
+    return Report(
+        group.name,
+        active=owner,
+        routes=said.routes.get(owner, 0),
+        public_ips=said.public_ips.get(owner, 0),
+        off=tuple(map(clean, said.off.get(owner, ()))),
+        # What could not be read is said once, under its own name.
+        problems=tuple(
+            clean(each)
+            for each in said.problems.get(owner, ())
+            if not any(why in each for why in snapshot.missing.values())
+        ),
+        unreadable=unreadable,
+    )
+
+
+def exit_code(reports: Sequence[Report]) -> ExitCode:
+    """Return 3 if Azure could not be asked, 1 if a group could not be switched as configured, else 0."""
+    if any(each.no_answer for each in reports):
+        return ExitCode.NO_ANSWER
+    return ExitCode.DONE if all(each.good for each in reports) else ExitCode.REFUSED
+
+
+def show(reports: Sequence[Report]) -> None:
+    """Print the reports for a person."""
+    console = render.console()
+    console.print(Text("\nRead from Azure with this machine's credentials, not the app's:\n", style="dim"))
+    for report in reports:
+        _show(console, report)
+
+
+def _show(console: Console, report: Report) -> None:
+    name = Text(report.group, style="bold")
+    if report.no_answer:
+        console.print(name.append(f"  Azure did not answer: {report.no_answer}", style="bold red"))
+        return
+    if report.active is None:
+        text = "  the active NVA cannot be told: no route and no public IP that was read points at its NVAs"
+        console.print(name.append(text, style="bold red"))
+    else:
+        style = "green" if report.good and not report.off else "yellow"
+        held = f"{counted(report.routes, 'route')}, {counted(report.public_ips, 'public IP')}"
+        console.print(name.append(f"  {report.active} is active ({held})", style=style))
+    for each in report.off:
+        console.print(render.sentence(f"off: {each}", "yellow"))
+    for each in report.problems:
+        console.print(render.sentence(f"cannot be put right: {each}", "bold red"))
+    by_reason: dict[str, list[str]] = {}
+    for resource_id, why in report.unreadable.items():
+        by_reason.setdefault(why, []).append(short(resource_id))
+    for why, names in by_reason.items():
+        console.print(render.sentence(f"{', '.join(names)}: {why}", "bold red"))
+    if any("403" in why for why in by_reason):
+        text = "a role is missing for this identity: docs/security.md lists what the app's identity needs"
+        console.print(render.sentence(text, "bold"))

@@ -1,0 +1,164 @@
+"""What the app answers, checked: the shapes of nvaha.views as a client may rely on them.
+
+An app newer than this command may say more, which is ignored; what is said must make sense. Every text is
+made safe for a terminal on the way in.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from nvaha.cli.words import clean
+from nvaha.model import FINAL
+
+Text = Annotated[str, AfterValidator(clean)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Figure = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
+
+
+class Reply(BaseModel):
+    """Something the app said."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+class Complaint(Reply):
+    """One thing that is wrong, and where."""
+
+    path: Text = ""
+    message: Text = ""
+
+
+def _usable(details: object) -> object:
+    """Return the details that have the usual shape; the sentence beside them must not be lost over others."""
+    if not isinstance(details, list):
+        return ()
+    return [
+        each for each in details if isinstance(each, dict) and all(isinstance(v, str) for v in each.values())
+    ]
+
+
+class ErrorBody(Reply):
+    """Why the app did not do it."""
+
+    code: Text
+    message: Text
+    details: Annotated[tuple[Complaint, ...], BeforeValidator(_usable)] = ()
+
+
+class ErrorReply(Reply):
+    """Any answer that is not 2xx."""
+
+    error: ErrorBody
+
+
+class NvaReply(Reply):
+    """One NVA of a group."""
+
+    name: Text
+    health: Text
+    since: AwareDatetime | None = None
+    failures: Count = 0
+    latency_ms: Figure | None = None
+    last_error: Text | None = None
+    address: Text | None = None
+    port: Count | None = None
+
+
+class StepReply(Reply):
+    """One step of an operation, or of a plan, where it has no status yet."""
+
+    kind: Text
+    resource_id: Text
+    detail: Text
+    status: Text = "planned"
+    attempts: Count = 0
+    started_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    error: Text | None = None
+
+
+class OperationReply(Reply):
+    """One operation."""
+
+    id: Text
+    group: Text
+    status: Text
+    to: Text
+    source: Text | None = Field(default=None, alias="from")
+    trigger: Text = ""
+    reason: Text = ""
+    requested_by: Text = ""
+    request_id: Text | None = None
+    forced: bool = False
+    requested_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    seconds: Figure | None = None
+    error: Text | None = None
+    unfinished: tuple[Text, ...] = ()
+    steps: tuple[StepReply, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not change any more."""
+        return self.status in FINAL
+
+    @property
+    def why(self) -> str:
+        """The reason, unless it only repeats who asked."""
+        return "" if self.reason == f"commanded by {self.requested_by}" else self.reason
+
+
+class GroupReply(Reply):
+    """One group; `operation` only where one group was asked for."""
+
+    name: Text
+    phase: Text
+    active: Text | None = None
+    target: Text | None = None
+    paused: bool = False
+    automatic: bool = True
+    all_down: bool = False
+    blocked: Text | None = None
+    drift: tuple[Text, ...] = ()
+    probed_at: AwareDatetime | None = None
+    last_switch_at: AwareDatetime | None = None
+    nvas: tuple[NvaReply, ...]
+    operation: OperationReply | None = None
+
+
+class LeaderReply(Reply):
+    """Who leads."""
+
+    instance: Text
+    epoch: Count
+    round_at: AwareDatetime
+    fresh: bool
+    blind: bool = False
+
+
+class GroupsReply(Reply):
+    """The leader and every group."""
+
+    leader: LeaderReply | None
+    groups: tuple[GroupReply, ...]
+
+
+class PlanReply(Reply):
+    """What a failover would change, and what forbids it."""
+
+    group: Text
+    to: Text
+    allowed: bool
+    forbids: Text | None = None
+    steps: tuple[StepReply, ...]
+    problems: tuple[Text, ...] = ()
+
+
+class HistoryReply(Reply):
+    """A group's operations, newest first."""
+
+    group: Text
+    operations: tuple[OperationReply, ...]

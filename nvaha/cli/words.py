@@ -1,0 +1,50 @@
+"""Small wording: text made safe for a terminal, ages and durations."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime
+
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def clean(text: str) -> str:
+    """Return what a server sent as it may be printed: one line, without anything that moves a terminal.
+
+    Control characters could rewrite what an operator reads before saying yes; so could the ones that turn
+    the direction of writing.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    spaced = " ".join(text.split())
+    return "".join(each for each in spaced if unicodedata.category(each) not in _UNSAFE)
+
+
+def age(then: datetime | None, now: datetime) -> str:
+    """Return how long ago something was, roughly."""
+    if then is None:
+        return "never"
+    seconds = max((now - then).total_seconds(), 0.0)
+    for limit, unit_s, unit in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit_s:.0f} {unit} ago"
+    return f"{seconds / 86400:.0f} d ago"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people say it."""
+    if seconds < 9.95:
+        return f"{max(seconds, 0.0):.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min"
+
+
+def short(resource_id: str) -> str:
+    """Return the last part of a resource id."""
+    return resource_id.rstrip("/").rpartition("/")[2]
+
+
+def counted(number: int, word: str) -> str:
+    """Return a number with its word, in the plural if need be."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

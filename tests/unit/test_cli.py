@@ -1,0 +1,282 @@
+"""The `nvaha` command against an app on loopback: what it looks at, and how it ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from nvaha.cli import main, watch
+from nvaha.cli.failure import ExitCode
+from nvaha.cli.no_answer import NoAnswer
+from nvaha.cli.words import age, clean
+from nvaha.model import Health, LeaderRecord, Status
+from nvaha.views import group_view
+
+from .cli_fake_app import (
+    GROUP,
+    FakeApp,
+    Json,
+    Reply,
+    document,
+    error,
+    group,
+    groups,
+    now,
+    operation,
+    plan,
+    run,
+    running,
+    state,
+)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeApp]:
+    """Serve a fake app."""
+    with running() as served:
+        yield served
+
+
+def test_status_says_what_matters(fake: FakeApp) -> None:
+    """Health is in words, and paused, blocked and drifted groups are named with their sentence."""
+    down = replace(state().nvas["nva1"], health=Health.DOWN, failures=12, last_error="connection refused")
+    nvas = {**state().nvas, "nva1": down}
+    ailing = state(paused=True, blocked="no other NVA is up", nvas=nvas, drift=("route default is off",))
+    fake.says("GET /groups", groups(ailing))
+    result = run(fake, "status")
+    assert result.exit_code == ExitCode.DONE
+    for words in (
+        "monitor-1 (epoch 12)",
+        "nva1 *",
+        "down",
+        "12",
+        "connection refused",
+        "paused",
+        "no other NVA is up",
+        "route default is off",
+    ):
+        assert words in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_status_names_a_leader_that_is_not_fresh(fake: FakeApp) -> None:
+    """A leader whose round is old is shown with the time since when."""
+    old = LeaderRecord("monitor-1", 12, now() - timedelta(minutes=5), blind=True)
+    fake.says("GET /groups", groups(leader=old))
+    output = run(fake, "status").stdout
+    assert f"{old.round_at:%H:%M:%S}" in output
+    assert "NOT FRESH" in output
+    assert "BLIND" in output
+
+
+@pytest.mark.parametrize("answer", [{"leader": None, "groups": []}, {"leader": None, "groups": [group()]}])
+def test_status_without_a_leader(fake: FakeApp, answer: Json) -> None:
+    """An app in which nothing has run yet is shown as that."""
+    fake.says("GET /groups", answer)
+    result = run(fake, "status")
+    assert result.exit_code == ExitCode.DONE
+    assert "No leader" in result.stdout
+
+
+def test_status_of_one_group_shows_its_last_operation(fake: FakeApp) -> None:
+    """One group comes with its last operation, the steps and what was left undone."""
+    failed = operation(Status.FAILED, 1, error="not done within 600 s", unfinished=("public IP is loose",))
+    fake.says("GET /groups", groups())
+    fake.says("GET /groups/edge", group(failed))
+    output = run(fake, "status", "edge").stdout
+    assert "edge-4-1763820191123" in output
+    assert "not done within 600 s" in output
+    assert "public IP is loose" in output
+
+
+def test_ages_are_by_the_apps_clock() -> None:
+    """An age counts from the app's time, and a time to come is no age below zero."""
+    then = datetime(2025, 1, 1, tzinfo=UTC)
+    assert age(then, then + timedelta(minutes=5)) == "5 min ago"
+    assert age(then, then - timedelta(minutes=5)) == "0 s ago"
+    assert age(None, then) == "never"
+
+
+@pytest.mark.parametrize(
+    ("call", "args"),
+    [
+        ("GET /groups", ("status",)),
+        ("GET /groups/edge", ("status", "edge")),
+        ("GET /groups/edge/plan", ("plan", "edge", "--to", "nva2")),
+        ("GET /groups/edge/history", ("history", "edge")),
+        ("POST /groups/edge/pause", ("pause", "edge", "--reason", "work")),
+        ("POST /groups/edge/resume", ("resume", "edge")),
+    ],
+)
+def test_json_is_the_apps_own_document(fake: FakeApp, call: str, args: tuple[str, ...]) -> None:
+    """With --json stdout is exactly what the app answered, and stderr is empty."""
+    answers: dict[str, Json] = {
+        "GET /groups": groups(),
+        "GET /groups/edge": group(operation()),
+        "GET /groups/edge/plan": plan(),
+        "GET /groups/edge/history": {"group": "edge", "operations": [operation(Status.DONE, 2)]},
+        "POST /groups/edge/pause": group(paused=True),
+        "POST /groups/edge/resume": group(),
+    }
+    fake.says(call, {**answers[call], "new_in_a_later_version": [1, "\x1b[2J"]})
+    result = run(fake, *args, "--json")
+    assert result.exit_code == ExitCode.DONE
+    assert document(result) == {**answers[call], "new_in_a_later_version": [1, "\x1b[2J"]}
+    assert result.stderr == ""
+    assert result.stdout.isascii()
+
+
+def test_a_refusal_is_shown_as_the_app_says_it(fake: FakeApp) -> None:
+    """The app's sentence reaches a person unchanged, and a program with its code."""
+    text = "there is no group 'edge'; configured are: core"
+    fake.says("*", Reply(error("unknown_group", text), 404))
+    result = run(fake, "status", "edge")
+    assert result.exit_code == ExitCode.REFUSED
+    assert text in result.stderr
+    assert result.stdout == ""
+    as_json = run(fake, "status", "edge", "--json")
+    assert as_json.exit_code == ExitCode.REFUSED
+    assert document(as_json)["error"] == {"code": "unknown_group", "message": text, "details": []}
+
+
+def test_what_a_server_sends_cannot_move_the_terminal(fake: FakeApp) -> None:
+    """Control characters and turned writing directions are gone before anything is printed."""
+    evil = group_view(GROUP, state(blocked="\x1b[2Jall is well\r\n\u202e\x9b31m", active="nva1"))
+    fake.says("GET /groups", {**groups(), "groups": [evil]})
+    result = run(fake, "status")
+    assert result.exit_code == ExitCode.DONE
+    assert not {"\x1b", "\r", "\u202e", "\x9b"} & set(result.stdout)
+    assert clean("a\x1b[31m\nb\u2028c\ud800") == "a[31m b c"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("status", "--watch", "--json"),
+        ("status", "--watch"),
+        ("status", ".."),
+        ("history", "edge", "--limit", "0"),
+        ("failover", "edge", "--to", "nva2"),
+        ("plan", "edge"),
+        ("nonsense",),
+        ("status", "--nonsense"),
+        ("failover",),
+    ],
+)
+def test_what_is_typed_wrong_ends_with_2(fake: FakeApp, args: tuple[str, ...]) -> None:
+    """Usage errors end with 2 and change nothing; with --json they are JSON too."""
+    fake.says("GET /groups/edge", group())
+    assert run(fake, *args).exit_code == ExitCode.USAGE
+    as_json = run(fake, *args, "--json")
+    assert as_json.exit_code == ExitCode.USAGE
+    assert document(as_json)["error"]["code"] == "usage"
+    assert fake.posts() == []
+
+
+def test_plan_without_a_target_names_the_candidates(fake: FakeApp) -> None:
+    """Without --to, the NVAs that could be named are, and the one that is up first."""
+    fake.says("GET /groups/edge", group())
+    result = run(fake, "plan", "edge")
+    assert "nva2 (up)" in result.stderr
+    assert "nvaha plan edge --to nva2" in result.stderr
+
+
+def test_plan_shows_what_forbids_it(fake: FakeApp) -> None:
+    """A plan shows each step, and why a failover would be refused now."""
+    fake.says("GET /groups/edge/plan", plan("nva2 is not up: it has not been probed yet"))
+    result = run(fake, "plan", "edge", "--to", "nva2")
+    assert result.exit_code == ExitCode.DONE
+    assert "default (0.0.0.0/0)" in result.stdout
+    assert "nva2 is not up" in result.stdout
+    assert fake.seen[0].path == "/api/groups/edge/plan?to=nva2"
+
+
+def test_history_tells_each_story(fake: FakeApp) -> None:
+    """History shows who, why, how it ended and what was left undone."""
+    failed = operation(Status.FAILED, 1, error="not done within 600 s", unfinished=("public IP is loose",))
+    fake.says(
+        "GET /groups/edge/history", {"group": "edge", "operations": [operation(Status.DONE, 2), failed]}
+    )
+    output = run(fake, "history", "edge", "--limit", "2").stdout
+    for words in ("maintenance of nva1", "alice on jump", "done in", "failed in", "public IP is loose"):
+        assert words in output
+    assert fake.seen[0].path.endswith("?limit=2")
+
+
+@pytest.mark.parametrize(("call", "paused"), [("pause", True), ("resume", False)])
+def test_pause_and_resume(fake: FakeApp, call: str, paused: bool) -> None:
+    """Both send the reason, and believe only an answer that shows the group as asked for."""
+    fake.says(f"POST /groups/edge/{call}", group(paused=paused), group(paused=not paused))
+    assert run(fake, call, "edge", "--reason", "work").exit_code == ExitCode.DONE
+    assert fake.posts() == [{"reason": "work"}]
+    assert run(fake, call, "edge").exit_code == ExitCode.REFUSED
+
+
+def test_watching_survives_silence() -> None:
+    """While the app is silent the screen says so above the last picture, and recovers by itself."""
+    moments: list[Any] = [("first", None), (None, "reset"), ("third", None)]
+    frames = io.StringIO()
+    console = Console(file=frames, force_terminal=True, width=100, height=20, color_system=None)
+
+    def take() -> tuple[Text, datetime]:
+        picture, trouble = moments.pop(0)
+        if trouble:
+            raise NoAnswer("connection_lost", trouble, passing=True, maybe_done=True)
+        return Text(picture), now()
+
+    watch.keep_drawing(console, "http://127.0.0.1/api", take, [None] * 3, lambda: 7.0)
+    _, one, two, three = frames.getvalue().split("nvaha status of")
+    assert "first" in one
+    assert "No answer" in two
+    assert "first" in two
+    assert "third" in three
+    assert "No answer" not in three
+
+
+def test_watching_ends_when_it_cannot_begin() -> None:
+    """What will not mend itself, such as a wrong key, ends the watch at once."""
+
+    def take() -> tuple[Text, datetime]:
+        raise NoAnswer("key", "wrong key", passing=False, maybe_done=False)
+
+    with pytest.raises(NoAnswer):
+        watch.keep_drawing(Console(file=io.StringIO()), "", take, [None] * 3)
+
+
+def test_the_lab_is_missed_kindly(fake: FakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the lab's modules, its commands say what is missing."""
+    monkeypatch.setattr(main, "LAB_MODULE", "nvaha.lab.not_there")
+    result = run(fake, "lab", "demo", "--port", "1")
+    assert result.exit_code == ExitCode.REFUSED
+    assert "lab" in result.stderr
+
+
+def test_version_loads_next_to_nothing() -> None:
+    """The version is told without loading Azure's libraries, HTTP or tables."""
+    code = (
+        "import sys; from nvaha.cli.main import app\n"
+        "try: app(['--version'])\n"
+        "finally: assert not {'azure', 'requests', 'pydantic', 'aiohttp'} & set(sys.modules), sys.modules"
+    )
+    root = Path(main.__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env={**os.environ},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("nvaha ")
