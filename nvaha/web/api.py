@@ -31,10 +31,17 @@ class BadRequestError(Exception):
 
 
 class Api:
-    """Answers HTTP requests from the app that `holder` holds."""
+    """Answers HTTP requests from the app that `holder` holds.
 
-    def __init__(self, holder: AppHolder) -> None:
+    Args:
+        holder: holds the app.
+        signed_in: whether App Service authentication stands before the app, so that the caller's name in
+            `x-ms-client-principal-name` is the platform's word and not the caller's own.
+    """
+
+    def __init__(self, holder: AppHolder, *, signed_in: bool = False) -> None:
         self._holder = holder
+        self._signed_in = signed_in
 
     async def health(self, _request: Request) -> Response:
         """200 while a leader's round is fresh, else 503; no detail, since it asks for no key."""
@@ -79,7 +86,7 @@ class Api:
             body = _body(request, FailoverBody, may_be_empty=False)
             command = FailoverCommanded(
                 to=body.to,
-                by=_caller(request),
+                by=self._caller(request),
                 reason=body.reason,
                 force=body.force,
                 request_id=body.request_id,
@@ -96,10 +103,16 @@ class Api:
         """Let it go on."""
         return await self._pause(request, paused=False)
 
+    def _caller(self, request: Request) -> str:
+        """Return who asks, as far as that can be told: a function key has no name."""
+        name = request.headers.get("x-ms-client-principal-name") if self._signed_in else None
+        name = name or request.headers.get("user-agent") or "HTTP"
+        return "".join(each for each in name if each.isprintable())[:100]
+
     async def _pause(self, request: Request, *, paused: bool) -> Response:
         async def call(control: Control) -> dict[str, Any]:
             body = _body(request, PauseBody, may_be_empty=True)
-            command = PauseCommanded(paused=paused, by=_caller(request), reason=body.reason)
+            command = PauseCommanded(paused=paused, by=self._caller(request), reason=body.reason)
             return await control.pause(_group(request), command)
 
         return await self._answer(request, call)
@@ -132,12 +145,6 @@ class Api:
 
 def _group(request: Request) -> str:
     return str(request.route_params.get("group", ""))
-
-
-def _caller(request: Request) -> str:
-    """Return who asks, as far as that can be told: a function key has no name."""
-    name = request.headers.get("x-ms-client-principal-name") or request.headers.get("user-agent") or "HTTP"
-    return "".join(each for each in name if each.isprintable())[:100]
 
 
 def _body(request: Request, kind: type[Body], *, may_be_empty: bool) -> Body:
