@@ -1,0 +1,206 @@
+"""Fake NVAs: a listener for the probe and one that forwards traffic, on a loopback address of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Self
+
+_BACKLOG = 128
+_FILLERS = 4
+_FIRST_HOST = 11
+_TRIES = 20
+
+
+class Down(StrEnum):
+    """How an NVA is gone."""
+
+    REFUSE = "refuse"  # its ports are closed: connections are refused at once
+    SILENT = "silent"  # its packets get lost: connections are never answered
+
+
+class _Listener:
+    """A TCP listener that can be closed, or fall silent.
+
+    Silent means: the queue of connections that wait to be accepted is shrunk to its least, filled up by
+    ourselves, and nobody accepts. Linux then drops every further SYN, as a firewall would. (Not so on every
+    other system: macOS may refuse instead.)
+    """
+
+    def __init__(self, *, echo: bool) -> None:
+        self._echo = echo
+        self._socket: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._answering: set[asyncio.Task[None]] = set()
+        self._open: set[socket.socket] = set()
+        self._fillers: list[socket.socket] = []
+
+    def bind(self, address: str, port: int) -> int:
+        """Bind and listen; returns the port."""
+        listener = socket.socket()
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((address, port))
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+        listener.settimeout(0)
+        self._socket = listener
+        return int(listener.getsockname()[1])
+
+    def accept(self) -> None:
+        """Begin to accept connections."""
+        self._accepting = asyncio.create_task(self._accept())
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._socket is not None:
+            connection, _ = await loop.sock_accept(self._socket)
+            self._open.add(connection)
+            task = asyncio.create_task(self._answer(connection))
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
+
+    async def _answer(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(OSError):
+            while data := await loop.sock_recv(connection, 4096):
+                if self._echo:
+                    await loop.sock_sendall(connection, data)
+        self._open.discard(connection)
+        connection.close()
+
+    def _stop_accepting(self) -> None:
+        for task in (self._accepting, *self._answering):
+            if task is not None:
+                task.cancel()
+        self._accepting = None
+        # Cancelling takes a turn of the loop, and by then a closed socket's number may be somebody else's.
+        for each in (self._socket, *self._open):
+            if each is not None and each.fileno() >= 0:
+                asyncio.get_running_loop().remove_reader(each)
+                asyncio.get_running_loop().remove_writer(each)
+
+    def silence(self) -> None:
+        """Answer nothing any more; connections that are open stay open."""
+        self._stop_accepting()
+        if self._socket is None:
+            return
+        self._socket.listen(0)
+        for _ in range(_FILLERS):
+            filler = socket.socket()
+            filler.settimeout(0)
+            with contextlib.suppress(BlockingIOError):
+                filler.connect(self._socket.getsockname())
+            self._fillers.append(filler)
+
+    def close(self) -> None:
+        """Refuse everything, and reset what is open."""
+        self._stop_accepting()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        for each in (*self._open, *self._fillers):
+            # Without lingering, closing resets: what a machine that has just died would not even say.
+            with contextlib.suppress(OSError):
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            each.close()
+        self._open.clear()
+        self._fillers.clear()
+
+
+class FakeNva:
+    """One appliance.
+
+    Args:
+        name: as in the configuration.
+        private_addresses: its addresses in the simulated network, by which traffic finds it.
+    """
+
+    def __init__(self, name: str, private_addresses: Sequence[str]) -> None:
+        self.name = name
+        self.private_addresses = tuple(private_addresses)
+        self.address = ""
+        self.probe_port = self.forward_port = 0
+        self.down: Down | None = Down.REFUSE
+        self._probe = _Listener(echo=False)
+        self._forward = _Listener(echo=True)
+
+    def place(self, address: str, probe_port: int = 0, forward_port: int = 0) -> None:
+        """Bind to an address and ports, 0 for free ones; OSError if they cannot be had."""
+        try:
+            self.probe_port = self._probe.bind(address, probe_port)
+            self.forward_port = self._forward.bind(address, forward_port)
+        except OSError:
+            self._probe.close()
+            self._forward.close()
+            raise
+        self.address = address
+
+    def start(self) -> None:
+        """Answer probes and forward traffic, at the same ports as before; harmless if it does."""
+        if self.down is None:
+            return
+        for listener in (self._probe, self._forward):
+            listener.close()
+        self.place(self.address, self.probe_port, self.forward_port)
+        for listener in (self._probe, self._forward):
+            listener.accept()
+        self.down = None
+
+    def stop(self, mode: Down = Down.REFUSE) -> None:
+        """Be gone, in one of the ways of `Down`."""
+        for listener in (self._probe, self._forward):
+            if mode is Down.SILENT:
+                listener.silence()
+            else:
+                listener.close()
+        self.down = mode
+
+    def close(self) -> None:
+        """Free the ports."""
+        self.stop(Down.REFUSE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def place_all(nvas: Sequence[FakeNva]) -> None:
+    """Give each NVA its own loopback address and all the same ports, and start them.
+
+    Where only 127.0.0.1 exists (macOS), they share it and each has ports of its own.
+
+    Raises:
+        OSError: no free ports were found.
+    """
+    for attempt in range(_TRIES):
+        ports = (0, 0)
+        try:
+            for number, nva in enumerate(nvas):
+                nva.place(f"127.0.0.{_FIRST_HOST + number}", *ports)
+                ports = (nva.probe_port, nva.forward_port)
+        except OSError as error:
+            for nva in nvas:
+                nva.close()
+            if error.errno == errno.EADDRNOTAVAIL:
+                _share_one_address(nvas)
+                break
+            if attempt + 1 == _TRIES:
+                raise
+        else:
+            break
+    for nva in nvas:
+        nva.start()
+
+
+def _share_one_address(nvas: Sequence[FakeNva]) -> None:
+    for nva in nvas:
+        nva.place("127.0.0.1")

@@ -1,0 +1,213 @@
+"""Fake NVAs, the traffic client's counting, the check of the result, and the reading of logs."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nvaha.lab.nva import Down, FakeNva, place_all
+from nvaha.lab.process import read_event
+from nvaha.lab.sample import environment
+from nvaha.lab.traffic import IN_A_ROW, Flow, Traffic
+from nvaha.lab.verify import check
+
+SAMPLE = environment()
+FIRST, SECOND = (nva.name for nva in SAMPLE.nvas)
+
+
+async def answer(nva: FakeNva) -> str:
+    """Connect to an NVA's probe port: `accepted`, `refused` or `silence`."""
+    try:
+        async with asyncio.timeout(0.3):
+            _, writer = await asyncio.open_connection(nva.address, nva.probe_port)
+    except ConnectionRefusedError:
+        return "refused"
+    except TimeoutError:
+        return "silence"
+    writer.close()
+    return "accepted"
+
+
+def on_stage(scenario: Callable[[Sequence[FakeNva]], Awaitable[None]]) -> None:
+    """Run a scenario with two NVAs."""
+
+    async def run() -> None:
+        nvas = [FakeNva("one", ["10.0.0.1"]), FakeNva("two", ["10.0.0.2"])]
+        with ExitStack() as stack:
+            for nva in nvas:
+                stack.callback(nva.close)
+            place_all(nvas)
+            await scenario(nvas)
+
+    asyncio.run(run())
+
+
+class TestNvas:
+    """How an NVA is gone and comes back."""
+
+    @pytest.mark.parametrize(("how", "met"), [(Down.REFUSE, "refused"), (Down.SILENT, "silence")])
+    def test_a_stopped_nva_is_gone_in_the_way_asked_for(self, how: Down, met: str) -> None:
+        """Its connections are refused, or never answered, until it is started at the same port again."""
+
+        async def scenario(nvas: Sequence[FakeNva]) -> None:
+            one, two = nvas
+            port = one.probe_port
+            assert await answer(one) == "accepted"
+            one.stop(how)
+            assert [await answer(one) for _ in range(3)] == [met] * 3
+            assert await answer(two) == "accepted"
+            one.start()
+            assert await answer(one) == "accepted"
+            assert one.probe_port == port
+
+        on_stage(scenario)
+
+    def test_nvas_have_addresses_of_their_own(self) -> None:
+        """No two NVAs answer at the same address and port."""
+
+        async def scenario(nvas: Sequence[FakeNva]) -> None:
+            assert len({(nva.address, nva.probe_port) for nva in nvas}) == 2
+
+        on_stage(scenario)
+
+
+class TestTraffic:
+    """What the client counts."""
+
+    def test_traffic_follows_the_data_path(self) -> None:
+        """Requests go to the NVA that the path leads to, and a new path ends the outage."""
+
+        async def scenario(nvas: Sequence[FakeNva]) -> None:
+            hop = ["10.0.0.1"]
+            flow = Flow("table", "route", lambda: hop[0])
+            async with Traffic([flow], nvas, interval_s=0.01) as traffic:
+                await wait_for(lambda: any(ok for _, ok, _ in flow.samples))
+                nvas[0].stop()
+                since = asyncio.get_running_loop().time()
+                await wait_for(lambda: not flow.samples[-1][1])
+                assert traffic.outage(since) is None
+                hop[0] = "10.0.0.2"
+                await wait_for(lambda: traffic.outage(since) is not None)
+                assert flow.samples[-1][2] == "two"
+
+        on_stage(scenario)
+
+    @given(st.lists(st.booleans(), max_size=30))
+    def test_an_outage_ends_with_the_first_of_some_answers_in_a_row(self, answers: list[bool]) -> None:
+        """An outage is over exactly if the last answers are all good, and lasted to the first of these."""
+        flow = Flow("table", "route", lambda: None)
+        flow.samples += [(100.0 + i, ok, None) for i, ok in enumerate(answers)]
+        lasting = next((i for i in range(len(answers)) if all(answers[i:])), len(answers))
+        restored = flow.restored_at(100.0)
+        if len(answers) - lasting < IN_A_ROW:
+            assert restored is None
+        elif lasting == 0:
+            assert restored == 100.0
+        else:
+            assert restored == 100.0 + lasting
+
+    def test_directions_count_apart_and_together(self) -> None:
+        """The longest outage of a direction counts for it, the longest of all for everything."""
+        flows = [Flow("a", "route", lambda: None), Flow("b", "route", lambda: None)]
+        flows.append(Flow("c", "public_ip", lambda: None))
+        for flow, failures in zip(flows, (1, 3, 6), strict=True):
+            flow.samples += [(float(i), i >= failures, None) for i in range(20)]
+        outage = Traffic(flows, []).outage(0.0)
+        assert outage is not None
+        assert (outage.by_direction, outage.total_s) == ({"route": 3.0, "public_ip": 6.0}, 6.0)
+
+
+async def wait_for(holds: Callable[[], bool]) -> None:
+    """Wait until something holds, five seconds at most."""
+    for _ in range(1000):
+        if holds():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("not within five seconds")
+
+
+def bodies() -> dict[str, Any]:
+    """Return the sample's resources by id."""
+    return {body["id"]: copy.deepcopy(body) for body in SAMPLE.resources}
+
+
+def moved() -> dict[str, Any]:
+    """Return them as a right failover leaves them, written out by hand."""
+    after = bodies()
+    first, second = SAMPLE.nvas
+    for table in SAMPLE.route_tables:
+        for route in after[table]["properties"]["routes"]:
+            if route["name"].startswith("to-nva"):
+                route["properties"]["nextHopIpAddress"] = second.addresses["internal"]
+        after[table]["etag"] = 'W/"new"'
+    old, new = (
+        after[nva.interfaces["external"]]["properties"]["ipConfigurations"][0] for nva in (first, second)
+    )
+    public_ip = old["properties"].pop("publicIPAddress")
+    new["properties"]["publicIPAddress"] = {"id": public_ip["id"]}
+    after[SAMPLE.public_ips[0]]["properties"]["ipConfiguration"] = {"id": new["id"]}
+    return after
+
+
+class TestCheck:
+    """Whether the result is as it should be."""
+
+    def test_a_right_failover_has_no_problems(self) -> None:
+        """Moved routes and public IP are what is expected, and nothing at all before any switch."""
+        assert check(SAMPLE, bodies(), moved(), SECOND) == []
+        assert check(SAMPLE, bodies(), bodies(), FIRST) == []
+
+    def test_an_nva_left_behind_is_found(self) -> None:
+        """Untouched resources are not in order when another NVA should be active."""
+        assert len(check(SAMPLE, bodies(), bodies(), SECOND)) >= 4
+
+    def test_every_lost_property_is_found(self) -> None:
+        """A property that a write dropped or changed, anywhere, is named with its place."""
+        after = moved()
+        nic = after[SAMPLE.nvas[1].interfaces["external"]]
+        del nic["properties"]["ipConfigurations"][0]["properties"]["sampleServiceHint"]
+        nic["properties"]["enableIPForwarding"] = False
+        after[SAMPLE.route_tables[0]]["tags"] = {}
+        found = " ".join(check(SAMPLE, bodies(), after, SECOND))
+        for place in ("sampleServiceHint", "enableIPForwarding", "tags"):
+            assert place in found
+
+    def test_a_changed_foreign_route_is_found(self) -> None:
+        """A route that leads to somebody else's appliance must not be moved."""
+        after = moved()
+        for route in after[SAMPLE.route_tables[0]]["properties"]["routes"]:
+            if route["name"] == "other-appliance":
+                route["properties"]["nextHopIpAddress"] = SAMPLE.nvas[1].addresses["internal"]
+        assert len(check(SAMPLE, bodies(), after, SECOND)) == 1
+
+    def test_lost_and_new_resources_are_found(self) -> None:
+        """A resource that is gone or new is a problem."""
+        after = moved()
+        del after[SAMPLE.public_ips[0]]
+        after["/new"] = {}
+        assert len(check(SAMPLE, bodies(), after, SECOND)) == 2
+
+
+class TestLog:
+    """Events as hosts log them."""
+
+    def test_an_event_is_read_from_its_line(self) -> None:
+        """Time, sentence and fields are those that were logged."""
+        line = '[2026-01-02T03:04:05.250Z] edge: a {b} is down {"event": "nva_down", "nva": "a"}'
+        event = read_event(line, "host")
+        assert event is not None
+        assert (event.at, event.event, event.text) == (1767323045.25, "nva_down", "edge: a {b} is down")
+        assert event.fields["nva"] == "a"
+
+    @given(st.text())
+    def test_no_other_line_breaks_the_reading(self, line: str) -> None:
+        """Whatever an app logs is an event or is passed over."""
+        assert read_event(line, "host") is None
+        read_event(f'[2026-01-02T03:04:05.250Z] {line} {{"event": {line}', "host")
