@@ -112,6 +112,11 @@ def last_write_failed(resource: Resource) -> bool:
     return str(_properties(resource, resource.body).get("provisioningState")).casefold() == "failed"
 
 
+def still_being_written(resource: Resource) -> bool:
+    """Tell whether Azure is still carrying the resource's last write out: its body says what will be then."""
+    return str(_properties(resource, resource.body).get("provisioningState")).casefold() == "updating"
+
+
 def is_part_of(child_id: str, resource_id: str) -> bool:
     """Tell whether an id names something inside a resource."""
     return child_id.casefold().startswith(resource_id.casefold() + "/")

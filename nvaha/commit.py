@@ -7,11 +7,12 @@ found in it again and done again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from nvaha.decide import decide, worth_writing
 from nvaha.inputs import Input
-from nvaha.model import FINAL, Group, GroupState, Notice, Operation, Status, SwitchRequest
+from nvaha.model import FINAL, Closing, Group, GroupState, Notice, Operation, SwitchRequest
 from nvaha.ports import Clock, Conflict, Notifier, StateStore, StoreUnavailable, SwitchQueue, Versioned
 from nvaha.sentences import Refusal
 
@@ -37,13 +38,22 @@ class Committer:
         self._clock = clock
         self._notifier = notifier
 
-    async def commit(self, group: Group, happened: Input, held: Versioned | None = None) -> Committed:
+    async def commit(
+        self,
+        group: Group,
+        happened: Input,
+        held: Versioned | None = None,
+        *,
+        guard: Callable[[], None] | None = None,
+    ) -> Committed:
         """Decide on an input, write the new state by compare-and-swap, then do what follows.
 
         Args:
             group: the group as configured.
             happened: the input.
             held: the state as the caller last saw it, to save a read; on a conflict it is read again.
+            guard: called right before each write, after whatever had to be waited for; raises if the caller
+                may not write any more.
 
         Raises:
             StoreUnavailable: storage did not answer; the state may or may not have been written.
@@ -59,6 +69,8 @@ class Committer:
                 return Committed(replace(held, state=after), decision.refusal, decision.operation)
             if decision.refusal is not None:
                 return Committed(Versioned(after, ""), decision.refusal)
+            if guard is not None:
+                guard()
             written = await self._store.save(after, held.version if held else None)
             if isinstance(written, Conflict):
                 held = None
@@ -81,7 +93,7 @@ class Committer:
         """
         try:
             for closing in state.closings:
-                await self._close(closing.operation, closing.status, closing.error)
+                await self._close(closing)
             state = replace(state, closings=())
             if send is not None:
                 if await self._store.operation(send.operation) is None:
@@ -92,9 +104,11 @@ class Committer:
             self._notifier.notify(Notice("store_unavailable", "warning", text, {"group": state.group}))
         return state
 
-    async def _close(self, operation_id: str, status: Status, error: str | None) -> None:
-        operation = await self._store.operation(operation_id)
+    async def _close(self, closing: Closing) -> None:
+        operation = await self._store.operation(closing.operation)
+        if operation is None and closing.request is not None:
+            operation = Operation(request=closing.request)
         if operation is None or operation.status in FINAL:
             return
-        ended = replace(operation, status=status, ended_at=self._clock.now(), error=error)
+        ended = replace(operation, status=closing.status, ended_at=self._clock.now(), error=closing.error)
         await self._store.record(ended)

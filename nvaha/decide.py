@@ -55,7 +55,7 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
                 return replace(decision, state=replace(decision.state, heartbeat_at=now))
             return decision
         case NetworkRead():
-            return _network_read(group, before, happened, now)
+            return _network_read(group, before, happened)
         case FailoverCommanded():
             return _commanded(group, before, happened, now)
         case PauseCommanded():
@@ -120,7 +120,13 @@ def _probed(group: Group, before: GroupState, happened: Probed, now: datetime) -
     return _consider(group, state, now, notices, blind=happened.blind)
 
 
-def _network_read(group: Group, before: GroupState, happened: NetworkRead, now: datetime) -> Decision:
+def _network_read(group: Group, before: GroupState, happened: NetworkRead) -> Decision:
+    """Take in what Azure says; what follows from it follows at the next reading.
+
+    A leader that has not read the NVAs itself yet knows only what an older one knew, perhaps long ago.
+    """
+    if happened.standing not in (None, (before.phase, before.generation)):
+        return Decision(before)
     survey = happened.survey
     nvas = dict(before.nvas)
     for name, addresses in survey.addresses.items():
@@ -132,7 +138,7 @@ def _network_read(group: Group, before: GroupState, happened: NetworkRead, now: 
     if state.phase is Phase.SWITCHING:
         return Decision(state)
     if state.phase is Phase.UNKNOWN:
-        return _discovered(group, state, happened, now)
+        return _discovered(group, state, happened)
     active = state.active or ""
     off, problems = survey.off.get(active, ()), survey.problems.get(active, ())
     if not off and not problems:
@@ -144,10 +150,10 @@ def _network_read(group: Group, before: GroupState, happened: NetworkRead, now: 
         said = "; ".join((*off, *problems))
         text = f"{group.name}: Azure disagrees with the recorded active {state.active}: {said}"
         notices.append(notice("drift_found", "warning", text, group, nva=state.active))
-    return _consider(group, state, now, notices)
+    return Decision(state, notices=tuple(notices))
 
 
-def _discovered(group: Group, state: GroupState, happened: NetworkRead, now: datetime) -> Decision:
+def _discovered(group: Group, state: GroupState, happened: NetworkRead) -> Decision:
     """Take the NVA that most points at for the active one; the rest is drift, seen often enough to act on.
 
     When nothing points at any NVA, as after a crash between detach and attach, the recorded active stands.
@@ -176,11 +182,11 @@ def _discovered(group: Group, state: GroupState, happened: NetworkRead, now: dat
         drift_seen=2 if said else 0,
         blocked=None,
     )
-    return _consider(group, state, now, notices)
+    return Decision(state, notices=tuple(notices))
 
 
 def _consider(
-    group: Group, state: GroupState, now: datetime, notices: list[Notice], *, blind: bool = False
+    group: Group, state: GroupState, now: datetime, notices: list[Notice], *, blind: bool
 ) -> Decision:
     if state.phase is Phase.SWITCHING:
         return consider_switching(group, state, now, notices, blind=blind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nvaha.model import Reading
+from nvaha.model import Phase, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,15 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class NetworkRead:
-    """The leader read the group's routes and public IPs from Azure."""
+    """The leader read the group's routes and public IPs from Azure.
+
+    `standing` is the phase and generation that the group was in when the reading began: what was read in
+    another one may be half of a switch. None means that nobody cares.
+    """
 
     epoch: int
     survey: Survey
+    standing: tuple[Phase, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,11 +238,15 @@ class SwitchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """An operation that ended by a decision, so that its record can be closed even after a crash."""
+    """An operation that ended by a decision, so that its record can be closed even after a crash.
+
+    `request` is what the record is made from if its maker died before there was one.
+    """
 
     operation: str
     status: Status
     error: str | None = None
+    request: SwitchRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ class Monitor:
         self._longest_s = 0.0
         self._late = 0
         self._blind = False
+        self._blind_in: set[str] = set()
         self._complained = False
         self._control: tuple[float, bool] = (float("-inf"), True)
 
@@ -230,6 +231,7 @@ class Monitor:
         if any(reading.ok for reading in readings.values()):
             self._answered_at = self._clock.monotonic()
         blind = await self._is_blind(readings, start)
+        self._tell_sight(group, readings, blind=blind)
         await self._decide(group, watch, Probed(self._tenure.epoch, readings, blind))
         self._round_at = self._clock.now()
 
@@ -255,9 +257,15 @@ class Monitor:
                 blind = not await self._control_answers()
             else:
                 blind = self._answered_at < start - SIGHT_S
-        if readings and blind != self._blind:
-            self._blind = blind
-            if blind:
+        return blind
+
+    def _tell_sight(self, group: Group, readings: dict[str, Reading], *, blind: bool) -> None:
+        """Say when the monitor goes blind, in whichever group first, and when it sees in all of them again."""
+        if readings:
+            (self._blind_in.add if blind else self._blind_in.discard)(group.name)
+        if self._blind is not bool(self._blind_in):
+            self._blind = bool(self._blind_in)
+            if self._blind:
                 text = "nothing answers any more: the monitor calls itself blind and switches nothing"
                 self._notify("blind", "error", text, instance=self._instance)
             else:
@@ -286,7 +294,7 @@ class Monitor:
             watch.unsure = False
 
     async def _commit(self, group: Group, happened: Input, held: Versioned | None) -> Versioned:
-        committed = await self._committer.commit(group, happened, held)
+        committed = await self._committer.commit(group, happened, held, guard=self._tenure.check)
         if committed.refusal is not None:
             self._newest_epoch = max(self._newest_epoch, committed.held.state.epoch)
             raise Deposed(committed.refusal.message)
@@ -315,9 +323,11 @@ class Monitor:
 
     async def _look(self, group: Group, watch: _Watch) -> None:
         try:
+            standing = watch.held.state.phase, watch.held.state.generation
             snapshot = await read_snapshot(self._network, group)
             found = survey(group, snapshot, watch.held.state.nvas)
-            await self._decide(group, watch, NetworkRead(self._tenure.epoch, found))
+            read = NetworkRead(self._tenure.epoch, found, standing=standing)
+            await self._decide(group, watch, read)
         except (NetworkError, StoreUnavailable) as error:
             if not watch.unread:
                 text = f"{group.name}: Azure could not be read: {error}"

@@ -17,8 +17,8 @@ READS_PER_HOUR = 60
 def look_interval_s(group: Group, state: GroupState, now: datetime) -> float:
     """Return the seconds until a group's network should be read again.
 
-    Drift counts once it was seen twice, so the second look follows soon. After a switch the network is looked
-    at more often for a while: that is when a write of an older generation, already on its way, could still
+    Drift counts once it was seen twice, so the second look follows soon. After a switch, done or failed, the
+    network is looked at more often for a while: that is when a write of an older generation, already on its way, could still
     arrive.
     """
     if state.phase is Phase.UNKNOWN:
@@ -29,7 +29,7 @@ def look_interval_s(group: Group, state: GroupState, now: datetime) -> float:
         return SECOND_LOOK_S
     if state.drift_seen:
         return DRIFTING_S
-    since = None if state.last_switch_at is None else (now - state.last_switch_at).total_seconds()
-    if since is not None and since < AFTER_A_SWITCH_FOR_S:
-        return AFTER_A_SWITCH_S
+    for ended in (state.last_switch_at, state.retry_at):
+        if ended is not None and (now - ended).total_seconds() < AFTER_A_SWITCH_FOR_S:
+            return AFTER_A_SWITCH_S
     return max(group.policy.drift_interval_s, len(group.resource_ids) * 3600.0 / READS_PER_HOUR)

@@ -18,6 +18,7 @@ from nvaha.arm import (
     is_part_of,
     last_write_failed,
     next_hops,
+    still_being_written,
     with_next_hops,
     with_public_ips,
 )
@@ -131,6 +132,21 @@ def survey(group: Group, snapshot: Snapshot, remembered: Mapping[str, NvaState])
         problems={name: each.problems for name, each in plans.items()},
         addresses=known.addresses,
         primary=known.primary,
+    )
+
+
+def unsettled(group: Group, snapshot: Snapshot, target: str) -> tuple[str, ...]:
+    """Return what traffic to an NVA depends on and Azure is still writing, one sentence each.
+
+    A worker that died leaves such writes behind: their bodies look right before traffic follows them.
+    """
+    interfaces = group.nva(target).interfaces
+    ids = dict.fromkeys((*group.route_tables, *(interfaces[each.role] for each in group.public_ips)))
+    resources = (snapshot.get(each) for each in ids)
+    return tuple(
+        f"{_short(each.id)}: Azure is still carrying an earlier write out"
+        for each in resources
+        if each is not None and still_being_written(each)
     )
 
 

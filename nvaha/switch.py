@@ -8,6 +8,7 @@ on the ETag of what was read.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from nvaha.apply import Applier
 from nvaha.commit import Committer
@@ -17,7 +18,7 @@ from nvaha.journal import Journal
 from nvaha.messages import SwitchMessage
 from nvaha.model import Configuration, Group, GroupState, Notice, Operation, Phase, Snapshot
 from nvaha.network_reader import read_snapshot
-from nvaha.plan import plan
+from nvaha.plan import Plan, plan, unsettled
 from nvaha.ports import Clock, Leases, Network, NetworkError, Notifier, StateStore
 from nvaha.tenure import Tenure
 
@@ -25,6 +26,8 @@ TAKE_S, TAKE_EVERY_S = 20.0, 0.5
 """How long a worker waits for the group's switch lease: one whole lease of a holder that died, and a bit."""
 PROGRESS_S = 5.0
 WATCH_S = 1.0
+SETTLE_S, SETTLE_EVERY_S = 300.0, 1.0
+"""How long a switch waits for the end of a write that a worker before it began, and how often it looks."""
 PASSES = 5
 """So often is the network read and planned for again before a switch is called incomplete."""
 
@@ -224,8 +227,7 @@ class _Run:
         )
         refused: dict[str, str] = {}
         for _ in range(PASSES):
-            snapshot, read_at = await self._read()
-            todo = plan(self._group, snapshot, target, self._state.nvas)
+            todo, snapshot, read_at = await self._plan(target)
             stuck = [step for step in todo.steps if step.key in refused or set(step.after) & set(refused)]
             if len(stuck) == len(todo.steps):
                 why = [f"{step.detail}: {refused.get(step.key, 'waits for another step')}" for step in stuck]
@@ -233,6 +235,17 @@ class _Run:
             await journal.plan(todo.steps)
             refused = (await applier.apply(todo, snapshot, read_at)).refused
         return ("the network keeps changing: not as planned after every pass",)
+
+    async def _plan(self, target: str) -> tuple[Plan, Snapshot, float]:
+        """Read and plan; with nothing left to write, wait until Azure has ended what it still writes."""
+        until = self._clock.monotonic() + SETTLE_S
+        while True:
+            snapshot, read_at = await self._read()
+            todo = plan(self._group, snapshot, target, self._state.nvas)
+            late = unsettled(self._group, snapshot, target)
+            if todo.steps or not late or self._clock.monotonic() >= until:
+                return replace(todo, problems=(*todo.problems, *late)), snapshot, read_at
+            await self._clock.sleep(SETTLE_EVERY_S)
 
     async def _read(self) -> tuple[Snapshot, float]:
         """Return the network and the monotonic clock before it was asked for."""

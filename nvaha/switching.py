@@ -78,8 +78,9 @@ def consider_switching(
     """Return what follows while a switch is under way: go on, ask again, move elsewhere, or give up."""
     request = state.request
     if request is None or request.target not in state.nvas:
-        state = replace(state, phase=Phase.UNKNOWN, request=None, progress_at=None, tries=0)
-        return Decision(state, notices=tuple(notices))
+        if request is not None:
+            return failed(group, state, now, notices, f"{request.target} is not configured any more")
+        return Decision(replace(state, phase=Phase.UNKNOWN), notices=tuple(notices))
     target = state.nvas[request.target]
     other = candidate(group, state, request.target)
     may = not blind and not request.forced and forbidden(group, state, now) is None
@@ -223,7 +224,7 @@ def failed(group: Group, state: GroupState, now: datetime, notices: list[Notice]
 
 
 def _close(state: GroupState, request: SwitchRequest, status: Status, error: str | None = None) -> GroupState:
-    closings = (*state.closings, Closing(request.operation, status, error))
+    closings = (*state.closings, Closing(request.operation, status, error, request))
     return replace(state, closings=closings[-KEPT_CLOSINGS:])
 
 
