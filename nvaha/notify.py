@@ -21,6 +21,8 @@ class LogNotifier:
 
     def __init__(self) -> None:
         self._logger = logging.getLogger("nvaha")
+        # The Functions worker lets every INFO record through, and the SDKs write some for each request.
+        logging.getLogger("azure").setLevel(logging.WARNING)
         self._counter = metrics.get_meter("nvaha").create_counter("nvaha.notices")
 
     def notify(self, notice: Notice) -> None:
