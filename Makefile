@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PROFILE ?= typical
 SEEDS ?= 500
 
-.PHONY: demo test check lint types unit lock simulate mutants bench format clean
+.PHONY: demo test simulate mutants lock format clean
 
 demo: $(VENV)/.lab
 	@$(BIN)/nvaha lab demo --profile $(PROFILE)

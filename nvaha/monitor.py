@@ -11,14 +11,12 @@ from nvaha.health import next_interval_s
 from nvaha.inputs import Elected, Input, NetworkRead, Probed
 from nvaha.model import (
     Configuration,
-    ControlTarget,
     Group,
     GroupState,
     LeaderRecord,
     Notice,
     Nva,
     NvaState,
-    Reading,
 )
 from nvaha.network_reader import read_snapshot
 from nvaha.pace import look_interval_s
@@ -34,6 +32,7 @@ from nvaha.ports import (
     StoreUnavailable,
     Versioned,
 )
+from nvaha.sight import Probe, Sight
 from nvaha.tenure import LeaseLost, Tenure
 
 CAMPAIGN_S = 1.0
@@ -42,9 +41,6 @@ BEACON_S = 10.0
 """The leader writes its record this often."""
 LATE_S = 1.0
 """A round that begins this long after it was due is late: the process has too much to do."""
-CONTROL_TIMEOUT_S = 1.0
-SIGHT_S = 1.0
-"""An answer this long before a round still proves in it that the monitor can see."""
 LOOKS_AT_ONCE, LOOK_ROUND_S = 4, 0.5
 STAMPS_AT_ONCE = 20
 
@@ -96,15 +92,13 @@ class Monitor:
         self._leading = False
         self._newest_epoch = 0
         self._watches: dict[str, _Watch] = {}
-        self._answered_at = float("-inf")
+        self._sight = Sight(prober, clock, configuration.control_targets)
         self._round_at = clock.now()
         self._shone_at = float("-inf")
         self._longest_s = 0.0
         self._late = 0
         self._blind = False
-        self._blind_in: set[str] = set()
         self._complained = False
-        self._control: tuple[float, bool] = (float("-inf"), True)
 
     async def tick(self, budget_s: float) -> None:
         """Lead, or try to, until the budget is used up.
@@ -145,6 +139,7 @@ class Monitor:
             self._complained = False
             return False
         self._watches.clear()
+        self._sight.forget()
         await self._take_over()
         self._leading, self._complained = True, False
         self._shone_at = float("-inf")
@@ -217,7 +212,7 @@ class Monitor:
             began = self._clock.monotonic()
             self._late += began - start > LATE_S
             try:
-                await self._round(group, watch, start)
+                await self._round(group, watch, began)
             except StoreUnavailable as error:
                 text = f"{group.name}: what this round found could not be written: {error}"
                 self._notify("store_unavailable", "error", text, group=group.name)
@@ -227,15 +222,14 @@ class Monitor:
 
     async def _round(self, group: Group, watch: _Watch, start: float) -> None:
         taken = await asyncio.gather(*(self._reading(nva, watch.held.state) for nva in group.nvas))
-        readings = {name: reading for name, reading in taken if reading is not None}
-        if any(reading.ok for reading in readings.values()):
-            self._answered_at = self._clock.monotonic()
-        blind = await self._is_blind(readings, start)
-        self._tell_sight(group, readings, blind=blind)
+        probes = {name: probe for name, probe in taken if probe is not None}
+        blind = await self._sight.is_blind(group, probes.values(), start)
+        self._tell_sight()
+        readings = {name: probe.reading for name, probe in probes.items()}
         await self._decide(group, watch, Probed(self._tenure.epoch, readings, blind))
         self._round_at = self._clock.now()
 
-    async def _reading(self, nva: Nva, state: GroupState) -> tuple[str, Reading | None]:
+    async def _reading(self, nva: Nva, state: GroupState) -> tuple[str, Probe | None]:
         address = nva.probe.address
         if address is None:
             known = state.nvas.get(nva.name, NvaState())
@@ -243,47 +237,17 @@ class Monitor:
             address = known.addresses.get(role, {}).get(known.primary.get(role, ""))
         if address is None:
             return nva.name, None
-        return nva.name, await self._prober.probe(address, nva.probe)
+        return nva.name, Probe(address, nva.probe, await self._prober.probe(address, nva.probe))
 
-    async def _is_blind(self, readings: dict[str, Reading], start: float) -> bool:
-        """Tell whether failures are to be believed; asked only when there are any.
-
-        With control targets the monitor can see as long as one of them answers; without, as long as any NVA
-        of any group has answered in this round or just before it.
-        """
-        blind = False
-        if not all(reading.ok for reading in readings.values()):
-            if self._configuration.control_targets:
-                blind = not await self._control_answers()
-            else:
-                blind = self._answered_at < start - SIGHT_S
-        return blind
-
-    def _tell_sight(self, group: Group, readings: dict[str, Reading], *, blind: bool) -> None:
-        """Say when the monitor goes blind, in whichever group first, and when it sees in all of them again."""
-        if readings:
-            (self._blind_in.add if blind else self._blind_in.discard)(group.name)
-        if self._blind is not bool(self._blind_in):
-            self._blind = bool(self._blind_in)
+    def _tell_sight(self) -> None:
+        """Say when the monitor goes blind, in whichever group first, and when it sees everywhere again."""
+        if self._blind is not self._sight.blind:
+            self._blind = self._sight.blind
             if self._blind:
                 text = "nothing answers any more: the monitor calls itself blind and switches nothing"
                 self._notify("blind", "error", text, instance=self._instance)
             else:
                 self._notify("blind_over", "info", "the monitor can see again", instance=self._instance)
-        return blind
-
-    async def _control_answers(self) -> bool:
-        asked_at, answer = self._control
-        now = self._clock.monotonic()
-        if now - asked_at < CONTROL_TIMEOUT_S / 2:
-            return answer
-
-        async def ask(target: ControlTarget) -> bool:
-            return await self._prober.reachable(target, CONTROL_TIMEOUT_S)
-
-        answers = await asyncio.gather(*(ask(target) for target in self._configuration.control_targets))
-        self._control = (now, any(answers))
-        return any(answers)
 
     async def _decide(self, group: Group, watch: _Watch, happened: Input) -> None:
         async with watch.lock:

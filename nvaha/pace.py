@@ -18,8 +18,8 @@ def look_interval_s(group: Group, state: GroupState, now: datetime) -> float:
     """Return the seconds until a group's network should be read again.
 
     Drift counts once it was seen twice, so the second look follows soon. After a switch, done or failed, the
-    network is looked at more often for a while: that is when a write of an older generation, already on its way, could still
-    arrive.
+    network is looked at more often for a while: that is when a write of an older generation, already on its
+    way, could still arrive.
     """
     if state.phase is Phase.UNKNOWN:
         return UNKNOWN_S

@@ -1,0 +1,95 @@
+"""Telling dead NVAs from a monitor that cannot see: what is broken may be on this side of the network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nvaha.model import ControlTarget, Group, ProbeSpec, Reading
+from nvaha.ports import Clock, Prober
+
+TIMEOUT_S = 1.0
+SIGHT_S = 1.0
+"""An answer this long before a round still proves in it that the monitor can see."""
+WITNESSES = 3
+"""So many of the NVAs that answered last are asked once more before a monitor calls itself blind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One probe of a round: where it went, and what came of it."""
+
+    address: str
+    spec: ProbeSpec
+    reading: Reading
+
+
+class Sight:
+    """What one monitor can see.
+
+    With control targets it can see as long as one of them answers. Without, as long as any NVA of any group
+    does: one that answered just before the round, or one of those that answered last, asked again.
+    """
+
+    def __init__(self, prober: Prober, clock: Clock, control_targets: tuple[ControlTarget, ...]) -> None:
+        self._prober = prober
+        self._clock = clock
+        self._control_targets = control_targets
+        self._witnesses: dict[ControlTarget, None] = {}
+        self._answered_at = float("-inf")
+        self._asked: tuple[float, bool] = (float("-inf"), True)
+        self._blind_in: set[str] = set()
+
+    @property
+    def blind(self) -> bool:
+        """Whether the last round of any group was blind."""
+        return bool(self._blind_in)
+
+    def forget(self) -> None:
+        """Start afresh, as a new leader does."""
+        self._blind_in.clear()
+
+    async def is_blind(self, group: Group, probes: Iterable[Probe], start: float) -> bool:
+        """Tell whether a round's failures are not to be believed; asked only when there are any.
+
+        Args:
+            group: whose round it is.
+            probes: the round's probes.
+            start: when the round began, on the monotonic clock.
+        """
+        readings = {probe.address: probe.reading for probe in probes}
+        self._remember(probes)
+        blind = False
+        if not all(reading.ok for reading in readings.values()):
+            if self._control_targets:
+                blind = not await self._reachable(self._control_targets)
+            elif self._answered_at < start - SIGHT_S:
+                blind = not await self._reachable(tuple(self._witnesses))
+        if readings:
+            (self._blind_in.add if blind else self._blind_in.discard)(group.name)
+        return blind
+
+    def _remember(self, probes: Iterable[Probe]) -> None:
+        for probe in probes:
+            if probe.reading.ok:
+                self._answered_at = self._clock.monotonic()
+                witness = ControlTarget(probe.address, probe.spec.port)
+                # The last to answer are at the end.
+                self._witnesses.pop(witness, None)
+                self._witnesses[witness] = None
+                if len(self._witnesses) > WITNESSES:
+                    del self._witnesses[next(iter(self._witnesses))]
+
+    async def _reachable(self, targets: tuple[ControlTarget, ...]) -> bool:
+        asked_at, answer = self._asked
+        now = self._clock.monotonic()
+        if now - asked_at < TIMEOUT_S / 2:
+            return answer
+
+        async def ask(target: ControlTarget) -> bool:
+            return await self._prober.reachable(target, TIMEOUT_S)
+
+        answers = await asyncio.gather(*(ask(target) for target in targets))
+        self._asked = now, any(answers)
+        return any(answers)

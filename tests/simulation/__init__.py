@@ -1,0 +1,1 @@
+"""Deterministic simulation: production code on simulated ports and a virtual clock, judged from outside."""

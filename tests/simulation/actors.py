@@ -1,0 +1,278 @@
+"""The processes of a scenario, each running production code on its own ports, as the Functions host would."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from nvaha.commit import Committer
+from nvaha.control import Control, Refused
+from nvaha.inputs import FailoverCommanded, PauseCommanded
+from nvaha.messages import SwitchMessage
+from nvaha.model import ControlTarget, Group, Notice, ProbeSpec, Reading
+from nvaha.monitor import Monitor
+from nvaha.ports import NetworkError, StoreUnavailable
+from nvaha.switch import Switcher, SwitchIncomplete
+from nvaha.tenure import LeaseLost
+from tests.simulation.azure import WRITER, NetworkPort, Writer
+from tests.simulation.process import Process
+from tests.simulation.storage import Message, StoragePorts
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+TICK_S, BUDGET_S = 10.0, 9.5
+POLL_S, AT_ONCE = 1.0, 4
+POISON_POLL_S = 5.0
+REQUEST_IDS = 6
+Main = Callable[[Process], Coroutine[Any, Any, None]]
+
+
+class Slot:
+    """A place for a process: when one dies, another starts after a while."""
+
+    def __init__(self, world: World, kind: str, number: int, main: Main) -> None:
+        self._world, self._kind, self._number, self._main = world, kind, number, main
+        self._lives = 0
+        self.process: Process | None = None
+
+    async def run(self) -> None:
+        """Keep a process here for ever."""
+        rng = self._world.rng
+        while True:
+            self._lives += 1
+            process = Process(self._world, f"{self._kind}{self._number}.{self._lives}", self._kind)
+            self.process = process
+            self._world.note(process.name, "starts")
+            process.start(self._guarded(process))
+            await process.crashed
+            await process.ended()
+            await asyncio.sleep(rng.uniform(0.5, 40.0) if self._world.faults.on else 1.0)
+
+    async def _guarded(self, process: Process) -> None:
+        try:
+            await self._main(process)
+        except Exception as error:  # noqa: BLE001 - whatever production code lets escape is a finding
+            self._world.oracle.violated(f"{process.name} raised {error!r}")
+
+
+class ProberPort:
+    """One process's `Prober`."""
+
+    def __init__(self, process: Process) -> None:
+        self._process, self._world = process, process.world
+
+    async def probe(self, address: str, spec: ProbeSpec) -> Reading:
+        """Ask whoever is at an address."""
+        world, process = self._world, self._process
+        place = world.places[address]
+        lost = process.isolated or world.faults.happens("probe_lost")
+        if not lost and world.alive[place.nva]:
+            await process.sleep(world.rng.uniform(0.001, 0.02))
+            reading = Reading(ok=True, latency_ms=1.0)
+        else:
+            await process.sleep(spec.timeout_s if lost or world.knobs.silent_nvas else 0.005)
+            reading = Reading(ok=False, latency_ms=0.0, error="timed out")
+        world.oracle.health.read(process, place, ok=reading.ok)
+        return reading
+
+    async def reachable(self, target: ControlTarget, timeout_s: float) -> bool:
+        """Ask a control target."""
+        lost = self._process.isolated or self._world.faults.happens("probe_lost")
+        place = self._world.places.get(target.address)
+        alive = self._world.alive[place.nva] if place else self._world.control_alive
+        answers = alive and not lost
+        await self._process.sleep(0.01 if answers else timeout_s)
+        self._world.oracle.health.control_asked(self._process, answers=answers)
+        return answers
+
+
+class NotifierPort:
+    """One process's `Notifier`: the log."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def notify(self, notice: Notice) -> None:
+        """Log a notice."""
+        if not self._process.dead and notice.event != "heartbeat":
+            self._process.world.note(self._process.name, f"{notice.event}: {notice.text}")
+
+
+def committer_of(process: Process, ports: StoragePorts) -> Committer:
+    """Return a process's committer."""
+    return Committer(ports, ports, process.clock, NotifierPort(process))
+
+
+async def monitor(process: Process) -> None:
+    """Run ticks as the timer does."""
+    ports = StoragePorts(process)
+    subject = Monitor(
+        process.world.configuration,
+        leases=ports,
+        store=ports,
+        committer=committer_of(process, ports),
+        network=NetworkPort(process),
+        prober=ProberPort(process),
+        clock=process.clock,
+        notifier=NotifierPort(process),
+        instance=process.name,
+    )
+    loop = process.world.loop
+    while True:
+        await process.sleep(math.ceil(loop.now_s / TICK_S) * TICK_S - loop.now_s + 0.01)
+        await subject.tick(BUDGET_S)
+
+
+async def worker(process: Process) -> None:
+    """Work messages off as the queue trigger does, some at once."""
+    ports = StoragePorts(process)
+    switcher = Switcher(
+        process.world.configuration,
+        leases=ports,
+        store=ports,
+        committer=committer_of(process, ports),
+        network=NetworkPort(process),
+        clock=process.clock,
+        notifier=NotifierPort(process),
+        instance=process.name,
+    )
+    busy = asyncio.Semaphore(AT_ONCE)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_poison(process, ports, switcher))
+        while True:
+            await process.sleep(POLL_S * process.world.rng.uniform(0.5, 1.0))
+            await busy.acquire()
+            try:
+                taken = await ports.take()
+            except StoreUnavailable:
+                taken = None
+            if taken is None:
+                busy.release()
+            else:
+                tasks.create_task(_work_off(process, ports, switcher, busy, taken))
+
+
+async def _work_off(
+    process: Process,
+    ports: StoragePorts,
+    switcher: Switcher,
+    busy: asyncio.Semaphore,
+    taken: tuple[Message, int, SwitchMessage],
+) -> None:
+    world = process.world
+    message, receipt, content = taken
+    world.deliveries += 1
+    WRITER.set(Writer(content.group, content.generation, content.operation, world.deliveries))
+    storage = world.storage
+    try:
+        if world.faults.happens("message_lost"):
+            return
+        try:
+            text = await switcher.run(content)
+        except (StoreUnavailable, NetworkError, LeaseLost, SwitchIncomplete) as error:
+            world.note(process.name, f"{content.operation} fails: {error!r}")
+            await ports.tell(lambda: storage.failed_message(message, receipt))
+        else:
+            world.note(process.name, f"{content.operation} ends: {text}")
+            await ports.tell(lambda: storage.delete_message(message, receipt))
+    except StoreUnavailable:
+        # The runtime could not say how it went: the message comes back by itself.
+        return
+    finally:
+        busy.release()
+
+
+async def _poison(process: Process, ports: StoragePorts, switcher: Switcher) -> None:
+    storage = process.world.storage
+    while True:
+        await process.sleep(POISON_POLL_S)
+        try:
+            message: Message | None = await ports.tell(storage.take_poison)
+            if message is not None:
+                body = message.body
+                await switcher.give_up(process.world.parse(body))
+                message.gone = True
+        except StoreUnavailable:
+            continue
+
+
+class Operator:
+    """Somebody at the HTTP interface, who commands at random and later puts right what only people can."""
+
+    def __init__(self, process: Process) -> None:
+        self._process, self._world = process, process.world
+        ports = StoragePorts(process)
+        self._control = Control(
+            process.world.configuration,
+            store=ports,
+            committer=committer_of(process, ports),
+            network=NetworkPort(process),
+            clock=process.clock,
+        )
+
+    async def run(self) -> None:
+        """Command now and then while faults are on; help out afterwards."""
+        world, rng = self._world, self._world.rng
+        while True:
+            rate = world.knobs.rates["command"]
+            helping = not world.faults.on
+            await self._process.sleep(5.0 if helping or not rate else rng.expovariate(rate / 60.0))
+            try:
+                if not world.faults.on:
+                    await self._help()
+                elif rate:
+                    await self._command()
+            except (StoreUnavailable, Refused) as error:
+                world.note(self._process.name, f"is told: {error}")
+
+    async def _command(self) -> None:
+        rng, group = self._world.rng, self._world.rng.choice(self._world.configuration.groups)
+        what = rng.random()
+        if what < 0.6:
+            await self._failover(
+                group.name,
+                rng.choice(group.names),
+                force=rng.random() < 0.2,
+                request_id=f"r{rng.randrange(REQUEST_IDS)}" if rng.random() < 0.5 else None,
+            )
+        elif what < 0.9:
+            paused = rng.random() < 0.5
+            await self._control.pause(group.name, PauseCommanded(paused, "operator"))
+        else:
+            await self._control.plan(group.name, rng.choice(group.names))
+            await self._control.group(group.name)
+
+    async def _failover(
+        self, group: str, to: str, *, force: bool = False, request_id: str | None = None
+    ) -> None:
+        command = FailoverCommanded(to, "operator", force=force, request_id=request_id)
+        view = await self._control.failover(group, command)
+        if request_id is not None:
+            self._world.oracle.operations.commanded(group, request_id, view["id"])
+
+    async def _help(self) -> None:
+        """Do what the sentences in `blocked` leave to people."""
+        for group in self._world.configuration.groups:
+            try:
+                await self._help_group(group)
+            except Refused as error:
+                self._world.note(self._process.name, f"is told: {error}")
+
+    async def _help_group(self, group: Group) -> None:
+        world = self._world
+        view = await self._control.group(group.name)
+        if view["paused"]:
+            await self._control.pause(group.name, PauseCommanded(paused=False, by="helper"))
+        elif world.needs_help(group, view):
+            up = [name for name in group.names if world.alive[name]]
+            to = view["active"] if view["active"] in up else (up or group.names)[0]
+            world.count("helped")
+            await self._failover(group.name, to, force=not up)
+
+
+async def operator(process: Process) -> None:
+    """Run an operator."""
+    await Operator(process).run()

@@ -1,0 +1,242 @@
+"""What goes wrong by itself: processes, NVAs, networks, services, and other people at work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.azure import WRITER, Body, Entry
+from tests.simulation.faults import LONGEST_OUTAGE_S
+from tests.simulation.process import Process
+from tests.simulation.scenery import FOREIGN_ADDRESS
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+STALLS_S = ((1.0, 12.0), (15.0, 45.0))
+"""Shorter than a lease can bear, and longer."""
+
+
+class Chaos:
+    """Lets things happen at their rates until it is stopped, and undoes what would last."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._edits = 0
+
+    def start(self) -> None:
+        """Start everything that has a rate."""
+        events: dict[str, Callable[[], None]] = {
+            "crash": lambda: self._crash(self._someone()),
+            "pause": lambda: self._stall(self._someone()),
+            "wall_step": self._step_wall,
+            "leader_lease_broken": self._break_lease,
+            "switch_lease_broken": self._break_switch_lease,
+            "monitor_isolated": self._isolate,
+            "control_dies": self._kill_control,
+            "nva_death": self._kill_nva,
+            "all_nvas_die": self._kill_all,
+            "nva_flaps": lambda: self._spawn(self._flap()),
+            "foreign_edit": self._foreign_edit,
+            "drift_edit": self._drift_edit,
+            "storage_outage": self._storage_outage,
+            "lease_outage": self._lease_outage,
+            "arm_outage": self._arm_outage,
+        }
+        for kind, event in events.items():
+            if self._world.knobs.rates[kind]:
+                self._spawn(self._repeat(kind, event))
+
+    def strike(self, process: Process) -> None:
+        """Perhaps crash or stall a process just when it has sent a request."""
+        faults, rng = self._world.faults, self._world.rng
+        at = "at_call" if WRITER.get() is None else "in_switch"
+        if faults.happens(f"crash_{at}"):
+            self._world.loop.call_later(rng.uniform(0.0, 0.3), self._crash, process)
+        elif faults.happens(f"stall_{at}"):
+            self._world.loop.call_later(rng.uniform(0.0, 0.1), self._stall, process)
+
+    def _spawn(self, coroutine: Any) -> None:
+        self._world.spawn(coroutine)
+
+    async def _repeat(self, kind: str, event: Callable[[], None]) -> None:
+        while True:
+            await asyncio.sleep(self._world.rng.expovariate(self._world.knobs.rates[kind] / 60.0))
+            if not self._world.faults.on:
+                return
+            event()
+
+    def _someone(self) -> Process | None:
+        alive = [each for each in self._world.processes() if not each.dead]
+        return self._world.rng.choice(alive) if alive else None
+
+    def _crash(self, process: Process | None) -> None:
+        if process is not None and not process.dead and self._world.faults.on:
+            self._world.note(process.name, "crashes")
+            self._world.count("crashes")
+            process.crash()
+
+    def _stall(self, process: Process | None) -> None:
+        if process is None or process.dead or process.stalled or not self._world.faults.on:
+            return
+        seconds = self._world.rng.uniform(*self._world.rng.choice(STALLS_S))
+        self._world.note(process.name, f"stalls for {seconds:.1f} s")
+        self._world.count("stalls")
+        process.stall()
+        self._world.loop.call_later(seconds, self._wake, process)
+
+    def _wake(self, process: Process) -> None:
+        if process.stalled:
+            self._world.note(process.name, "wakes")
+            process.wake()
+
+    def _step_wall(self) -> None:
+        process = self._someone()
+        if process is not None:
+            process.step_wall(self._world.rng.uniform(-7200.0, 7200.0))
+
+    def _break_lease(self) -> None:
+        holder = self._world.storage.break_lease("leader")
+        if holder is not None:
+            self._world.note("storage", f"breaks the leader's lease of {holder}")
+
+    def _break_switch_lease(self) -> None:
+        group = self._world.rng.choice(self._world.configuration.groups)
+        holder = self._world.storage.break_lease(f"switch-{group.name}")
+        if holder is not None:
+            self._world.note("storage", f"breaks the switch lease of {group.name} held by {holder}")
+            self._world.oracle.writes.lease_broken(group.name)
+
+    def _kill_control(self) -> None:
+        seconds = self._world.rng.uniform(5.0, 60.0)
+        self._world.note("control", f"is dead for {seconds:.1f} s")
+        self._world.control_alive = False
+
+        def over() -> None:
+            self._world.control_alive = True
+
+        self._world.loop.call_later(seconds, over)
+
+    def _isolate(self) -> None:
+        monitors = [each for each in self._world.processes() if each.kind == "monitor"]
+        process = self._world.rng.choice(monitors)
+        seconds = self._world.rng.uniform(3.0, 60.0)
+        self._world.note(process.name, f"cannot probe for {seconds:.1f} s")
+        process.isolated = True
+
+        def over() -> None:
+            process.isolated = False
+
+        self._world.loop.call_later(seconds, over)
+
+    def set_alive(self, nva: str, *, alive: bool) -> None:
+        """Let an NVA die or come back."""
+        if self._world.alive[nva] != alive:
+            self._world.note(nva, "comes back" if alive else "dies")
+            self._world.alive[nva] = alive
+
+    def _back_later(self, nva: str, longest_s: float) -> None:
+        def back() -> None:
+            if self._world.faults.on:
+                self.set_alive(nva, alive=True)
+
+        self._world.loop.call_later(self._world.rng.uniform(2.0, longest_s), back)
+
+    def _kill_nva(self) -> None:
+        rng = self._world.rng
+        group = rng.choice(self._world.configuration.groups)
+        state = self._world.state(group.name)
+        active = state.active if state else None
+        nva = active if active and rng.random() < 0.6 else rng.choice(group.names)
+        self.set_alive(nva, alive=False)
+        self._back_later(nva, 90.0)
+
+    def _kill_all(self) -> None:
+        for nva in self._world.rng.choice(self._world.configuration.groups).names:
+            self.set_alive(nva, alive=False)
+            self._back_later(nva, 40.0)
+
+    async def _flap(self) -> None:
+        rng = self._world.rng
+        nva = rng.choice(rng.choice(self._world.configuration.groups).names)
+        for _ in range(rng.randint(2, 8)):
+            if not self._world.faults.on:
+                return
+            self.set_alive(nva, alive=not self._world.alive[nva])
+            await asyncio.sleep(rng.uniform(0.3, 8.0))
+        self._back_later(nva, 10.0)
+
+    def _storage_outage(self) -> None:
+        seconds = self._world.rng.uniform(2.0, LONGEST_OUTAGE_S)
+        self._world.note("storage", f"fails for {seconds:.1f} s")
+        self._world.faults.storage_out_until_s = self._world.loop.now_s + seconds
+
+    def _lease_outage(self) -> None:
+        seconds = self._world.rng.uniform(5.0, 2 * LONGEST_OUTAGE_S)
+        self._world.note("storage", f"says nothing about leases for {seconds:.1f} s")
+        self._world.faults.lease_out_until_s = self._world.loop.now_s + seconds
+
+    def _arm_outage(self) -> None:
+        seconds = self._world.rng.uniform(2.0, 2 * LONGEST_OUTAGE_S)
+        self._world.note("arm", f"fails for {seconds:.1f} s")
+        self._world.faults.arm_out_until_s = self._world.loop.now_s + seconds
+
+    def _entry(self, *kinds: str) -> Entry | None:
+        entries = [each for each in self._world.arm.entries.values() if each.kind in kinds]
+        return self._world.rng.choice(entries) if entries else None
+
+    def _foreign_edit(self) -> None:
+        """Change what is not ours: a tag, or a route of somebody else's."""
+        entry, rng = self._entry("table", "table", "nic"), self._world.rng
+        if entry is None:
+            return
+        self._edits += 1
+        token, name = f"10.200.{self._edits}.0/24", f"theirs-{rng.randrange(3)}"
+        in_routes = entry.kind == "table" and rng.random() < 0.6
+
+        def change(body: Body) -> None:
+            if not in_routes:
+                body.setdefault("tags", {})[name] = token
+                return
+            routes = body["properties"]["routes"]
+            routes[:] = [each for each in routes if each["name"] != name]
+            properties = {
+                "addressPrefix": token,
+                "nextHopType": "VirtualAppliance",
+                "nextHopIpAddress": FOREIGN_ADDRESS,
+            }
+            routes.insert(rng.randrange(len(routes) + 1), {"name": name, "properties": properties})
+
+        if self._world.arm.edit(entry, change):
+            self._world.count("edits by others")
+            self._world.note("somebody", f"edits {entry.id}: {name}={token}")
+            key = ("route" if in_routes else "tag", name)
+            self._world.oracle.writes.edits.setdefault(entry.id.casefold(), {})[key] = token
+
+    def _drift_edit(self) -> None:
+        """Change what is ours: point a route at another NVA, or take a public IP off."""
+        entry, rng = self._entry("table", "nic"), self._world.rng
+        if entry is None:
+            return
+
+        def change(body: Body) -> None:
+            for each in body["properties"].get("ipConfigurations", ()):
+                each["properties"].pop("publicIPAddress", None)
+            mine = [
+                route
+                for route in body["properties"].get("routes", ())
+                if route["properties"].get("nextHopIpAddress") in self._world.places
+            ]
+            if mine:
+                properties = rng.choice(mine)["properties"]
+                place = self._world.places[properties["nextHopIpAddress"]]
+                others = [
+                    address
+                    for address, each in self._world.places.items()
+                    if each.group == place.group and each.role == place.role
+                ]
+                properties["nextHopIpAddress"] = rng.choice(others)
+
+        if self._world.arm.edit(entry, change):
+            self._world.note("somebody", f"disagrees on {entry.id}")

@@ -1,0 +1,95 @@
+"""Which faults happen when: all of it drawn from the seed, all of it off in the second phase."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nvaha.ports import NetworkError, NetworkFault, StoreUnavailable
+from tests.simulation.process import Fate
+from tests.simulation.storage import LIMIT_S
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+LATEST_S = 40.0
+"""A request that is delayed on its way arrives no later than this after it was sent."""
+GET_LIMIT_S, PUT_LIMIT_S = 5.0, 30.0
+LONGEST_OUTAGE_S = 25.0
+
+
+class Faults:
+    """Draws the fate of requests."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._rates = world.knobs.rates
+        self.on = True
+        self.storage_out_until_s = self.lease_out_until_s = self.arm_out_until_s = 0.0
+
+    def happens(self, kind: str) -> bool:
+        """Tell whether a fault of this kind hits the request at hand."""
+        rate = self._rates[kind]
+        return self.on and rate > 0.0 and self._world.rng.random() < rate
+
+    def stop(self) -> None:
+        """End the first phase."""
+        self.on = False
+
+    def storage_fate(self, *, lease: bool) -> Fate:
+        """Return what happens to a request to storage."""
+        rng, mean = self._world.rng, self._world.knobs.storage_latency_s
+        fate = Fate(rng.uniform(0.2, 1.0) * mean, rng.uniform(0.2, 1.0) * mean, LIMIT_S)
+        if not self.on:
+            return fate
+        if self._world.loop.now_s < self.storage_out_until_s:
+            return self._broken(fate, rng.random(), StoreUnavailable("503"))
+        if lease and self._world.loop.now_s < self.lease_out_until_s:
+            # Silence, which is what costs the holder of a lease most.
+            fate.out_s = None
+            return fate
+        if self.happens("storage_error"):
+            return self._broken(fate, rng.random(), StoreUnavailable("500"))
+        if self.happens("storage_slow"):
+            fate.out_s = rng.uniform(0.5, LATEST_S if rng.random() < 0.1 else LIMIT_S * 2)
+        return fate
+
+    def arm_fate(self, *, write: bool) -> Fate:
+        """Return what happens to a request to ARM, apart from what ARM itself answers."""
+        rng, mean = self._world.rng, self._world.knobs.arm_latency_s
+        limit_s = PUT_LIMIT_S if write else GET_LIMIT_S
+        fate = Fate(rng.uniform(0.2, 1.0) * mean, rng.uniform(0.2, 1.0) * mean, limit_s)
+        if not self.on:
+            return fate
+        unavailable = NetworkError(NetworkFault.UNAVAILABLE, "", "503")
+        if self._world.loop.now_s < self.arm_out_until_s:
+            return self._broken(fate, rng.random(), unavailable)
+        if self.happens("arm_error"):
+            which = rng.random()
+            if which < 0.4:
+                return self._broken(fate, which / 0.4, unavailable)
+            busy = NetworkError(
+                NetworkFault.BUSY, "", "429", retry_after_s=rng.choice([None, 1.0, 5.0, 17.0])
+            )
+            fate.refused = busy
+        elif self.happens("arm_slow"):
+            fate.out_s = rng.uniform(0.5, 2 * GET_LIMIT_S)
+        elif write and self.happens("arm_late"):
+            fate.out_s = rng.uniform(1.0, LATEST_S)
+            if rng.random() < 0.5:
+                # The connection is reset, the request goes on.
+                fate.back_s, fate.limit_s = None, rng.uniform(0.1, 3.0)
+        return fate
+
+    def _broken(self, fate: Fate, which: float, refused: Exception) -> Fate:
+        """Make a request fail: refused, or reset before or after it took effect, or silent."""
+        if which < 0.4:
+            fate.refused = refused
+        elif which < 0.6:
+            fate.out_s, fate.limit_s = None, 0.1
+        elif which < 0.8:
+            fate.back_s, fate.limit_s = None, (fate.out_s or 0.0) + 0.05
+        elif which < 0.9:
+            fate.back_s = None
+        else:
+            fate.out_s = None
+        return fate

@@ -1,0 +1,80 @@
+"""The oracle: checks safety after every step, from outside, on its own full history.
+
+It sees every write of a group's state at the moment it takes effect, with the version it replaced and what
+its writer had been told, every request to Azure, and every record. What it tolerates is in `tolerances`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nvaha.model import GroupState
+from nvaha.ports import Versioned
+from tests.simulation.azure import WRITER
+from tests.simulation.oracle_health import HealthOracle
+from tests.simulation.oracle_leases import LeaseOracle
+from tests.simulation.oracle_operations import OperationOracle
+from tests.simulation.oracle_switches import Change, History, Saving, SwitchOracle
+from tests.simulation.oracle_writes import WriteOracle
+from tests.simulation.process import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class Oracle:
+    """Collects violations; the first one ends a run."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.violations: list[str] = []
+        self.health = HealthOracle(world)
+        self.writes = WriteOracle(world)
+        self.operations = OperationOracle(world)
+        self.leases = LeaseOracle(world)
+        self._switches = SwitchOracle(world)
+        self._histories: dict[str, History] = {}
+
+    def violated(self, text: str) -> None:
+        """Note that a rule was broken."""
+        self.violations.append(f"{self._world.loop.now_s:.3f}: {text}")
+        self._world.note("ORACLE", text)
+        self._world.stop()
+
+    def moved_s(self, group: str) -> float:
+        """Return when a group's switch began or a worker last moved it."""
+        return self._histories[group].moved_s
+
+    def save_sent(self, process: Process, state: GroupState) -> Saving:
+        """Check a state write at the moment it is sent."""
+        now, epoch = self._world.loop.now_s, None
+        if process.kind == "monitor":
+            epoch = self.leases.epoch(process, "leader")
+            if epoch is None:
+                self.violated(f"{process.name} writes {state.group} without the leader's lease")
+        told = self.health.told(process) if process.kind == "monitor" else None
+        return Saving(now, told, WRITER.get(), epoch)
+
+    def state_written(
+        self, process: Process, before: Versioned | None, after: Versioned, sent: Saving
+    ) -> None:
+        """Check a state write at the moment it takes effect."""
+        state, version = after.state, before.version if before else None
+        change = Change(
+            process=process,
+            group=self._world.group(state.group),
+            old=before.state if before else GroupState(state.group),
+            new=state,
+            version=after.version,
+            sent=sent,
+            history=self._histories.setdefault(state.group, History()),
+        )
+        wrong = self.health.follow(state.group, version, state, after.version, sent.told)
+        if wrong is not None:
+            self.violated(f"{process.name} wrote {state.group}: {wrong}")
+        if process.kind == "monitor":
+            change.history.heartbeat_s = self._world.loop.now_s
+        if process.kind == "worker" or state.generation != change.old.generation:
+            change.history.moved_s = self._world.loop.now_s
+        for wrong in self._switches.disagreements(change):
+            self.violated(f"{process.name} wrote {state.group}: {wrong}")

@@ -1,0 +1,127 @@
+"""The oracle's own account of health: counted from what each monitor was told, apart from the code's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nvaha.model import GroupState
+from tests.simulation.process import Process
+from tests.simulation.scenery import Place
+from tests.simulation.tolerances import BLIND_S
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+Counts = tuple[str, int, int, int]
+"""Health, failures in a row (up to `fall`), those of them that may be acted on, successes in a row."""
+UNKNOWN: Counts = ("unknown", 0, 0, 0)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one monitor was told."""
+
+    readings: dict[str, bool] = field(default_factory=dict)
+    answered_s: float = float("-inf")
+    control_asked_s: float = float("-inf")
+    control_silent_since_s: float = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a monitor knew when it sent a write: its last reading of each NVA, and whether it was blind."""
+
+    readings: dict[str, bool]
+    blind: bool
+    sighted: bool
+
+
+class HealthOracle:
+    """Follows readings into the counts that each written state must show."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._seen: dict[str, _Seen] = {}
+        self._counts: dict[tuple[str, str], dict[str, Counts]] = {}
+        self._started_s: dict[str, float] = {}
+
+    def read(self, process: Process, place: Place, *, ok: bool) -> None:
+        """Remember what a monitor was told of an NVA."""
+        seen = self._seen_by(process)
+        seen.readings[place.nva] = ok
+        if ok:
+            seen.answered_s = self._world.loop.now_s
+
+    def control_asked(self, process: Process, *, answers: bool) -> None:
+        """Remember what a monitor was told of a control target."""
+        seen, now = self._seen_by(process), self._world.loop.now_s
+        seen.control_asked_s = now
+        if answers:
+            seen.answered_s = now
+        seen.control_silent_since_s = float("inf") if answers else min(seen.control_silent_since_s, now)
+
+    def told(self, process: Process) -> Told:
+        """Return what a monitor knows now."""
+        seen, now = self._seen_by(process), self._world.loop.now_s
+        knobs = self._world.knobs
+        if knobs.control_target:
+            # Control targets are asked only in rounds in which a probe failed.
+            asked_lately = seen.control_asked_s > now - knobs.interval_s - knobs.timeout_s - 1.0
+            blind = asked_lately and seen.control_silent_since_s < now - BLIND_S
+            return Told(dict(seen.readings), blind, sighted=False)
+        since = max(seen.answered_s, self._started_s[process.name])
+        blind = since < now - BLIND_S - 2 * knobs.timeout_s
+        # An answer from any NVA in the round at hand means sight.
+        return Told(dict(seen.readings), blind, sighted=seen.answered_s == now)
+
+    def follow(
+        self, group: str, before: str | None, state: GroupState, version: str, told: Told | None
+    ) -> str | None:
+        """Account for a written state; return what is wrong with it.
+
+        Every NVA stands where it stood or, if a monitor wrote, has moved by that monitor's last reading.
+        """
+        old = self._counts.pop((group, before), {}) if before is not None else {}
+        found = {name: self._of_state(state, name) for name in state.nvas}
+        self._counts[group, version] = found
+        stood = {name: old.get(name, UNKNOWN) for name in found}
+        if found == stood:
+            return None
+        if told is not None:
+            blindness = [True] if told.blind else [False] if told.sighted else [False, True]
+            for blind in blindness:
+                moved = {
+                    name: self._moved(each, told.readings.get(name), blind) for name, each in stood.items()
+                }
+                if found == moved:
+                    return None
+        return f"health counts went from {stood} to {found} after {told}"
+
+    def counts(self, group: str, version: str, nva: str) -> Counts:
+        """Return an NVA's counts in a written state."""
+        return self._counts[group, version].get(nva, UNKNOWN)
+
+    def _of_state(self, state: GroupState, name: str) -> Counts:
+        nva = state.nvas[name]
+        failures = min(nva.failures, self._world.knobs.fall)
+        return str(nva.health), failures, nva.confirmed, nva.successes
+
+    def _moved(self, counts: Counts, ok: bool | None, blind: bool) -> Counts:
+        if ok is None:
+            return counts
+        health, failures, confirmed, successes = counts
+        fall, rise = self._world.knobs.fall, self._world.knobs.rise
+        if ok:
+            successes = min(successes + 1, rise)
+            return ("up" if successes == rise else health, 0, 0, successes)
+        failures = min(failures + 1, fall)
+        confirmed = 0 if blind else min(confirmed + 1, fall)
+        return ("down" if failures == fall else health, failures, confirmed, 0)
+
+    def _seen_by(self, process: Process) -> _Seen:
+        seen = self._seen.get(process.name)
+        if seen is None:
+            seen = self._seen[process.name] = _Seen()
+            self._started_s[process.name] = self._world.loop.now_s
+        return seen

@@ -1,0 +1,64 @@
+"""The oracle's account of operations: each ends once, in a record, and says only what happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nvaha.model import FINAL, Operation, StepStatus
+from tests.simulation.azure import WRITER, Writer
+from tests.simulation.process import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class OperationOracle:
+    """Watches the history table."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._intents: set[tuple[str, str]] = set()
+        self._by_request: dict[tuple[str, str], str] = {}
+        self.begun: list[str] = []
+
+    def recorded(self, process: Process, before: Operation | None, after: Operation) -> None:
+        """Check one write of a record."""
+        done_before = (
+            {step.key for step in before.steps if step.status is StepStatus.DONE} if before else set()
+        )
+        writer = WRITER.get()
+        for step in after.steps:
+            if step.status is StepStatus.RUNNING:
+                self._intents.add((after.id, step.resource_id.casefold()))
+            newly_done = step.status is StepStatus.DONE and step.key not in done_before
+            by_its_worker = writer if writer is not None and writer.operation == after.id else None
+            if (
+                newly_done
+                and by_its_worker
+                and not self._world.oracle.writes.well_ended(by_its_worker, step.resource_id)
+            ):
+                text = f"{process.name} calls {step.key} of {after.id} done, but its last write failed"
+                self._world.oracle.violated(text)
+        if before is not None and before.status in FINAL and after.status is not before.status:
+            text = f"{process.name} turned {after.id} from {before.status} to {after.status}"
+            self._world.oracle.violated(text)
+
+    def intended(self, writer: Writer, resource_id: str) -> bool:
+        """Tell whether a write's intent was on record before."""
+        return (writer.operation, resource_id.casefold()) in self._intents
+
+    def commanded(self, group: str, request_id: str, operation: str) -> None:
+        """Check that a request id leads to one operation, however often it is sent."""
+        first = self._by_request.setdefault((group, request_id), operation)
+        if first != operation:
+            text = f"request {request_id} led to {first} and later to {operation}"
+            self._world.oracle.violated(text)
+
+    def unended(self) -> list[str]:
+        """Return the operations that have no recorded outcome."""
+        records = self._world.storage.tables.operations
+        return [
+            f"operation {name} is {'not recorded' if name not in records else records[name].status}"
+            for name in self.begun
+            if name not in records or records[name].status not in FINAL
+        ]

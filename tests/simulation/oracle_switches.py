@@ -1,0 +1,178 @@
+"""What the oracle knows of switches: when one may begin, and how it may end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nvaha.model import Group, GroupState, Phase, SwitchRequest, Trigger
+from tests.simulation.azure import Writer
+from tests.simulation.oracle_health import UNKNOWN, Counts, Told
+from tests.simulation.process import Process
+from tests.simulation.tolerances import CLOCK_S, STALE_S
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+HOUR_S = 3600.0
+BACK_OFF_S, MAX_BACK_OFF_S = 15.0, 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What the oracle notes when a state is sent to the table."""
+
+    sent_s: float
+    told: Told | None
+    writer: Writer | None
+    epoch: int | None
+
+
+@dataclass(slots=True)
+class History:
+    """What has happened to one group; `automatic` says when each automatic switch began that did not fail."""
+
+    ended_s: float = float("-inf")
+    failed_s: float = float("-inf")
+    failed_in_a_row: int = 0
+    automatic: dict[str, float] = field(default_factory=dict)
+    heartbeat_s: float = float("-inf")
+    moved_s: float = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write of a group's state, as it took effect."""
+
+    process: Process
+    group: Group
+    old: GroupState
+    new: GroupState
+    version: str
+    sent: Saving
+    history: History
+
+
+class SwitchOracle:
+    """Judges changes of a group's state."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def disagreements(self, change: Change) -> Iterator[str]:
+        """Yield which rules a change broke, and keep the group's history."""
+        old, new = change.old, change.new
+        if new.epoch < old.epoch or change.sent.epoch not in (None, new.epoch):
+            yield f"epoch {new.epoch} over {old.epoch}, holding {change.sent.epoch}"
+        if new.generation not in (old.generation, old.generation + 1):
+            yield f"generation {new.generation} over {old.generation}"
+        if new.paused is not old.paused and change.process.kind != "web":
+            yield f"paused={new.paused}"
+        began = new.generation != old.generation
+        if began and new.request is not None:
+            yield from self._begun(change, new.request)
+        if old.phase is Phase.SWITCHING and (began or new.phase is not Phase.SWITCHING):
+            yield from self._ended(change)
+        elif new.active != old.active and old.phase is not Phase.UNKNOWN:
+            # Only a group whose last operation failed is read afresh.
+            yield f"active {new.active} over {old.active}"
+
+    def _begun(self, change: Change, request: SwitchRequest) -> Iterator[str]:
+        world, name = self._world, change.process.name
+        world.note(name, f"BEGINS {request.operation} ({request.trigger}) to {request.target}")
+        world.count(f"switches: {request.trigger}")
+        world.oracle.operations.begun.append(request.operation)
+        rules = self._commanded if request.trigger is Trigger.MANUAL else self._automatic
+        for wrong in rules(change, request):
+            yield f"{request.operation} ({request.trigger}) to {request.target}: {wrong}"
+
+    def _commanded(self, change: Change, request: SwitchRequest) -> Iterator[str]:
+        target = self._counts(change, request.target)
+        if change.process.kind != "web":
+            yield "only an operator may command"
+        if change.old.phase is Phase.SWITCHING:
+            yield "another switch is under way"
+        fresh = self._world.loop.now_s - change.history.heartbeat_s <= STALE_S
+        if not request.forced and not (_up(target) and fresh):
+            yield f"unforced, though the target is {target}"
+
+    def _automatic(self, change: Change, request: SwitchRequest) -> Iterator[str]:
+        policy, old, told = change.group.policy, change.old, change.sent.told
+        target = self._counts(change, request.target)
+        if told is None:
+            yield "not by a leader"
+        elif not told.readings.get(request.target, False):
+            yield "the leader has not been answered by the target"
+        # Who is answered by every NVA of the group can see it.
+        elif told.blind and not all(told.readings.get(name, False) for name in change.group.names):
+            yield "the monitor is blind"
+        if not _up(target):
+            yield f"the target is {target}"
+        if not policy.automatic:
+            yield "automatic switches are off"
+        if old.paused:
+            yield "the group is paused"
+        yield from self._too_soon(change)
+        yield from self._not_called_for(change, request)
+        change.history.automatic[request.operation] = self._world.loop.now_s
+
+    def _too_soon(self, change: Change) -> Iterator[str]:
+        policy, history, sent_s = change.group.policy, change.history, change.sent.sent_s
+        held_down = sent_s < history.ended_s + policy.hold_down_s - CLOCK_S
+        if held_down and change.old.phase is not Phase.SWITCHING:
+            yield f"in hold-down: the last switch ended at {history.ended_s:.1f}"
+        back_off = min(BACK_OFF_S * 2 ** max(0, history.failed_in_a_row - 1), MAX_BACK_OFF_S)
+        if history.failed_in_a_row and sent_s < history.failed_s + back_off - CLOCK_S:
+            yield f"too soon after failure {history.failed_in_a_row} at {history.failed_s:.1f}"
+        now = self._world.loop.now_s
+        lately = [began for began in history.automatic.values() if now - began < HOUR_S - CLOCK_S]
+        if len(lately) >= policy.max_switches_per_hour:
+            yield f"past the flap limit: {lately}"
+
+    def _not_called_for(self, change: Change, request: SwitchRequest) -> Iterator[str]:
+        old = change.old
+        switching = old.phase is Phase.SWITCHING and old.request is not None
+        leaving = old.request.target if switching and old.request else old.active
+        if request.trigger is Trigger.FAILOVER:
+            left = UNKNOWN if leaving is None else self._counts(change, leaving)
+            if not (left[0] == "down" and left[2] >= self._world.knobs.fall):
+                yield f"{leaving} is not down: {left}"
+        elif switching:
+            yield "another switch is under way"
+        elif request.trigger is Trigger.REPAIR and request.target != old.active:
+            yield f"the active one is {old.active}"
+        elif request.trigger is Trigger.REPAIR and old.drift_seen < 2:
+            yield f"drift was seen {old.drift_seen} times"
+        elif request.trigger is Trigger.FAILBACK and request.target != change.group.names[0]:
+            yield "it is not preferred"
+
+    def _ended(self, change: Change) -> Iterator[str]:
+        world, new, request = self._world, change.new, change.old.request
+        if request is None:
+            yield "a switch without a request ended"
+            return
+        world.note(change.process.name, f"ENDS {request.operation}: {new.phase} on {new.active}")
+        history, sent = change.history, change.sent
+        if new.phase is Phase.STEADY:
+            world.count("done")
+            history.ended_s, history.failed_in_a_row = sent.sent_s, 0
+            if sent.writer is None or sent.writer.operation != request.operation:
+                yield f"{request.operation} was called done by somebody else"
+                return
+            left = world.oracle.writes.verified(sent.writer, change.group, request.target)
+            if left or new.active != request.target:
+                yield f"{request.operation} was called done on {new.active}, but {left}"
+        elif new.phase is Phase.SWITCHING:
+            world.count("superseded")
+        else:
+            world.count("failed")
+            history.failed_s, history.failed_in_a_row = sent.sent_s, history.failed_in_a_row + 1
+            history.automatic.pop(request.operation, None)
+
+    def _counts(self, change: Change, nva: str) -> Counts:
+        return self._world.oracle.health.counts(change.group.name, change.version, nva)
+
+
+def _up(counts: Counts) -> bool:
+    return counts[0] == "up" and counts[1] == 0

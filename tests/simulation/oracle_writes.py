@@ -1,0 +1,214 @@
+"""What the oracle knows of writes to Azure: who may send one, what it may change, what it must not lose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nvaha.model import Group, GroupState, Phase, PublicIp, Resource
+from tests.simulation.azure import Body, Entry, Writer, carried_by
+from tests.simulation.process import Process
+from tests.simulation.scenery import first_name
+from tests.simulation.tolerances import BROKEN_S, LOST_EDIT_S
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What one worker knows of one resource in one operation."""
+
+    version: str = ""
+    read_s: float = float("-inf")
+    failed_s: float = float("-inf")
+
+
+@dataclass(slots=True)
+class _Sent:
+    generation: int = 0
+    arrived: int = 0
+    broken_s: float = float("-inf")
+    attempts: dict[tuple[int, str], _Attempt] = field(default_factory=dict)
+
+
+class WriteOracle:
+    """Watches every read and write of ARM."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._groups: dict[str, _Sent] = {}
+        self.edits: dict[str, dict[tuple[str, str], str]] = {}
+        self.late: list[str] = []
+
+    def lease_broken(self, group: str) -> None:
+        """Note that somebody took a group's switch lease from its holder."""
+        self._groups.setdefault(group, _Sent()).broken_s = self._world.loop.now_s
+
+    def read(self, process: Process, writer: Writer | None, found: Resource, served_s: float) -> None:
+        """Remember what a worker was shown of a resource."""
+        if writer is not None:
+            attempt = self._attempt(writer, found.id)
+            attempt.version, attempt.read_s = found.etag, served_s
+
+    def sent(self, process: Process, resource: Resource, writer: Writer | None, read_s: float) -> None:
+        """Check a write at the moment it is sent."""
+        world, now = self._world, self._world.loop.now_s
+        if writer is None:
+            return world.oracle.violated(f"{process.name} writes {resource.id} outside any switch")
+        world.count("writes")
+        world.note(process.name, f"{writer.operation} writes {resource.id} over {resource.etag}")
+        who = f"{process.name} ({writer.operation})"
+        if world.oracle.leases.epoch(process, f"switch-{writer.group}") is None:
+            world.oracle.violated(f"{who} writes {resource.id} without the switch lease")
+        if not _under_way(world.oracle.leases.shown(process, writer.group), writer):
+            world.oracle.violated(f"{who} writes {resource.id} without having looked whether it still may")
+        sent = self._groups.setdefault(writer.group, _Sent())
+        if writer.generation < sent.generation and now > sent.broken_s + BROKEN_S:
+            world.oracle.violated(f"{who} writes after generation {sent.generation} did")
+        sent.generation = max(sent.generation, writer.generation)
+        if not world.oracle.operations.intended(writer, resource.id):
+            world.oracle.violated(f"{who} writes {resource.id} without having recorded that it will")
+        attempt = self._attempt(writer, resource.id)
+        if resource.etag != attempt.version or attempt.read_s <= attempt.failed_s:
+            world.oracle.violated(f"{who} writes {resource.id} from an old copy")
+        if now - read_s > LOST_EDIT_S + 2 * world.knobs.arm_latency_s:
+            world.oracle.violated(f"{who} writes {resource.id}, read {now - read_s:.1f} s ago")
+        self._check_owned(who, writer, resource)
+        return None
+
+    def arrived(
+        self, process: Process, resource: Resource, entry: Entry, writer: Writer | None, read_s: float
+    ) -> None:
+        """Check a write at the moment it takes effect; `entry` is still as before."""
+        if writer is None:
+            return
+        sent = self._groups[writer.group]
+        if writer.generation < sent.arrived:
+            self._world.count("late effects")
+            self._world.note(process.name, f"{writer.operation} arrives late at {resource.id}")
+            self.late.append(f"generation {writer.generation} after {sent.arrived} on {resource.id}")
+        sent.arrived = max(sent.arrived, writer.generation)
+        edits = self.edits.get(resource.id.casefold(), {})
+        kept = _tokens(resource.body)
+        for key in [key for key, token in edits.items() if kept.get(key) != token]:
+            # Where If-Match is ignored, a write sent at once after its read is beyond anybody's power.
+            if resource.etag == entry.etag:
+                text = f"{process.name} lost {key}={edits[key]} of {resource.id}, read {read_s:.1f}"
+                self._world.oracle.violated(text)
+            self._world.count("edits lost where If-Match is ignored")
+            del edits[key]
+
+    def ended(self, process: Process, resource: Resource, writer: Writer | None, *, done: bool) -> None:
+        """Remember how a write ended for its worker."""
+        if writer is not None:
+            attempt = self._attempt(writer, resource.id)
+            attempt.failed_s = float("-inf") if done else self._world.loop.now_s
+
+    def well_ended(self, writer: Writer, resource_id: str) -> bool:
+        """Tell whether a step may be called done: its last write ended well, or was looked at since."""
+        attempt = self._attempt(writer, resource_id)
+        return attempt.read_s > attempt.failed_s
+
+    def verified(self, writer: Writer, group: Group, target: str) -> list[str]:
+        """Return what, in the worker's last copies, is not on the target yet."""
+        bodies = {}
+        for resource_id in group.resource_ids:
+            attempt = self._attempt(writer, resource_id)
+            if not attempt.version:
+                return [f"{resource_id} was not read"]
+            if attempt.read_s <= attempt.failed_s:
+                return [f"{resource_id} was not read again after a failed write"]
+            bodies[resource_id.casefold()] = self._world.arm.entry(resource_id).versions[attempt.version]
+        return list(off_target(self._world, group, target, bodies))
+
+    def _attempt(self, writer: Writer, resource_id: str) -> _Attempt:
+        attempts = self._groups.setdefault(writer.group, _Sent()).attempts
+        return attempts.setdefault((writer.run, resource_id.casefold()), _Attempt())
+
+    def _check_owned(self, who: str, writer: Writer, resource: Resource) -> None:
+        entry = self._world.arm.entry(resource.id)
+        before = entry.versions.get(resource.etag, entry.body)
+        group = self._world.group(writer.group)
+        mine = {each: place for each, place in self._world.places.items() if place.group == group.name}
+        public_ips = {each.id.casefold() for each in group.public_ips}
+        for path in _differences(before, resource.body):
+            one, other = _at(before, path), _at(resource.body, path)
+            if path[-1] == "nextHopIpAddress":
+                if one in mine and other in mine and mine[one].role == mine[other].role:
+                    continue
+            elif "publicIPAddress" in path:
+                ids = {each.casefold() for each in (_id_of(one), _id_of(other)) if each}
+                if ids and ids <= public_ips:
+                    continue
+            self._world.oracle.violated(f"{who} changes {'/'.join(map(str, path))} of {resource.id}")
+
+
+def _under_way(state: GroupState | None, writer: Writer) -> bool:
+    return (
+        state is not None
+        and state.phase is Phase.SWITCHING
+        and state.generation == writer.generation
+        and state.request is not None
+        and state.request.operation == writer.operation
+    )
+
+
+def off_target(world: World, group: Group, target: str, bodies: Mapping[str, Body]) -> Iterator[str]:
+    """Yield what of a group does not point at an NVA: own rules, apart from the code's planner."""
+    for table in group.route_tables:
+        for route in bodies[table.casefold()]["properties"]["routes"]:
+            place = world.places.get(route["properties"].get("nextHopIpAddress", ""))
+            if place is not None and place.group == group.name and place.nva != target:
+                yield f"{table}: route {route['name']} points at {place.nva}"
+    for public_ip in group.public_ips:
+        nic = group.nva(target).interfaces[public_ip.role]
+        name = wanted_name(group, public_ip, target)
+        if carried_by(bodies[nic.casefold()]).get(name) != public_ip.id.casefold():
+            yield f"{public_ip.id} is not on {nic} ({name})"
+
+
+def wanted_name(group: Group, public_ip: PublicIp, nva: str) -> str:
+    """Return the IP configuration that has to carry a public IP."""
+    return public_ip.ip_configuration or first_name(group.names.index(nva))
+
+
+def _tokens(body: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Return what other people wrote into a body: tags, and routes that are theirs."""
+    tokens = {("tag", name): value for name, value in body.get("tags", {}).items()}
+    for route in body["properties"].get("routes", ()):
+        tokens["route", route["name"]] = route["properties"].get("addressPrefix", "")
+    return tokens
+
+
+def _differences(one: Any, other: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in sorted({*one, *other}):
+            if path == ("properties",) and key in {"provisioningState"}:
+                continue
+            if (key in one) != (key in other):
+                yield (*path, key)
+            else:
+                yield from _differences(one[key], other[key], (*path, key))
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for index, (left, right) in enumerate(zip(one, other, strict=True)):
+            yield from _differences(left, right, (*path, index))
+    elif one != other:
+        yield path
+
+
+def _at(body: Any, path: tuple[Any, ...]) -> Any:
+    for key in path:
+        body = body.get(key) if isinstance(body, dict) else body[key]
+        if body is None:
+            return None
+    return body
+
+
+def _id_of(value: Any) -> str:
+    if isinstance(value, dict):
+        return str(value.get("id", ""))
+    return value if isinstance(value, str) else ""

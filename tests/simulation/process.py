@@ -1,0 +1,191 @@
+"""A process that can crash, stall and come back, and its clocks.
+
+Everything a process does to the outside goes through `Process.call` and `Process.sleep`. A crash makes these
+dead first and cancels the process's tasks after, so no `finally` can do what a dead process could not. A
+stalled process hears nothing until it is woken; what it had sent goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nvaha.clock import ServiceClock
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+START_S = 1_750_000_000.0
+"""The service's clock at virtual time zero, in seconds since 1970."""
+
+
+@dataclass(slots=True)
+class Fate:
+    """What happens to one request.
+
+    Args:
+        out_s: seconds until the service serves it; None: it never arrives.
+        back_s: seconds for the answer; None: it is lost.
+        limit_s: after so many seconds the caller hears that there was no answer.
+        refused: the error that the service answers instead of serving, if any.
+    """
+
+    out_s: float | None
+    back_s: float | None
+    limit_s: float
+    refused: Exception | None = None
+
+
+class Process:
+    """One running copy of something."""
+
+    def __init__(self, world: World, name: str, kind: str) -> None:
+        self.world, self.name, self.kind = world, name, kind
+        self.dead = self.stalled = self.isolated = False
+        self._backlog: deque[tuple[asyncio.Future[Any], Any]] = deque()
+        self._root: asyncio.Task[Any] | None = None
+        self._loop = world.loop
+        rng = world.rng
+        self._rate = 1.0 + rng.uniform(-1e-3, 1e-3)
+        self._base_s = rng.uniform(0.0, 1e6)
+        self._wall_off_s = rng.choice([0.0, 0.0, rng.uniform(-7200.0, 7200.0)])
+        self.crashed = world.loop.create_future()
+        self.clock = ProcessClock(self)
+
+    def monotonic(self) -> float:
+        """Return this process's seconds, which run a little fast or slow."""
+        return self._base_s + self._loop.now_s * self._rate
+
+    def wall(self) -> float:
+        """Return what this process's wall clock shows, which anybody may have set."""
+        return START_S + self._loop.now_s + self._wall_off_s
+
+    def step_wall(self, seconds: float) -> None:
+        """Set the wall clock."""
+        self._wall_off_s += seconds
+
+    def start(self, main: Any) -> None:
+        """Run the process's main coroutine."""
+        self._root = self._loop.create_task(main)
+
+    def crash(self) -> None:
+        """End at once: nothing that runs in this process reaches the outside from here on."""
+        if self.dead:
+            return
+        self.dead = True
+        self._backlog.clear()
+        if self._root is not None:
+            self._root.cancel()
+        if not self.crashed.done():
+            self.crashed.set_result(None)
+
+    async def ended(self) -> None:
+        """Wait until all of a crashed process's tasks have been unwound."""
+        if self._root is not None:
+            await asyncio.gather(self._root, return_exceptions=True)
+
+    def stall(self) -> None:
+        """Stop hearing anything."""
+        self.stalled = True
+
+    def wake(self) -> None:
+        """Hear everything that was missed, in order."""
+        self.stalled = False
+        while self._backlog and not self.stalled:
+            future, outcome = self._backlog.popleft()
+            self._settle(future, outcome)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait by this process's clock."""
+        self._check()
+        future = self._loop.create_future()
+        handle = self._loop.call_later(max(0.0, seconds) / self._rate, self._deliver, future, None)
+        try:
+            await future
+        finally:
+            handle.cancel()
+
+    def send(self, fate: Fate, serve: Callable[[], Any], lost: Exception) -> asyncio.Future[Any]:
+        """Send a request; the future is its answer, or `lost` if none comes in time.
+
+        `serve` runs at the service when the request arrives there, whatever became of the sender; a sender
+        that died meanwhile may have died before the request left it.
+        """
+        self._check()
+        loop, future = self._loop, self._loop.create_future()
+        leaves_anyway = self.world.rng.random() < 0.5
+
+        def arrive() -> None:
+            if self.dead and not leaves_anyway:
+                return
+            outcome: Any
+            try:
+                outcome = serve() if fate.refused is None else fate.refused
+            except Exception as error:  # noqa: BLE001 - the service's answer, whatever it is
+                outcome = error
+            if fate.back_s is not None:
+                loop.call_later(fate.back_s, self._deliver, future, outcome)
+
+        if fate.out_s is not None:
+            loop.call_later(fate.out_s, arrive)
+        self.world.chaos.strike(self)
+        unanswered = fate.out_s is None or fate.back_s is None or fate.out_s + fate.back_s > fate.limit_s
+        if unanswered:
+            loop.call_later(fate.limit_s, self._deliver, future, lost)
+        return future
+
+    async def wait(self, future: asyncio.Future[Any], seconds: float) -> bool:
+        """Wait for an answer, but no longer than this; tell whether it is there."""
+        self._check()
+        if future.done():
+            return True
+        bell = self._loop.create_future()
+
+        def ring(_: object) -> None:
+            if not bell.done():
+                bell.set_result(None)
+
+        future.add_done_callback(ring)
+        handle = self._loop.call_later(seconds / self._rate, self._deliver, bell, None)
+        try:
+            await bell
+        finally:
+            handle.cancel()
+            future.remove_done_callback(ring)
+        return future.done()
+
+    def _check(self) -> None:
+        if self.dead:
+            raise asyncio.CancelledError
+
+    def _deliver(self, future: asyncio.Future[Any], outcome: Any) -> None:
+        if self.dead or future.done():
+            return
+        if self.stalled:
+            self._backlog.append((future, outcome))
+        else:
+            self._settle(future, outcome)
+
+    @staticmethod
+    def _settle(future: asyncio.Future[Any], outcome: Any) -> None:
+        if future.done():
+            return
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+
+class ProcessClock(ServiceClock):
+    """The production clock on a simulated process's clocks."""
+
+    def __init__(self, process: Process) -> None:
+        super().__init__(process.monotonic, process.wall)
+        self._process = process
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await self._process.sleep(seconds)
