@@ -28,7 +28,7 @@ async def probe(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding
 @app.queue_trigger(arg_name="message", queue_name="nvaha-switch", connection=CONNECTION)
 async def switch(message: func.QueueMessage) -> None:
     """Carry a switch out."""
-    await (await holder.get()).switch(message.get_body())
+    await holder.switch(message.get_body())
 
 
 @app.queue_trigger(arg_name="message", queue_name="nvaha-switch-poison", connection=CONNECTION)

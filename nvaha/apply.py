@@ -20,6 +20,8 @@ FRESH_S = 1.0
 (azure-facts B1), so what keeps somebody else's edit is a short time between reading and writing."""
 LOOKS = 3
 """So often is a resource read again because too long passed before it could be written."""
+SLOWEST_S = 5.0
+"""A read that took longer than this was not slow but stopped, perhaps with the whole process."""
 WRITES_AT_ONCE = 50
 FINAL = frozenset({NetworkFault.REFUSED, NetworkFault.DENIED, NetworkFault.MISSING, NetworkFault.UNREADABLE})
 """Answers that will be the same the next time; all others are worth another try."""
@@ -136,7 +138,11 @@ class Applier:
             if look == 0:
                 await self._journal.started(step.key)
             await self._fence()
-            if pass_.fresh(step.resource_id.casefold(), self._clock.monotonic()):
+            key, now = step.resource_id.casefold(), self._clock.monotonic()
+            if step.kind == "routes" or pass_.fresh(key, now):
+                # If-Match alone keeps a table safe, however old the copy.
+                return current
+            if look == LOOKS - 1 and pass_.fresh(key, now, slow_answer=True):
                 return current
         error = f"could not be written within {FRESH_S:g} s of being read"
         raise NetworkError(NetworkFault.UNAVAILABLE, step.resource_id, error)
@@ -149,7 +155,8 @@ class Applier:
         if not again and pass_.fresh(key, self._clock.monotonic()):
             return step
         asked_at = self._clock.monotonic()
-        pass_.read(await self._network.get(step.resource_id), asked_at)
+        resource = await self._network.get(step.resource_id)
+        pass_.read(resource, asked_at, self._clock.monotonic())
         fresh = Snapshot(pass_.resources, snapshot.missing)
         replanned = plan(self._group, fresh, target, self._remembered)
         return next((each for each in replanned.steps if each.key == step.key), None)
@@ -158,19 +165,23 @@ class Applier:
 class _Pass:
     """The resources as this pass knows them; what it wrote itself is never fresh.
 
-    Like a lease, a copy ages from before it was asked for: the answer may have been long under way.
+    Like a lease, a copy ages from before it was asked for: the answer may have been long under way. Only when
+    Azure is so slow that no copy would ever be fresh does it age from the answer.
     """
 
     def __init__(self, resources: dict[str, Resource], read_at: float) -> None:
         self.resources = resources
-        self._read_at = dict.fromkeys(resources, read_at)
+        self._read_at = dict.fromkeys(resources, (read_at, read_at))
 
-    def fresh(self, key: str, now: float) -> bool:
-        return now - self._read_at.get(key, float("-inf")) <= FRESH_S
+    def fresh(self, key: str, now: float, *, slow_answer: bool = False) -> bool:
+        asked_at, answered_at = self._read_at.get(key, (float("-inf"), float("-inf")))
+        if slow_answer and answered_at - asked_at <= SLOWEST_S:
+            return now - answered_at <= FRESH_S
+        return now - asked_at <= FRESH_S
 
-    def read(self, resource: Resource, asked_at: float) -> None:
+    def read(self, resource: Resource, asked_at: float, answered_at: float) -> None:
         self.resources[resource.id.casefold()] = resource
-        self._read_at[resource.id.casefold()] = asked_at
+        self._read_at[resource.id.casefold()] = asked_at, answered_at
 
     def wrote(self, resource: Resource) -> None:
         self.resources[resource.id.casefold()] = resource

@@ -7,7 +7,7 @@ found in it again and done again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from nvaha.decide import decide, worth_writing
@@ -15,6 +15,7 @@ from nvaha.inputs import Input
 from nvaha.model import FINAL, Closing, Group, GroupState, Notice, Operation, SwitchRequest
 from nvaha.ports import Clock, Conflict, Notifier, StateStore, StoreUnavailable, SwitchQueue, Versioned
 from nvaha.sentences import Refusal
+from nvaha.switching import Decision
 
 MAX_RACES = 20
 """So often is a state read again because somebody else wrote first."""
@@ -58,9 +59,13 @@ class Committer:
         Raises:
             StoreUnavailable: storage did not answer; the state may or may not have been written.
         """
+        tried: Decision | None = None
         for _ in range(MAX_RACES):
             if held is None:
                 held = await self._store.load(group.name)
+            if tried is not None and tried.send is not None and held and held.state.request == tried.send:
+                # The write had been carried out although its answer was lost: sending it again met itself.
+                return await self._written(held, tried)
             before = held.state if held else GroupState(group=group.name)
             now = self._clock.now()
             decision = decide(group, before, happened, now)
@@ -73,13 +78,16 @@ class Committer:
                 guard()
             written = await self._store.save(after, held.version if held else None)
             if isinstance(written, Conflict):
-                held = None
+                held, tried = None, decision
                 continue
-            for notice in decision.notices:
-                self._notifier.notify(notice)
-            after = await self._follow(after, decision.send)
-            return Committed(Versioned(after, written), operation=decision.operation)
+            return await self._written(Versioned(after, written), decision)
         raise StoreUnavailable(f"{group.name}: lost {MAX_RACES} races for its state in a row")
+
+    async def _written(self, held: Versioned, decision: Decision) -> Committed:
+        for notice in decision.notices:
+            self._notifier.notify(notice)
+        state = await self._follow(held.state, decision.send)
+        return Committed(replace(held, state=state), operation=decision.operation)
 
     async def settle(self, held: Versioned) -> Versioned:
         """Close the records that an earlier decision left open, perhaps because its maker died."""
@@ -91,18 +99,26 @@ class Committer:
         A request that could not be sent is sent again by the leader, as one without progress; a record that
         could not be closed stays in the state until it is.
         """
+        if send is not None:
+            # The record comes first, so that it cannot overwrite what the worker writes of itself.
+            await self._answered(state, self._begin(send))
+            await self._answered(state, self._queue.send(send))
+        left = [each for each in state.closings if not await self._answered(state, self._close(each))]
+        return replace(state, closings=tuple(left))
+
+    async def _answered(self, state: GroupState, duty: Awaitable[None]) -> bool:
+        """Do one thing that follows; that it could not be done keeps nothing else from being done."""
         try:
-            for closing in state.closings:
-                await self._close(closing)
-            state = replace(state, closings=())
-            if send is not None:
-                if await self._store.operation(send.operation) is None:
-                    await self._store.record(Operation(request=send))
-                await self._queue.send(send)
+            await duty
         except StoreUnavailable as error:
             text = f"{state.group}: written, but not all that follows from it was done: {error}"
             self._notifier.notify(Notice("store_unavailable", "warning", text, {"group": state.group}))
-        return state
+            return False
+        return True
+
+    async def _begin(self, request: SwitchRequest) -> None:
+        if await self._store.operation(request.operation) is None:
+            await self._store.record(Operation(request=request))
 
     async def _close(self, closing: Closing) -> None:
         operation = await self._store.operation(closing.operation)

@@ -24,7 +24,16 @@ from nvaha.inputs import (
 )
 from nvaha.model import Group, GroupState, Health, Notice, NvaState, Phase, Trigger
 from nvaha.sentences import Refusal, all_down_notice, clock_time, condition, health_notices, notice
-from nvaha.switching import Decision, begin, candidate, consider_switching, forbidden, reported
+from nvaha.switching import (
+    Decision,
+    again,
+    begin,
+    candidate,
+    consider_switching,
+    forbidden,
+    reported,
+    stalled,
+)
 
 HEARTBEAT_S = 10.0
 """At rest a group's state is written this often, and no more."""
@@ -41,13 +50,19 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
         happened: the input.
         now: the time by the storage service's clock.
     """
-    before = fit(group, state)
+    leads = isinstance(happened, Elected | Probed | NetworkRead)
+    alike = state.fingerprint in (None, group.fingerprint)
+    before = fit(group, state) if leads or alike else state
     match happened:
         case Elected() | Probed() | NetworkRead() if before.epoch > happened.epoch:
             text = f"{group.name}: epoch {happened.epoch} is deposed by epoch {before.epoch}"
             return Decision(before, refusal=Refusal(409, "deposed", text))
+        case FailoverCommanded() if not alike:
+            text = f"{group.name}: this instance has another configuration of it than the leader"
+            remedy = "deploy the same one everywhere, or restart the app"
+            return Decision(before, refusal=Refusal(409, "other_configuration", f"{text}; {remedy}"))
         case Elected():
-            return Decision(replace(before, epoch=happened.epoch))
+            return Decision(replace(before, epoch=happened.epoch, fingerprint=group.fingerprint))
         case Probed():
             decision = _probed(group, before, happened, now)
             late = before.heartbeat_at is None or (now - before.heartbeat_at).total_seconds() >= HEARTBEAT_S
@@ -78,6 +93,8 @@ def worth_writing(group: Group, old: GroupState, new: GroupState) -> bool:
     if set(old.nvas) != set(new.nvas):
         return True
     for name, nva in new.nvas.items():
+        if name not in group.names:
+            continue
         if not same_for_the_reader(old.nvas[name], nva, group.nva(name).probe):
             return True
     return replace(old, nvas={}) != replace(new, nvas={})
@@ -88,7 +105,8 @@ def refuses(group: Group, state: GroupState, command: FailoverCommanded, now: da
     if command.to not in group.names:
         known = ", ".join(group.names)
         return Refusal(400, "unknown_nva", f"{group.name} has no NVA {command.to!r}; it has {known}")
-    if state.phase is Phase.SWITCHING and state.request is not None:
+    overrides = command.force and stalled(state, now)
+    if state.phase is Phase.SWITCHING and state.request is not None and not overrides:
         text = (
             f"{group.name} is being switched to {state.request.target} (operation {state.request.operation})"
         )
@@ -192,7 +210,7 @@ def _consider(
         return consider_switching(group, state, now, notices, blind=blind)
     if state.phase is Phase.UNKNOWN or state.active is None:
         return Decision(state, notices=tuple(notices))
-    due = _due(group, state, now)
+    due = _due(group, state, now, blind=blind)
     if due is None:
         return Decision(replace(state, blocked=None), notices=tuple(notices))
     trigger, target, reason = due
@@ -202,7 +220,7 @@ def _consider(
     elif target is None:
         stop = "no other NVA is up"
     else:
-        stop = forbidden(group, state, now)
+        stop = forbidden(group, state, now, trigger)
     if stop is not None or target is None:
         if stop != state.blocked:
             text = f"{group.name}: {reason}, but nothing is switched: {stop}"
@@ -211,11 +229,16 @@ def _consider(
     return begin(group, state, now, notices, trigger=trigger, target=target, reason=reason, by="nvaha")
 
 
-def _due(group: Group, state: GroupState, now: datetime) -> tuple[Trigger, str | None, str] | None:
-    """Return the automatic switch that is called for, if any, with its reason; its target may be missing."""
+def _due(
+    group: Group, state: GroupState, now: datetime, *, blind: bool
+) -> tuple[Trigger, str | None, str] | None:
+    """Return the automatic switch that is called for, if any, with its reason; its target may be missing.
+
+    A blind monitor's reading calls for one as well: it will not be followed, and that is worth saying.
+    """
     policy, active = group.policy, state.active or ""
     nva = state.nvas[active]
-    if fallen(nva, group.nva(active).probe):
+    if fallen(nva, group.nva(active).probe) or (blind and nva.health is Health.DOWN):
         return Trigger.FAILOVER, candidate(group, state, active), f"{active} is down: {condition(nva)}"
     repairable = state.drift_seen >= 2 and policy.drift == "repair" and healthy(nva)
     if repairable and state.drift:
@@ -237,7 +260,7 @@ def _due(group: Group, state: GroupState, now: datetime) -> tuple[Trigger, str |
 def _commanded(group: Group, before: GroupState, command: FailoverCommanded, now: datetime) -> Decision:
     for request_id, operation in before.request_ids:
         if command.request_id is not None and request_id == command.request_id:
-            return Decision(before, operation=operation)
+            return again(group, before, operation, now)
     refusal = refuses(group, before, command, now)
     if refusal is not None:
         return Decision(before, refusal=refusal)

@@ -7,6 +7,7 @@ through `same_id`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -145,6 +146,13 @@ class Group:
     route_tables: tuple[str, ...] = ()
     public_ips: tuple[PublicIp, ...] = ()
     policy: Policy = field(default_factory=Policy)
+    fingerprint: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Derive the fingerprint of what a switch may touch, by which instances tell whether they agree."""
+        nvas = [(nva.name, sorted(nva.interfaces.items())) for nva in self.nvas]
+        touched = repr((nvas, sorted(self.route_tables), [repr(each) for each in self.public_ips])).casefold()
+        object.__setattr__(self, "fingerprint", hashlib.sha256(touched.encode()).hexdigest()[:12])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -268,6 +276,10 @@ class GroupState:
         closings: operations whose records may not have been closed yet.
         blocked: why an automatic switch that is due does not start, or None.
         request_ids: the last few (request id, operation id) pairs of manual failovers.
+        repairs: when the repairs of the last hour were asked for; they have a limit of their own.
+        repair_at: no repair starts before this, after one that was done or failed.
+        repairs_failed_in_a_row: repairs that failed since one succeeded.
+        fingerprint: of the configuration that the leader has.
     """
 
     group: str
@@ -292,6 +304,10 @@ class GroupState:
     closings: tuple[Closing, ...] = ()
     request_ids: tuple[tuple[str, str], ...] = ()
     heartbeat_at: datetime | None = None
+    repairs: tuple[datetime, ...] = ()
+    repair_at: datetime | None = None
+    repairs_failed_in_a_row: int = 0
+    fingerprint: str | None = None
 
     @property
     def target(self) -> str | None:
@@ -365,10 +381,14 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The resources of a group as read from ARM, by casefolded id; `missing` says why others are not here."""
+    """The resources of a group as read from ARM, by casefolded id; `missing` says why others are not here.
+
+    `retry_after_s` is set when some are missing for a reason that may pass: how long ARM asked to wait.
+    """
 
     resources: Mapping[str, Resource]
     missing: Mapping[str, str] = field(default_factory=dict)
+    retry_after_s: float | None = None
 
     def get(self, resource_id: str) -> Resource | None:
         """Return the resource of that id, if it was read."""

@@ -11,6 +11,7 @@ from nvaha.health import next_interval_s
 from nvaha.inputs import Elected, Input, NetworkRead, Probed
 from nvaha.model import (
     Configuration,
+    ControlTarget,
     Group,
     GroupState,
     LeaderRecord,
@@ -99,6 +100,8 @@ class Monitor:
         self._late = 0
         self._blind = False
         self._complained = False
+        self._ticking = False
+        self._control: dict[ControlTarget, bool] = {}
 
     async def tick(self, budget_s: float) -> None:
         """Lead, or try to, until the budget is used up.
@@ -109,8 +112,12 @@ class Monitor:
         Args:
             budget_s: seconds until no new round is started.
         """
+        if self._ticking:
+            # Whoever starts the function by hand while it runs would have every failure counted twice.
+            return
         until = self._clock.monotonic() + budget_s
         ended_well = False
+        self._ticking = True
         try:
             while self._clock.monotonic() < until:
                 try:
@@ -123,6 +130,7 @@ class Monitor:
                     await self._pause(until)
             ended_well = True
         finally:
+            self._ticking = False
             if not ended_well:
                 self._leading = False
                 await self._tenure.release()
@@ -187,12 +195,17 @@ class Monitor:
     async def _lead(self, until: float) -> None:
         if not self._tenure.valid:
             raise LeaseLost("the lease ran out between two ticks")
-        await self._tenure.renew()
-        await self._take_over()
+        try:
+            await self._tenure.renew()
+            await self._take_over()
+        except StoreUnavailable as error:
+            # The lease still stands: what is known is enough to go on with.
+            self._notify("store_unavailable", "warning", f"{self._instance} goes on without it: {error}")
 
         async def rounds() -> None:
             watched = [group for group in self._configuration.groups if group.name in self._watches]
             await run_all(self._watch(group, until) for group in watched)
+            await self._clock.sleep(until - self._clock.monotonic())
             for duty in duties:
                 duty.cancel()
 
@@ -304,11 +317,24 @@ class Monitor:
         """Let the others, and the log, see that rounds are being done."""
         while True:
             await self._clock.sleep(self._shone_at + BEACON_S - self._clock.monotonic())
-            self._shone_at = self._clock.monotonic()
+            began = self._clock.monotonic()
+            await self._check_control_targets()
             try:
                 await self._write_record()
             except StoreUnavailable as error:
                 self._notify("store_unavailable", "warning", f"the leader's record: {error}")
+            # Not before: what the end of a tick cuts short is made up for at the start of the next.
+            self._shone_at = began
+
+    async def _check_control_targets(self) -> None:
+        """Report targets that have gone: with none left, no failure would be believed when it matters."""
+        for target, answers in (await self._sight.control_answers()).items():
+            if self._control.get(target, True) != answers:
+                name = f"{target.address}:{target.port}"
+                event, level = ("control_up", "info") if answers else ("control_down", "error")
+                text = f"control target {name} {'answers again' if answers else 'does not answer'}"
+                self._notify(event, level, text, instance=self._instance, target=name)
+            self._control[target] = answers
 
     async def _write_record(self) -> None:
         record = LeaderRecord(self._instance, self._tenure.epoch, self._round_at, blind=self._blind)

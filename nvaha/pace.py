@@ -29,7 +29,7 @@ def look_interval_s(group: Group, state: GroupState, now: datetime) -> float:
         return SECOND_LOOK_S
     if state.drift_seen:
         return DRIFTING_S
-    for ended in (state.last_switch_at, state.retry_at):
+    for ended in (state.last_switch_at, state.retry_at, state.repair_at):
         if ended is not None and (now - ended).total_seconds() < AFTER_A_SWITCH_FOR_S:
             return AFTER_A_SWITCH_S
     return max(group.policy.drift_interval_s, len(group.resource_ids) * 3600.0 / READS_PER_HOUR)

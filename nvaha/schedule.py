@@ -22,6 +22,10 @@ def tick_budget_s(schedule: str, now: datetime) -> float:
         hours, minutes, seconds = (int(part) for part in schedule.split(":"))
         left = hours * 3600.0 + minutes * 60.0 + seconds
     else:
-        due = croniter(schedule, now, second_at_beginning=True).get_next(datetime)
-        left = (due - now).total_seconds()
+        occurrences = croniter(schedule, now, second_at_beginning=True)
+        left = (occurrences.get_next(datetime) - now).total_seconds()
+        if left < LEAST_S + SPARE_S:
+            # Timers fire some milliseconds early (Azure/azure-functions-host #7398), and the host takes that
+            # for the occurrence itself: the next tick comes with the one after it.
+            left = (occurrences.get_next(datetime) - now).total_seconds()
     return min(max(left - SPARE_S, LEAST_S), MOST_S)

@@ -106,6 +106,7 @@ class Settings:
             arm_ca=reader.file("NVAHA_ARM_CA"),
             instance=reader.instance("NVAHA_INSTANCE"),
         )
+        reader.one_process("FUNCTIONS_WORKER_PROCESS_COUNT")
         if reader.problems:
             raise SettingsError(tuple(reader.problems))
         return settings
@@ -122,6 +123,13 @@ class _Reader:
 
     def text(self, name: str) -> str | None:
         return self._environ.get(name, "").strip() or None
+
+    def one_process(self, name: str) -> None:
+        """Refuse several worker processes: ticks go to them in turn, and each would be half a leader."""
+        value = self.text(name) or "1"
+        if value != "1":
+            value = _shown(value)
+            self.problems.append(f"{name} is {value!r}; nvaha needs 1: remove the setting")
 
     def schedule(self, name: str) -> str:
         value = self.text(name) or DEFAULT_SCHEDULE

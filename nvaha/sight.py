@@ -81,6 +81,13 @@ class Sight:
                 if len(self._witnesses) > WITNESSES:
                     del self._witnesses[next(iter(self._witnesses))]
 
+    async def control_answers(self) -> dict[ControlTarget, bool]:
+        """Ask every control target, whether or not there is any need to."""
+        answers = await asyncio.gather(
+            *(self._prober.reachable(target, TIMEOUT_S) for target in self._control_targets)
+        )
+        return dict(zip(self._control_targets, answers, strict=True))
+
     async def _reachable(self, targets: tuple[ControlTarget, ...]) -> bool:
         asked_at, answer = self._asked
         now = self._clock.monotonic()

@@ -28,12 +28,17 @@ PROGRESS_S = 5.0
 WATCH_S = 1.0
 SETTLE_S, SETTLE_EVERY_S = 300.0, 1.0
 """How long a switch waits for the end of a write that a worker before it began, and how often it looks."""
+READ_WAITS_S, MAX_WAIT_S = (0.5, 1.0, 2.0), 30.0
 PASSES = 5
 """So often is the network read and planned for again before a switch is called incomplete."""
 
 
 class Superseded(Exception):  # noqa: N818 - what happened, in the words of the glossary
     """The switch is not under way any more: nothing more of it may be written."""
+
+
+class OtherConfiguration(Exception):  # noqa: N818 - what happened, in the words of the glossary
+    """The leader decided on another configuration of the group than this worker has."""
 
 
 class SwitchIncomplete(Exception):  # noqa: N818 - what happened, in the words of the glossary
@@ -72,7 +77,8 @@ class Switcher:
 
         Raises:
             SwitchIncomplete: the switch ended and something is left undone; that is recorded.
-            StoreUnavailable, NetworkError, LeaseLost: the attempt ended without a result; to be tried again.
+            StoreUnavailable, NetworkError, LeaseLost, OtherConfiguration: the attempt ended without a result,
+                to be tried again.
         """
         group = self._groups.get(message.group)
         if group is None:
@@ -82,6 +88,9 @@ class Switcher:
             return self._refuse(
                 message, "that switch is not under way (done, superseded, or never asked for)"
             )
+        if held.state.fingerprint not in (None, group.fingerprint):
+            text = f"{group.name}: the leader has another configuration of it than {self._instance}"
+            raise OtherConfiguration(f"{text}; deploy the same one everywhere")
         tenure = Tenure(self._leases, self._clock, f"switch-{group.name}", self._instance)
         if not await self._take(tenure):
             return self._refuse(message, "another worker is carrying it out")
@@ -173,8 +182,26 @@ class _Run:
         self._instance = instance
 
     async def carry_out(self) -> str:
-        """Work with the lease kept and the state watched beside it; what ends one of them ends all."""
-        results: list[str] = []
+        """Carry the switch out and end it; return what came of it, in a sentence."""
+        journal, left = await self._work_under_watch()
+        await self._fence()
+        generation, name = self._message.generation, self._message.operation
+        if left:
+            await journal.left(left)
+            undone = f"left undone: {'; '.join(left)}"
+            await self._committer.commit(self._group, SwitchFailed(generation, name, undone))
+            raise SwitchIncomplete(f"{self._group.name}: operation {name} {undone}")
+        committed = await self._committer.commit(self._group, SwitchDone(generation, name))
+        if committed.refusal is not None:
+            raise Superseded(committed.refusal.message)
+        return f"{self._group.name}: operation {name} is done"
+
+    async def _work_under_watch(self) -> tuple[Journal, tuple[str, ...]]:
+        """Work with the lease kept and the state watched beside it; what ends one of them ends all.
+
+        The watch is over before the switch is ended: to it, an ended switch is one that was superseded.
+        """
+        results: list[tuple[Journal, tuple[str, ...]]] = []
 
         async def work() -> None:
             results.append(await self._work())
@@ -186,7 +213,7 @@ class _Run:
             tasks.create_task(work())
         return results[0]
 
-    async def _work(self) -> str:
+    async def _work(self) -> tuple[Journal, tuple[str, ...]]:
         await self._report_progress()
         request = self._state.request
         if request is None:
@@ -195,21 +222,10 @@ class _Run:
         journal = Journal(self._store, self._clock, self._notifier, operation)
         await journal.open(self._instance)
         try:
-            left = await self._converge(journal, request.target)
+            return journal, await self._converge(journal, request.target)
         except NetworkError as error:
             await journal.trouble(str(error))
             raise
-        await self._fence()
-        generation, name = self._message.generation, self._message.operation
-        if left:
-            await journal.left(left)
-            undone = f"left undone: {'; '.join(left)}"
-            await self._committer.commit(self._group, SwitchFailed(generation, name, undone))
-            raise SwitchIncomplete(f"{self._group.name}: operation {name} to {request.target} {undone}")
-        committed = await self._committer.commit(self._group, SwitchDone(generation, name))
-        if committed.refusal is not None:
-            raise Superseded(committed.refusal.message)
-        return f"{self._group.name}: {request.target} is active"
 
     async def _converge(self, journal: Journal, target: str) -> tuple[str, ...]:
         """Read, plan and write until nothing is left to write; return what cannot be put right.
@@ -226,6 +242,7 @@ class _Run:
             alive=self._alive,
         )
         refused: dict[str, str] = {}
+        unanswered: dict[str, str] = {}
         for _ in range(PASSES):
             todo, snapshot, read_at = await self._plan(target)
             stuck = [step for step in todo.steps if step.key in refused or set(step.after) & set(refused)]
@@ -233,8 +250,9 @@ class _Run:
                 why = [f"{step.detail}: {refused.get(step.key, 'waits for another step')}" for step in stuck]
                 return (*why, *todo.problems)
             await journal.plan(todo.steps)
-            refused = (await applier.apply(todo, snapshot, read_at)).refused
-        return ("the network keeps changing: not as planned after every pass",)
+            applied = await applier.apply(todo, snapshot, read_at)
+            refused, unanswered = applied.refused, applied.unanswered
+        return (f"not as planned after {PASSES} passes", *(refused | unanswered).values())
 
     async def _plan(self, target: str) -> tuple[Plan, Snapshot, float]:
         """Read and plan; with nothing left to write, wait until Azure has ended what it still writes."""
@@ -248,13 +266,22 @@ class _Run:
             await self._clock.sleep(SETTLE_EVERY_S)
 
     async def _read(self) -> tuple[Snapshot, float]:
-        """Return the network and the monotonic clock before it was asked for."""
-        for wait_s in (0.5, 1.0, 2.0):
+        """Return the network and the monotonic clock before it was asked for.
+
+        What Azure does not answer for is asked for a few times; then the switch goes on without it, and the
+        plan says what that leaves undone.
+        """
+        for wait_s in READ_WAITS_S:
             asked_at = self._clock.monotonic()
             try:
-                return await read_snapshot(self._network, self._group), asked_at
-            except NetworkError:
-                await self._clock.sleep(wait_s)
+                snapshot = await read_snapshot(self._network, self._group)
+            except NetworkError as error:
+                retry_after_s = error.retry_after_s or 0.0
+            else:
+                if snapshot.retry_after_s is None:
+                    return snapshot, asked_at
+                retry_after_s = snapshot.retry_after_s
+            await self._clock.sleep(max(wait_s, min(retry_after_s, MAX_WAIT_S)))
         asked_at = self._clock.monotonic()
         return await read_snapshot(self._network, self._group), asked_at
 

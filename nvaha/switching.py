@@ -38,10 +38,11 @@ class Decision:
     operation: str | None = None
 
 
-def forbidden(group: Group, state: GroupState, now: datetime) -> str | None:
+def forbidden(group: Group, state: GroupState, now: datetime, trigger: Trigger) -> str | None:
     """Return why no automatic switch of this group may start now, or None.
 
-    In phase `switching` hold-down says nothing: the group is between two NVAs already.
+    A repair waits for whatever a failover waits for, and for the repairs before it; a failover never waits
+    for repairs. In phase `switching` hold-down says nothing: the group is between two NVAs already.
     """
     policy = group.policy
     if not policy.automatic:
@@ -56,7 +57,21 @@ def forbidden(group: Group, state: GroupState, now: datetime) -> str | None:
             return f"hold-down after the last switch, until {clock_time(until)}"
     if len(recent(state.switches, now)) >= policy.max_switches_per_hour:
         return f"flap limit: {policy.max_switches_per_hour} automatic switches within an hour"
+    if trigger is not Trigger.REPAIR:
+        return None
+    if state.repair_at is not None and now < state.repair_at:
+        return f"the last repair was just now; no other one before {clock_time(state.repair_at)}"
+    if len(recent(state.repairs, now)) >= policy.max_switches_per_hour:
+        return f"flap limit: {policy.max_switches_per_hour} repairs within an hour"
     return None
+
+
+def stalled(state: GroupState, now: datetime) -> bool:
+    """Tell whether a switch is under way that nobody seems to carry out."""
+    if state.phase is not Phase.SWITCHING or state.request is None:
+        return False
+    moved = state.progress_at or state.request.requested_at
+    return (now - moved).total_seconds() >= NO_PROGRESS_S
 
 
 def candidate(group: Group, state: GroupState, leaving: str | None) -> str | None:
@@ -83,22 +98,32 @@ def consider_switching(
         return Decision(replace(state, phase=Phase.UNKNOWN), notices=tuple(notices))
     target = state.nvas[request.target]
     other = candidate(group, state, request.target)
-    may = not blind and not request.forced and forbidden(group, state, now) is None
+    may = not blind and not request.forced and forbidden(group, state, now, Trigger.FAILOVER) is None
     if may and other is not None and fallen(target, group.nva(request.target).probe):
         text = f"{request.target} went down while {group.name} was being switched to it: {condition(target)}"
-        error = f"superseded: {text}"
-        notices.append(notice("switch_superseded", "warning", text, group, **request_fields(request)))
-        state = _close(state, request, Status.SUPERSEDED, error)
         return begin(
             group, state, now, notices, trigger=Trigger.FAILOVER, target=other, reason=text, by="nvaha"
         )
     if (now - request.requested_at).total_seconds() > group.policy.deadline_s:
         return failed(group, state, now, notices, f"not done within {group.policy.deadline_s:g} s")
-    moved = state.progress_at or request.requested_at
-    if (now - moved).total_seconds() < NO_PROGRESS_S:
+    if not stalled(state, now):
         return Decision(state, notices=tuple(notices))
     if state.tries >= MAX_TRIES:
         return failed(group, state, now, notices, f"no worker took it up after {MAX_TRIES} requests")
+    return _queue_again(group, state, request, now, notices)
+
+
+def again(group: Group, state: GroupState, operation: str, now: datetime) -> Decision:
+    """Answer a repeated command with the operation it led to; one that nobody carries out is queued again."""
+    request = state.request
+    if request is None or request.operation != operation or not stalled(state, now):
+        return Decision(state, operation=operation)
+    return replace(_queue_again(group, state, request, now, []), operation=operation)
+
+
+def _queue_again(
+    group: Group, state: GroupState, request: SwitchRequest, now: datetime, notices: list[Notice]
+) -> Decision:
     text = f"{group.name}: no progress on operation {request.operation} for {NO_PROGRESS_S:g} s; queued again"
     notices.append(notice("switch_requeued", "warning", text, group, **request_fields(request)))
     state = replace(state, progress_at=now, tries=state.tries + 1)
@@ -134,12 +159,15 @@ def reported(
             ]
             if request.trigger is Trigger.REPAIR:
                 notices.append(notice("drift_repaired", "info", text, group, **request_fields(request)))
+            repair = request.trigger is Trigger.REPAIR
             state = replace(
                 _close(before, request, Status.DONE),
                 phase=Phase.STEADY,
                 active=request.target,
-                last_switch_at=now,
+                last_switch_at=before.last_switch_at if repair else now,
+                repair_at=now + timedelta(seconds=group.policy.hold_down_s) if repair else before.repair_at,
                 failed_in_a_row=0,
+                repairs_failed_in_a_row=0,
                 retry_at=None,
                 progress_at=None,
                 tries=0,
@@ -164,7 +192,15 @@ def begin(
     forced: bool = False,
     request_id: str | None = None,
 ) -> Decision:
-    """Start a switch: a new generation, which the caller writes before it sends the request."""
+    """Start a switch: a new generation, which the caller writes before it sends the request.
+
+    One that is still under way gives way to it.
+    """
+    if state.phase is Phase.SWITCHING and state.request is not None:
+        old = state.request
+        text = f"{group.name}: operation {old.operation} to {old.target} gives way: {reason}"
+        notices.append(notice("switch_superseded", "warning", text, group, **request_fields(old)))
+        state = _close(state, old, Status.SUPERSEDED, f"superseded: {reason}")
     generation = state.generation + 1
     operation = f"{group.name}-{generation}-{int(now.timestamp() * 1000)}"
     request = SwitchRequest(
@@ -181,7 +217,11 @@ def begin(
         forced=forced,
         request_id=request_id,
     )
-    lately = recent(state.switches, now)
+    switches, repairs = recent(state.switches, now), recent(state.repairs, now)
+    if trigger is Trigger.REPAIR:
+        repairs = (*repairs, now)
+    elif trigger is not Trigger.MANUAL:
+        switches = (*switches, now)
     request_ids = state.request_ids
     if request_id is not None:
         request_ids = (*request_ids, (request_id, operation))[-KEPT_REQUEST_IDS:]
@@ -192,7 +232,8 @@ def begin(
         request=request,
         progress_at=now,
         tries=0,
-        switches=lately if trigger is Trigger.MANUAL else (*lately, now),
+        switches=switches,
+        repairs=repairs,
         blocked=None,
         request_ids=request_ids,
     )
@@ -206,21 +247,28 @@ def failed(group: Group, state: GroupState, now: datetime, notices: list[Notice]
     request = state.request
     if request is None:
         return Decision(state, notices=tuple(notices))
-    in_a_row = state.failed_in_a_row + 1
-    wait = min(BACK_OFF_S * 2 ** min(in_a_row - 1, 10), MAX_BACK_OFF_S)
     text = f"{group.name}: operation {request.operation} to {request.target} failed: {error}"
     notices.append(notice("switch_failed", "error", text, group, **request_fields(request)))
     state = replace(
         _close(state, request, Status.FAILED, error),
         phase=Phase.UNKNOWN,
-        failed_in_a_row=in_a_row,
-        retry_at=now + timedelta(seconds=wait),
         progress_at=None,
         tries=0,
         switches=tuple(time for time in state.switches if time != request.requested_at),
+        repairs=tuple(time for time in state.repairs if time != request.requested_at),
         blocked=None,
     )
+    if request.trigger is Trigger.REPAIR:
+        in_a_row = state.repairs_failed_in_a_row + 1
+        state = replace(state, repairs_failed_in_a_row=in_a_row, repair_at=now + _back_off(in_a_row))
+    else:
+        in_a_row = state.failed_in_a_row + 1
+        state = replace(state, failed_in_a_row=in_a_row, retry_at=now + _back_off(in_a_row))
     return Decision(state, notices=tuple(notices))
+
+
+def _back_off(in_a_row: int) -> timedelta:
+    return timedelta(seconds=min(BACK_OFF_S * 2 ** min(in_a_row - 1, 10), MAX_BACK_OFF_S))
 
 
 def _close(state: GroupState, request: SwitchRequest, status: Status, error: str | None = None) -> GroupState:

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import aiohttp
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
@@ -86,7 +86,7 @@ class ArmClient:
         try:
             absolute = urljoin(f"{self.endpoint}/", url)
             there, here = urlsplit(absolute), urlsplit(self.endpoint)
-            same = (there.scheme, there.hostname, there.port) == (here.scheme, here.hostname, here.port)
+            same = _origin(there) == _origin(here)
         except ValueError:
             return None
         return absolute if same and there.username is None else None
@@ -176,3 +176,8 @@ def _no_token(error: HttpResponseError, resource_id: str) -> NetworkError:
     passing = status is not None and (status >= 500 or status in {408, 429})
     fault = NetworkFault.UNAVAILABLE if passing else NetworkFault.DENIED
     return NetworkError(fault, resource_id, bounded(f"no token for ARM: {error.message}"))
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    """Return what has to be the same of two URLs on one host; a default port may be written or not."""
+    return url.scheme, url.hostname, url.port or {"https": 443, "http": 80}.get(url.scheme)

@@ -243,6 +243,16 @@ class Azurite:
         """End it at once, as a crash would; what it persisted in the last seconds may be lost."""
         await self._end(signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Let it take requests and answer none, until `thaw`."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on, with everything that it was asked meanwhile."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
     async def shut_down(self) -> None:
         """End it in good order; `start` brings it back on the same ports."""
         await self._end(signal.SIGTERM)

@@ -34,7 +34,6 @@ class _Listener:
     def __init__(self, *, echo: bool) -> None:
         self._echo = echo
         self._socket: socket.socket | None = None
-        self._accepting: asyncio.Task[None] | None = None
         self._answering: set[asyncio.Task[None]] = set()
         self._open: set[socket.socket] = set()
         self._fillers: list[socket.socket] = []
@@ -55,12 +54,14 @@ class _Listener:
 
     def accept(self) -> None:
         """Begin to accept connections."""
-        self._accepting = asyncio.create_task(self._accept())
+        if self._socket is not None:
+            asyncio.get_running_loop().add_reader(self._socket, self._accept, self._socket)
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._socket is not None:
-            connection, _ = await loop.sock_accept(self._socket)
+    def _accept(self, listener: socket.socket) -> None:
+        # Not awaited: a task that is cancelled right after it accepted would lose the open connection.
+        with contextlib.suppress(BlockingIOError, InterruptedError, ConnectionAbortedError):
+            connection, _ = listener.accept()
+            connection.settimeout(0)
             self._open.add(connection)
             task = asyncio.create_task(self._answer(connection))
             self._answering.add(task)
@@ -76,10 +77,8 @@ class _Listener:
         connection.close()
 
     def _stop_accepting(self) -> None:
-        for task in (self._accepting, *self._answering):
-            if task is not None:
-                task.cancel()
-        self._accepting = None
+        for task in self._answering:
+            task.cancel()
         # Cancelling takes a turn of the loop, and by then a closed socket's number may be somebody else's.
         for each in (self._socket, *self._open):
             if each is not None and each.fileno() >= 0:

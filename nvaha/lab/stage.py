@@ -267,10 +267,13 @@ class Lab:
             up = all(nva["health"] == "up" for nva in group["nvas"])
             return bool(up and group["phase"] == "steady")
 
+        until = time.monotonic() + within_s
         await self.until(at_rest, within_s=within_s, what="every NVA up and the group at rest", host=host)
-        leader = await self.leader(host=host)
-        if leader is None or not leader["fresh"]:
-            raise LabError(f"no leader's round is fresh: {leader}. Logs: {self.folder}")
+        # Its record is written beside its first round, so perhaps a little later.
+        while not ((leader := await self.leader(host=host)) and leader["fresh"]):
+            if time.monotonic() > until:
+                raise LabError(f"no leader's round is fresh: {leader}. Logs: {self.folder}")
+            await asyncio.sleep(POLL_S)
         return await self.group(host=host)
 
     async def becomes_active(self, nva: FakeNva, *, within_s: float = 30.0, host: int = 0) -> Json:

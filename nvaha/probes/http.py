@@ -27,7 +27,7 @@ class HttpProbe:
         async with self._opened().get(
             probe_url(address, spec),
             headers={"Host": spec.host} if spec.host else None,
-            server_hostname=spec.host if spec.host and spec.kind is ProbeKind.HTTPS else None,
+            server_hostname=_server_name(spec),
             ssl=spec.verify_tls,
             allow_redirects=False,
         ) as response:
@@ -73,3 +73,10 @@ def in_words(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientResponseError):
         return "not an HTTP answer"
     return words.of_error(error)
+
+
+def _server_name(spec: ProbeSpec) -> str | None:
+    """Return the name to ask for in TLS: the configured host without its port."""
+    if not spec.host or spec.kind is not ProbeKind.HTTPS:
+        return None
+    return URL.build(scheme="https", authority=spec.host).host

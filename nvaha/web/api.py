@@ -69,7 +69,7 @@ class Api:
     async def history(self, request: Request) -> Response:
         """The group's operations, newest first."""
         text = request.params.get("limit") or "20"
-        if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_HISTORY:
+        if not text.isascii() or not text.isdigit() or len(text) > 3 or not 1 <= int(text) <= MAX_HISTORY:
             return _error(400, "bad_request", f"limit is {text[:20]!r}; it goes from 1 to {MAX_HISTORY}")
         return await self._answer(request, lambda control: control.history(_group(request), int(text)))
 

@@ -15,8 +15,9 @@ from tests.simulation.tolerances import CLOCK_S, STALE_S
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-HOUR_S = 3600.0
+HOUR_S, NO_PROGRESS_S = 3600.0, 15.0
 BACK_OFF_S, MAX_BACK_OFF_S = 15.0, 300.0
+NEVER = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +31,31 @@ class Saving:
 
 
 @dataclass(slots=True)
-class History:
-    """What has happened to one group; `automatic` says when each automatic switch began that did not fail."""
+class Lane:
+    """Switches of one kind: when the last one ended and failed, and when those began that did not fail."""
 
-    ended_s: float = float("-inf")
-    failed_s: float = float("-inf")
+    ended_s: float = NEVER
+    failed_s: float = NEVER
     failed_in_a_row: int = 0
-    automatic: dict[str, float] = field(default_factory=dict)
-    heartbeat_s: float = float("-inf")
-    moved_s: float = float("-inf")
+    begun: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class History:
+    """What has happened to one group.
+
+    What repairs do holds up only repairs; what other switches do holds up both.
+    """
+
+    switches: Lane = field(default_factory=Lane)
+    repairs: Lane = field(default_factory=Lane)
+    heartbeat_s: float = NEVER
+    moved_s: float = NEVER
+    queued_s: float = NEVER
+
+    def lane(self, trigger: Trigger) -> Lane:
+        """Return the lane of a trigger."""
+        return self.repairs if trigger is Trigger.REPAIR else self.switches
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +108,8 @@ class SwitchOracle:
         target = self._counts(change, request.target)
         if change.process.kind != "web":
             yield "only an operator may command"
-        if change.old.phase is Phase.SWITCHING:
+        stalled = self._world.loop.now_s - change.history.queued_s >= NO_PROGRESS_S - CLOCK_S
+        if change.old.phase is Phase.SWITCHING and not (request.forced and stalled):
             yield "another switch is under way"
         fresh = self._world.loop.now_s - change.history.heartbeat_s <= STALE_S
         if not request.forced and not (_up(target) and fresh):
@@ -113,20 +131,22 @@ class SwitchOracle:
             yield "automatic switches are off"
         if old.paused:
             yield "the group is paused"
-        yield from self._too_soon(change)
+        yield from self._too_soon(change, change.history.switches)
+        if request.trigger is Trigger.REPAIR:
+            yield from self._too_soon(change, change.history.repairs)
         yield from self._not_called_for(change, request)
-        change.history.automatic[request.operation] = self._world.loop.now_s
+        change.history.lane(request.trigger).begun[request.operation] = self._world.loop.now_s
 
-    def _too_soon(self, change: Change) -> Iterator[str]:
-        policy, history, sent_s = change.group.policy, change.history, change.sent.sent_s
-        held_down = sent_s < history.ended_s + policy.hold_down_s - CLOCK_S
+    def _too_soon(self, change: Change, lane: Lane) -> Iterator[str]:
+        policy, sent_s = change.group.policy, change.sent.sent_s
+        held_down = sent_s < lane.ended_s + policy.hold_down_s - CLOCK_S
         if held_down and change.old.phase is not Phase.SWITCHING:
-            yield f"in hold-down: the last switch ended at {history.ended_s:.1f}"
-        back_off = min(BACK_OFF_S * 2 ** max(0, history.failed_in_a_row - 1), MAX_BACK_OFF_S)
-        if history.failed_in_a_row and sent_s < history.failed_s + back_off - CLOCK_S:
-            yield f"too soon after failure {history.failed_in_a_row} at {history.failed_s:.1f}"
+            yield f"in hold-down: the last switch ended at {lane.ended_s:.1f}"
+        back_off = min(BACK_OFF_S * 2 ** max(0, lane.failed_in_a_row - 1), MAX_BACK_OFF_S)
+        if lane.failed_in_a_row and sent_s < lane.failed_s + back_off - CLOCK_S:
+            yield f"too soon after failure {lane.failed_in_a_row} at {lane.failed_s:.1f}"
         now = self._world.loop.now_s
-        lately = [began for began in history.automatic.values() if now - began < HOUR_S - CLOCK_S]
+        lately = [began for began in lane.begun.values() if now - began < HOUR_S - CLOCK_S]
         if len(lately) >= policy.max_switches_per_hour:
             yield f"past the flap limit: {lately}"
 
@@ -154,9 +174,11 @@ class SwitchOracle:
             return
         world.note(change.process.name, f"ENDS {request.operation}: {new.phase} on {new.active}")
         history, sent = change.history, change.sent
+        lane = history.lane(request.trigger)
         if new.phase is Phase.STEADY:
             world.count("done")
-            history.ended_s, history.failed_in_a_row = sent.sent_s, 0
+            lane.ended_s = sent.sent_s
+            history.switches.failed_in_a_row = history.repairs.failed_in_a_row = 0
             if sent.writer is None or sent.writer.operation != request.operation:
                 yield f"{request.operation} was called done by somebody else"
                 return
@@ -167,8 +189,8 @@ class SwitchOracle:
             world.count("superseded")
         else:
             world.count("failed")
-            history.failed_s, history.failed_in_a_row = sent.sent_s, history.failed_in_a_row + 1
-            history.automatic.pop(request.operation, None)
+            lane.failed_s, lane.failed_in_a_row = sent.sent_s, lane.failed_in_a_row + 1
+            lane.begun.pop(request.operation, None)
 
     def _counts(self, change: Change, nva: str) -> Counts:
         return self._world.oracle.health.counts(change.group.name, change.version, nva)

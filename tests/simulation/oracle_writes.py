@@ -25,6 +25,7 @@ class _Attempt:
     version: str = ""
     read_s: float = float("-inf")
     failed_s: float = float("-inf")
+    done_s: float = float("-inf")
 
 
 @dataclass(slots=True)
@@ -75,10 +76,24 @@ class WriteOracle:
         attempt = self._attempt(writer, resource.id)
         if resource.etag != attempt.version or attempt.read_s <= attempt.failed_s:
             world.oracle.violated(f"{who} writes {resource.id} from an old copy")
-        if now - read_s > LOST_EDIT_S + 2 * world.knobs.arm_latency_s:
+        if now - read_s > LOST_EDIT_S and world.arm.entry(resource.id).kind == "nic":
             world.oracle.violated(f"{who} writes {resource.id}, read {now - read_s:.1f} s ago")
         self._check_owned(who, writer, resource)
+        for public_ip, nic in self._held_elsewhere(writer, resource):
+            world.oracle.violated(f"{who} attaches {public_ip} before it is detached from {nic}")
         return None
+
+    def _held_elsewhere(self, writer: Writer, resource: Resource) -> Iterator[tuple[str, str]]:
+        """Yield what a write attaches although the writer has seen it elsewhere and not taken it off since."""
+        gained = set(carried_by(resource.body).values())
+        for nva in self._world.group(writer.group).nvas if gained else ():
+            for nic in nva.interfaces.values():
+                attempt = self._attempt(writer, nic)
+                if nic.casefold() == resource.id.casefold() or attempt.done_s > attempt.read_s:
+                    continue
+                seen = self._world.arm.entry(nic).versions.get(attempt.version)
+                for public_ip in gained & set(carried_by(seen).values() if seen else ()):
+                    yield public_ip, nic
 
     def arrived(
         self, process: Process, resource: Resource, entry: Entry, writer: Writer | None, read_s: float
@@ -106,7 +121,9 @@ class WriteOracle:
         """Remember how a write ended for its worker."""
         if writer is not None:
             attempt = self._attempt(writer, resource.id)
-            attempt.failed_s = float("-inf") if done else self._world.loop.now_s
+            now = self._world.loop.now_s
+            attempt.done_s = now if done else attempt.done_s
+            attempt.failed_s = float("-inf") if done else now
 
     def well_ended(self, writer: Writer, resource_id: str) -> bool:
         """Tell whether a step may be called done: its last write ended well, or was looked at since."""

@@ -8,6 +8,7 @@ stalled process hears nothing until it is woken; what it had sent goes on.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Process:
     def __init__(self, world: World, name: str, kind: str) -> None:
         self.world, self.name, self.kind = world, name, kind
         self.dead = self.stalled = self.isolated = False
-        self._backlog: deque[tuple[asyncio.Future[Any], Any]] = deque()
+        self._backlog: deque[Callable[[], None]] = deque()
         self._root: asyncio.Task[Any] | None = None
         self._loop = world.loop
         rng = world.rng
@@ -95,8 +96,7 @@ class Process:
         """Hear everything that was missed, in order."""
         self.stalled = False
         while self._backlog and not self.stalled:
-            future, outcome = self._backlog.popleft()
-            self._settle(future, outcome)
+            self._backlog.popleft()()
 
     async def sleep(self, seconds: float) -> None:
         """Wait by this process's clock."""
@@ -118,6 +118,13 @@ class Process:
         loop, future = self._loop, self._loop.create_future()
         leaves_anyway = self.world.rng.random() < 0.5
 
+        def leave() -> None:
+            if fate.out_s is not None:
+                loop.call_later(fate.out_s, arrive)
+            unanswered = fate.out_s is None or fate.back_s is None or fate.out_s + fate.back_s > fate.limit_s
+            if unanswered:
+                loop.call_later(fate.limit_s, self._deliver, future, lost)
+
         def arrive() -> None:
             if self.dead and not leaves_anyway:
                 return
@@ -129,12 +136,13 @@ class Process:
             if fate.back_s is not None:
                 loop.call_later(fate.back_s, self._deliver, future, outcome)
 
-        if fate.out_s is not None:
-            loop.call_later(fate.out_s, arrive)
+        if self.stalled:
+            # Something else than an answer woke this task: what it sends leaves when the process goes on.
+            context = contextvars.copy_context()
+            self._backlog.append(lambda: context.run(leave))
+        else:
+            leave()
         self.world.chaos.strike(self)
-        unanswered = fate.out_s is None or fate.back_s is None or fate.out_s + fate.back_s > fate.limit_s
-        if unanswered:
-            loop.call_later(fate.limit_s, self._deliver, future, lost)
         return future
 
     async def wait(self, future: asyncio.Future[Any], seconds: float) -> bool:
@@ -165,7 +173,7 @@ class Process:
         if self.dead or future.done():
             return
         if self.stalled:
-            self._backlog.append((future, outcome))
+            self._backlog.append(lambda: self._settle(future, outcome))
         else:
             self._settle(future, outcome)
 

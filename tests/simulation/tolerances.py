@@ -19,9 +19,10 @@ before a round counts for it, and the monitor may have stalled in the round for 
 STALE_S = 30.0 + CLOCK_S
 """An operator's command relies on health no older than this: three heartbeats."""
 
-LOST_EDIT_S = 1.5
-"""Where NICs ignore If-Match nothing keeps an edit made between a read and a write, so the read has to be
-this fresh when the write is sent: one second, and a moment for the request that asks whether it still may."""
+LOST_EDIT_S = 6.5
+"""Where NICs ignore If-Match nothing keeps an edit made between a read and a write, so a NIC's copy has to be
+this fresh when it is written: a read of at most 5 s, one second, and a moment for looking whether it may. For
+a table If-Match is enough, however old the copy."""
 
 LATE_REPAIR_LOOKS = 2
 """What an older write undoes is found at a look and confirmed at a second one."""
