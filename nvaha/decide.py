@@ -16,6 +16,7 @@ from nvaha.inputs import (
     FailoverCommanded,
     Input,
     NetworkRead,
+    NetworkUnread,
     PauseCommanded,
     Probed,
     SwitchDone,
@@ -50,11 +51,11 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
         happened: the input.
         now: the time by the storage service's clock.
     """
-    leads = isinstance(happened, Elected | Probed | NetworkRead)
+    leads = isinstance(happened, Elected | Probed | NetworkRead | NetworkUnread)
     alike = state.fingerprint in (None, group.fingerprint)
     before = fit(group, state) if leads or alike else state
     match happened:
-        case Elected() | Probed() | NetworkRead() if before.epoch > happened.epoch:
+        case Elected() | Probed() | NetworkRead() | NetworkUnread() if before.epoch > happened.epoch:
             text = f"{group.name}: epoch {happened.epoch} is deposed by epoch {before.epoch}"
             return Decision(before, refusal=Refusal(409, "deposed", text))
         case FailoverCommanded() if not alike:
@@ -69,6 +70,8 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
             if late or worth_writing(group, before, decision.state):
                 return replace(decision, state=replace(decision.state, heartbeat_at=now))
             return decision
+        case NetworkUnread():
+            return _network_unread(group, before, happened)
         case NetworkRead():
             return _network_read(group, before, happened)
         case FailoverCommanded():
@@ -169,6 +172,17 @@ def _network_read(group: Group, before: GroupState, happened: NetworkRead) -> De
         text = f"{group.name}: Azure disagrees with the recorded active {state.active}: {said}"
         notices.append(notice("drift_found", "warning", text, group, nva=state.active))
     return Decision(state, notices=tuple(notices))
+
+
+def _network_unread(group: Group, before: GroupState, happened: NetworkUnread) -> Decision:
+    """Say that Azure cannot be read, before a failover needs it; nothing is decided on what is not known."""
+    text = f"Azure could not be read: {happened.error}"
+    state = replace(before, epoch=happened.epoch, problems=(text,))
+    if before.problems and before.problems[0].startswith("Azure could not be read"):
+        # The reasons may differ from look to look; one is enough to write and to tell.
+        return Decision(before)
+    notices = (notice("discovery_failed", "error", f"{group.name}: {text}", group),)
+    return Decision(state, notices=notices)
 
 
 def _discovered(group: Group, state: GroupState, happened: NetworkRead) -> Decision:

@@ -66,6 +66,14 @@ class NetworkRead:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkUnread:
+    """The leader wanted to read the group's routes and public IPs, and Azure did not let it."""
+
+    epoch: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class FailoverCommanded:
     """An operator wants the group on another NVA."""
 
@@ -114,6 +122,7 @@ Input = (
     Elected
     | Probed
     | NetworkRead
+    | NetworkUnread
     | FailoverCommanded
     | PauseCommanded
     | SwitchMoved

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from nvaha.commit import Committer
 from nvaha.concurrency import run_all, unwrapped
 from nvaha.health import next_interval_s
-from nvaha.inputs import Elected, Input, NetworkRead, Probed
+from nvaha.inputs import Elected, Input, NetworkRead, NetworkUnread, Probed
 from nvaha.model import (
     Configuration,
     ControlTarget,
@@ -61,7 +61,6 @@ class _Watch:
     due_at: float = 0.0
     looked_at: float = float("-inf")
     unsure: bool = False
-    unread: bool = False
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -237,7 +236,7 @@ class Monitor:
         taken = await asyncio.gather(*(self._reading(nva, watch.held.state) for nva in group.nvas))
         probes = {name: probe for name, probe in taken if probe is not None}
         blind = await self._sight.is_blind(group, probes.values(), start)
-        self._tell_sight()
+        await self._tell_sight()
         readings = {name: probe.reading for name, probe in probes.items()}
         await self._decide(group, watch, Probed(self._tenure.epoch, readings, blind))
         self._round_at = self._clock.now()
@@ -252,15 +251,17 @@ class Monitor:
             return nva.name, None
         return nva.name, Probe(address, nva.probe, await self._prober.probe(address, nva.probe))
 
-    def _tell_sight(self) -> None:
+    async def _tell_sight(self) -> None:
         """Say when the monitor goes blind, in whichever group first, and when it sees everywhere again."""
-        if self._blind is not self._sight.blind:
-            self._blind = self._sight.blind
-            if self._blind:
-                text = "nothing answers any more: the monitor calls itself blind and switches nothing"
-                self._notify("blind", "error", text, instance=self._instance)
-            else:
-                self._notify("blind_over", "info", "the monitor can see again", instance=self._instance)
+        if self._blind is self._sight.blind:
+            return
+        self._blind = self._sight.blind
+        if self._blind:
+            text = "nothing answers any more: the monitor calls itself blind and switches nothing"
+            self._notify("blind", "error", text, instance=self._instance)
+        else:
+            self._notify("blind_over", "info", "the monitor can see again", instance=self._instance)
+        await self._write_record()
 
     async def _decide(self, group: Group, watch: _Watch, happened: Input) -> None:
         async with watch.lock:
@@ -283,7 +284,11 @@ class Monitor:
 
         async def look(group: Group, watch: _Watch) -> None:
             async with places:
-                await self._look(group, watch)
+                try:
+                    await self._look(group, watch)
+                except StoreUnavailable as error:
+                    text = f"{group.name}: what Azure said could not be written: {error}"
+                    self._notify("store_unavailable", "error", text, group=group.name)
                 watch.looked_at = self._clock.monotonic()
 
         while True:
@@ -305,13 +310,8 @@ class Monitor:
             found = survey(group, snapshot, watch.held.state.nvas)
             read = NetworkRead(self._tenure.epoch, found, standing=standing)
             await self._decide(group, watch, read)
-        except (NetworkError, StoreUnavailable) as error:
-            if not watch.unread:
-                text = f"{group.name}: Azure could not be read: {error}"
-                self._notify("discovery_failed", "error", text, group=group.name)
-            watch.unread = True
-        else:
-            watch.unread = False
+        except NetworkError as error:
+            await self._decide(group, watch, NetworkUnread(self._tenure.epoch, str(error)))
 
     async def _shine(self) -> None:
         """Let the others, and the log, see that rounds are being done."""

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
 _LARGEST_ANSWER = 4 * 1024 * 1024
+_TOKEN_TIMEOUT_S = 3.0
+IDENTITY_SILENT = "no_token"
+"""The code of an error that is the identity's and not ARM's."""
 _CONNECT_S = 3.0
 _CONNECTIONS = 64
 
@@ -70,6 +73,7 @@ class ArmClient:
         cloud = ENDPOINTS[settings.cloud]
         self.endpoint = settings.arm_endpoint or cloud.arm
         self._ca = settings.arm_ca
+        self._credential, self._scope = credential, cloud.arm_scope
         self._policies = [
             UserAgentPolicy(base_user_agent=f"nvaha/{__version__}"),
             RequestIdPolicy(),
@@ -115,6 +119,7 @@ class ArmClient:
             NetworkError: no answer, no token, or an answer without end.
         """
         request = HttpRequest(method, url, headers=dict(headers or {}), json=content)
+        await self._have_token(resource_id)
         try:
             async with asyncio.timeout(timeout_s):
                 response = await self._pipeline().send_request(request, stream=True)
@@ -133,6 +138,20 @@ class ArmClient:
         except (AzureError, aiohttp.ClientError, OSError) as error:
             message = bounded(f"no answer from ARM: {type(error).__name__}: {error}")
             raise NetworkError(NetworkFault.UNAVAILABLE, resource_id, message) from error
+
+    async def _have_token(self, resource_id: str) -> None:
+        """Get a token into the credential's cache, so that an identity that fails is not taken for ARM."""
+        try:
+            async with asyncio.timeout(_TOKEN_TIMEOUT_S):
+                await self._credential.get_token(self._scope)
+        except TimeoutError as error:
+            text = f"no token for ARM: the identity did not answer within {_TOKEN_TIMEOUT_S:g} s"
+            raise NetworkError(NetworkFault.UNAVAILABLE, resource_id, text, code=IDENTITY_SILENT) from error
+        except ClientAuthenticationError as error:
+            raise _no_token(error, resource_id) from error
+        except (AzureError, aiohttp.ClientError, OSError) as error:
+            text = bounded(f"no token for ARM: {type(error).__name__}: {error}")
+            raise NetworkError(NetworkFault.UNAVAILABLE, resource_id, text, code=IDENTITY_SILENT) from error
 
     def _pipeline(self) -> AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse]:
         # Made late: a session belongs to the event loop that is running then.

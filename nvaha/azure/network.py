@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from azure.mgmt.core.tools import parse_resource_id
 
-from nvaha.azure.arm_client import Answer, ArmClient
+from nvaha.azure.arm_client import IDENTITY_SILENT, Answer, ArmClient
 from nvaha.azure.arm_errors import answer_error
 from nvaha.azure.arm_operation import Crowd, Following
 from nvaha.model import Resource, same_id
@@ -61,7 +61,7 @@ class ArmNetwork:
             try:
                 return await self._get_once(resource_id)
             except NetworkError as error:
-                if error.fault is not NetworkFault.UNAVAILABLE:
+                if error.fault is not NetworkFault.UNAVAILABLE or error.code == IDENTITY_SILENT:
                     raise
                 await self._clock.sleep(pause_s)
         return await self._get_once(resource_id)
