@@ -1,0 +1,187 @@
+"""Messages that are lost, that fail every time, that come twice, and that nobody of us has written."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from azure.data.tables.aio import TableClient
+
+import nvaha
+from nvaha.lab.arm import Fault, FaultKind
+from nvaha.lab.stage import GROUP, Lab
+
+from .story import (
+    MONITOR_ONLY,
+    WORKER_ONLY,
+    a_message_waits,
+    active,
+    external_nics,
+    group_is,
+    measured,
+    one_switch,
+    queues,
+    quick_lab,
+    requests,
+    settled,
+    switching,
+    together,
+    told,
+    until,
+    written,
+)
+
+pytestmark = pytest.mark.slow
+
+HISTORY_TABLE = "nvahahistory"
+
+
+def hasty_app(folder: Path, tries: int) -> Path:
+    """Copy the app with a host.json whose failed messages come back after a second, and so many times."""
+    app = folder / "app"
+    app.mkdir()
+    here = Path(nvaha.__file__).parent.parent
+    shutil.copyfile(here / "function_app.py", app / "function_app.py")
+    host = json.loads((here / "host.json").read_text())
+    host["extensions"]["queues"] |= {"visibilityTimeout": "00:00:01", "maxDequeueCount": tries}
+    (app / "host.json").write_text(json.dumps(host))
+    return app
+
+
+def message(**fields: object) -> str:
+    """Return a message's text as the queue holds it, with any fields."""
+    return base64.b64encode(json.dumps({"v": 1, "group": GROUP, **fields}).encode()).decode()
+
+
+async def the_message_is_lost() -> None:
+    """The leader dies right after it wrote `switching`, or so it looks: no message, no operation's record.
+
+    15 s later the switch is queued again, and carried out.
+    """
+    async with quick_lab() as lab:
+        await lab.add_host("leader", 0, **MONITOR_ONLY)
+        await lab.ready()
+        lab.nvas[0].stop()
+        await switching(lab)
+        async with queues(lab) as (queue, _):
+            await a_message_waits(queue)
+            await queue.clear_messages()
+        connection = lab.azurite.connection_string
+        async with TableClient.from_connection_string(connection, HISTORY_TABLE) as table:
+            async for entity in table.list_entities():
+                await table.delete_entity(entity)
+        lost_at = time.monotonic()
+        await lab.add_host("worker", 0, **WORKER_ONLY)
+        await active(lab, 1)
+        measured("message and record lost: loss to switched", lost_at)
+        assert told(lab, "switch_requeued") == 1
+        assert [each["status"] for each in await settled(lab, 1)] == ["done"]
+        assert written(lab) == one_switch(lab)
+
+
+async def the_message_fails_every_time(folder: Path) -> None:
+    """A worker that cannot read ARM gets the message until it is set aside; the leader tries afresh later."""
+    async with quick_lab(app=hasty_app(folder, tries=2)) as lab:
+        await lab.add_host("leader", 0, **MONITOR_ONLY)
+        await lab.add_host("worker", 0, **WORKER_ONLY)
+        await lab.ready()
+        fault = Fault(FaultKind.ERROR, method="GET", principal="worker", count=None)
+        lab.simulator.faults.add(fault)
+        began_at = time.monotonic()
+        lab.nvas[0].stop()
+        await until(lambda: told(lab, "message_poisoned", "worker"), "given up", within_s=40)
+        measured("message fails every time (2 deliveries): NVA stopped to given up", began_at)
+        lab.simulator.faults.clear()
+        given_up_at = time.monotonic()
+        assert told(lab, "switch_failed", "worker") == 1
+        assert not requests(lab, "PUT")
+        await active(lab, 1)
+        measured("message failed every time: given up to switched by a fresh operation", given_up_at)
+        newest, oldest = await settled(lab, 1)
+        assert (newest["status"], oldest["status"]) == ("done", "failed")
+        assert "poison" in oldest["error"]
+        assert newest["generation"] == oldest["generation"] + 1
+        assert written(lab) == one_switch(lab)
+
+
+def test_a_message_is_lost_or_fails_every_time(tmp_path: Path) -> None:
+    """A switch whose message is gone is queued again after 15 s; one whose message is set aside is recorded
+    as failed, reported, and tried afresh.
+    """
+
+    async def stories() -> None:
+        await together(lost=the_message_is_lost(), poisoned=the_message_fails_every_time(tmp_path))
+
+    asyncio.run(stories())
+
+
+def test_messages_that_nobody_of_us_has_written(tmp_path: Path) -> None:
+    """Forged, stale, garbled and oversized messages, on either queue, move nothing and are reported; a real
+    one that comes three times is carried out once.
+    """
+
+    async def story() -> None:
+        async with quick_lab(app=hasty_app(tmp_path, tries=2)) as lab:
+            await lab.add_host("one")
+            await lab.add_host("two")
+            await lab.ready()
+            await delivered_three_times(lab)
+            operation = (await settled(lab, 1))[0]
+            real = {key: operation[key] for key in ("generation", "epoch")} | {"operation": operation["id"]}
+            before, group = lab.simulator.snapshot(), await lab.group()
+            refused, poisoned = told(lab, "message_refused"), told(lab, "message_poisoned")
+            stale = [
+                message(**real),
+                message(**{**real, "generation": 2, "operation": f"{GROUP}-2-1", "epoch": 99}),
+                message(**{**real, "group": "another"}),
+            ]
+            unreadable = [
+                base64.b64encode(b"\xff\x00 garbage").decode(),
+                base64.b64encode(b"[" * 5000).decode(),
+                message(**{**real, "generation": "1 or so"}),
+                message(**{**real, "v": 99}),
+                message(**real, padding="x" * 20_000),
+            ]
+            async with queues(lab) as (queue, poison):
+                for text in (*stale, *unreadable):
+                    await queue.send_message(text)
+                for text in (*stale, *unreadable):
+                    await poison.send_message(text)
+                # Each unreadable one is refused at every delivery, set aside, and reported as that once more.
+                refusals = 2 * len(stale) + 2 * len(unreadable)
+                await until(lambda: told(lab, "message_refused") >= refused + refusals, "refused")
+                await until(
+                    lambda: told(lab, "message_poisoned") >= poisoned + 2 * len(unreadable), "set aside"
+                )
+                assert not await queue.peek_messages()
+                assert not await poison.peek_messages()
+            assert told(lab, "message_refused") == refused + refusals
+            assert told(lab, "message_poisoned") == poisoned + 2 * len(unreadable)
+            assert lab.simulator.snapshot() == before
+            after = await lab.group()
+            same = ("phase", "active", "generation", "epoch", "paused", "operation")
+            assert {key: after[key] for key in same} == {key: group[key] for key in same}
+            assert len(await settled(lab, 1)) == 1
+            assert written(lab) == one_switch(lab)
+
+    asyncio.run(story())
+
+
+async def delivered_three_times(lab: Lab) -> None:
+    """Let the active NVA die, and its switch's message come twice more while that switch is under way."""
+    detached, _ = external_nics(lab.sample)
+    lab.simulator.faults.add(Fault(FaultKind.OPERATION_SLOW, method="PUT", resource=detached, delay_s=2.0))
+    lab.nvas[0].stop()
+    await until(lambda: requests(lab, "PUT", detached), "the switch is carried out")
+    group = await group_is(lab, lambda group: group["operation"], "its operation is known")
+    copied = {key: group["operation"][key] for key in ("generation", "epoch")}
+    async with queues(lab) as (queue, _):
+        for _ in range(2):
+            await queue.send_message(message(**copied, operation=group["operation"]["id"]))
+    await active(lab, 1)
+    await until(lambda: told(lab, "message_refused") == 2, "the copies are refused")
