@@ -74,9 +74,9 @@ class Oracle:
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
         if process.kind == "monitor":
             change.history.heartbeat_s = self._world.loop.now_s
-        if process.kind == "worker" or state.generation != change.old.generation:
-            change.history.moved_s = change.history.queued_s = self._world.loop.now_s
-        elif state.tries != change.old.tries:
-            change.history.queued_s = self._world.loop.now_s
         for wrong in self._switches.disagreements(change):
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
+        if process.kind == "worker" or state.generation != change.old.generation:
+            change.history.moved_s = change.history.queued_s = sent.sent_s
+        elif state.tries != change.old.tries:
+            change.history.queued_s = sent.sent_s

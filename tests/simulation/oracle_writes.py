@@ -84,7 +84,7 @@ class WriteOracle:
         return None
 
     def _held_elsewhere(self, writer: Writer, resource: Resource) -> Iterator[tuple[str, str]]:
-        """Yield what a write attaches although the writer has seen it elsewhere and not taken it off since."""
+        """Yield what a write attaches that its writer has seen elsewhere and not taken off since."""
         gained = set(carried_by(resource.body).values())
         for nva in self._world.group(writer.group).nvas if gained else ():
             for nic in nva.interfaces.values():

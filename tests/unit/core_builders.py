@@ -1,0 +1,159 @@
+"""Groups, states and ARM bodies for the tests of the pure core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from nvaha.model import (
+    Group,
+    GroupState,
+    Health,
+    Nva,
+    NvaState,
+    Phase,
+    Policy,
+    ProbeSpec,
+    PublicIp,
+    Reading,
+    Resource,
+    Snapshot,
+    SwitchRequest,
+    Trigger,
+)
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NETWORK = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network"
+OK = Reading(ok=True, latency_ms=1.0)
+BAD = Reading(ok=False, latency_ms=0.0, error="timed out")
+SPEC = ProbeSpec(address="127.0.0.1", fall=3, rise=2)
+
+
+def later(seconds: float) -> datetime:
+    """Return a time after noon."""
+    return NOON + timedelta(seconds=seconds)
+
+
+def nic_id(nva: str, role: str) -> str:
+    """Return the id of an NVA's NIC."""
+    return f"{NETWORK}/networkInterfaces/{nva}-{role}"
+
+
+def table_id(name: str) -> str:
+    """Return the id of a route table."""
+    return f"{NETWORK}/routeTables/{name}"
+
+
+def pip_id(name: str) -> str:
+    """Return the id of a public IP."""
+    return f"{NETWORK}/publicIPAddresses/{name}"
+
+
+def group_of(
+    *names: str,
+    roles: tuple[str, ...] = ("external", "internal"),
+    tables: tuple[str, ...] = ("table",),
+    public_ips: tuple[PublicIp, ...] = (),
+    spec: ProbeSpec = SPEC,
+    **policy: Any,
+) -> Group:
+    """Return a group of NVAs with these names."""
+    nvas = tuple(
+        Nva(name, {role: nic_id(name, role) for role in roles}, spec) for name in names or ("a", "b")
+    )
+    return Group("g", nvas, tuple(table_id(each) for each in tables), public_ips, Policy(**policy))
+
+
+def up(**more: Any) -> NvaState:
+    """Return an NVA that is up."""
+    return NvaState(**{"health": Health.UP, "successes": 2, "since": NOON, **more})
+
+
+def down(**more: Any) -> NvaState:
+    """Return an NVA that is down on confirmed failures."""
+    found = {"health": Health.DOWN, "failures": 3, "confirmed": 3, "since": NOON, "last_error": "timed out"}
+    return NvaState(**{**found, **more})
+
+
+def steady(active: str | None = "a", **more: Any) -> GroupState:
+    """Return a group at rest whose NVAs are up unless said otherwise."""
+    nvas = {"a": up(), "b": up(), **more.pop("nvas", {})}
+    found: dict[str, Any] = {"phase": Phase.STEADY, "active": active, "epoch": 1, "heartbeat_at": NOON}
+    return GroupState("g", nvas=nvas, **{**found, **more})
+
+
+def request_to(target: str, trigger: Trigger = Trigger.FAILOVER, **more: Any) -> SwitchRequest:
+    """Return the first switch of a group."""
+    found: dict[str, Any] = {"generation": 1, "epoch": 1, "requested_at": NOON, "requested_by": "nvaha"}
+    values: dict[str, Any] = {**found, **more}
+    return SwitchRequest(
+        operation="g-1-0", group="g", trigger=trigger, target=target, reason="why", source="a", **values
+    )
+
+
+def switching(target: str = "b", trigger: Trigger = Trigger.FAILOVER, **more: Any) -> GroupState:
+    """Return a group that is being switched."""
+    request = more.pop("request", request_to(target, trigger))
+    state = steady(**{"generation": 1, "progress_at": NOON, **more})
+    return replace(state, phase=Phase.SWITCHING, request=request)
+
+
+def nic(nva: str, role: str, addresses: Mapping[str, str], carried: Mapping[str, str]) -> Resource:
+    """Return a NIC; the first of its IP configurations is the primary one."""
+    configurations = []
+    for index, (name, address) in enumerate(addresses.items()):
+        properties: dict[str, Any] = {
+            "privateIPAddress": address,
+            "primary": index == 0,
+            "unheardOf": {"kept": index},
+        }
+        if name in carried:
+            properties["publicIPAddress"] = {"id": carried[name]}
+        configurations.append({"name": name, "properties": properties})
+    body = {
+        "id": nic_id(nva, role),
+        "name": f"{nva}-{role}",
+        "tags": {"owner": "somebody"},
+        "properties": {"enableIPForwarding": True, "ipConfigurations": configurations, "future": [1]},
+    }
+    return Resource(nic_id(nva, role), 'W/"1"', body)
+
+
+def table(name: str, hops: Mapping[str, str]) -> Resource:
+    """Return a route table with these next hops and a route of another kind."""
+    routes = [
+        {
+            "name": route,
+            "properties": {
+                "addressPrefix": "10.0.0.0/8",
+                "nextHopType": "VirtualAppliance",
+                "nextHopIpAddress": hop,
+                "unheardOf": True,
+            },
+        }
+        for route, hop in hops.items()
+    ]
+    internet = {"name": "internet", "properties": {"addressPrefix": "0.0.0.0/0", "nextHopType": "Internet"}}
+    body = {
+        "id": table_id(name),
+        "name": name,
+        "tags": {"owner": "somebody"},
+        "properties": {"routes": [internet, *routes], "disableBgpRoutePropagation": True},
+    }
+    return Resource(table_id(name), 'W/"1"', body)
+
+
+def pip(name: str, holder: str | None = None, *, gateway: bool = False) -> Resource:
+    """Return a public IP and whatever holds it."""
+    properties: dict[str, Any] = {"ipAddress": "198.51.100.1"}
+    if holder is not None:
+        properties["natGateway" if gateway else "ipConfiguration"] = {"id": holder}
+    return Resource(pip_id(name), 'W/"1"', {"id": pip_id(name), "name": name, "properties": properties})
+
+
+def snapshot_of(*resources: Resource, missing: Mapping[str, str] | None = None) -> Snapshot:
+    """Return a snapshot of these resources."""
+    gone = {key.casefold(): why for key, why in (missing or {}).items()}
+    return Snapshot({each.id.casefold(): each for each in resources}, gone)

@@ -1,0 +1,45 @@
+"""How often Azure is read."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from nvaha.model import GroupState, Phase
+from nvaha.pace import look_interval_s
+from tests.unit.core_builders import NOON, group_of, later, steady, switching
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds"),
+    [
+        (GroupState("g"), 5.0),
+        (switching(), 60.0),
+        (steady(drift_seen=1), 10.0),
+        (steady(drift_seen=2), 60.0),
+        (steady(last_switch_at=NOON - timedelta(seconds=119)), 30.0),
+        (steady(retry_at=NOON - timedelta(seconds=119)), 30.0),
+        (steady(retry_at=later(200)), 30.0),
+        (steady(last_switch_at=NOON - timedelta(seconds=121)), 400.0),
+        (steady(), 400.0),
+    ],
+)
+def test_azure_is_read_as_often_as_the_state_calls_for(state: GroupState, seconds: float) -> None:
+    """The network is read soon where something is going on or may still arrive, and seldom at rest."""
+    group = group_of(drift_interval_s=400.0)
+    assert look_interval_s(group, state, NOON) == seconds
+
+
+@pytest.mark.parametrize("tables", [1, 10, 200])
+def test_rest_costs_no_more_than_a_read_a_minute(tables: int) -> None:
+    """However many resources a group has, at rest they cost at most 60 reads in an hour."""
+    group = group_of(tables=tuple(f"t{number}" for number in range(tables)), drift_interval_s=1.0)
+    looks_an_hour = 3600.0 / look_interval_s(group, steady(), NOON)
+    assert looks_an_hour * len(group.resource_ids) <= 60.0 + 1e-9
+
+
+def test_a_group_that_is_not_known_is_never_left_for_long() -> None:
+    """Unknown comes before everything else."""
+    state = steady(phase=Phase.UNKNOWN, drift_seen=2, last_switch_at=NOON)
+    assert look_interval_s(group_of(), state, NOON) == 5.0
