@@ -42,6 +42,8 @@ BEACON_S = 10.0
 """The leader writes its record this often."""
 LATE_S = 1.0
 """A round that begins this long after it was due is late: the process has too much to do."""
+STOPPED_S = 5.0
+"""A round that takes so much longer than its probes may is not late: it is not believed."""
 LOOKS_AT_ONCE, LOOK_ROUND_S = 4, 0.5
 STAMPS_AT_ONCE = 20
 
@@ -234,12 +236,19 @@ class Monitor:
 
     async def _round(self, group: Group, watch: _Watch, start: float) -> None:
         taken = await asyncio.gather(*(self._reading(nva, watch.held.state) for nva in group.nvas))
+        if self._stopped_in(group, start):
+            return
         probes = {name: probe for name, probe in taken if probe is not None}
         blind = await self._sight.is_blind(group, probes.values(), start)
         await self._tell_sight()
         readings = {name: probe.reading for name, probe in probes.items()}
-        await self._decide(group, watch, Probed(self._tenure.epoch, readings, blind))
+        await self._decide(group, watch, Probed(self._tenure.epoch, readings, blind), start)
         self._round_at = self._clock.now()
+
+    def _stopped_in(self, group: Group, start: float) -> bool:
+        """Tell whether a round takes so long that the process was stopped in it: what it has read is old."""
+        longest_s = max(nva.probe.timeout_s for nva in group.nvas)
+        return self._clock.monotonic() - start > longest_s + STOPPED_S
 
     async def _reading(self, nva: Nva, state: GroupState) -> tuple[str, Probe | None]:
         address = nva.probe.address
@@ -263,8 +272,11 @@ class Monitor:
             self._notify("blind_over", "info", "the monitor can see again", instance=self._instance)
         await self._write_record()
 
-    async def _decide(self, group: Group, watch: _Watch, happened: Input) -> None:
+    async def _decide(self, group: Group, watch: _Watch, happened: Input, start: float | None = None) -> None:
+        """Decide on an input of a group; one of a round that began at `start` only while it is still new."""
         async with watch.lock:
+            if start is not None and self._stopped_in(group, start):
+                return
             self._tenure.check()
             held = None if watch.unsure else watch.held
             watch.unsure = True

@@ -8,6 +8,8 @@ from enum import IntEnum
 
 import typer
 
+from nvaha.cli.fold import for_stream, say
+
 Details = Sequence[dict[str, str]]
 
 
@@ -67,8 +69,10 @@ def show(failure: Failure, *, as_json: bool) -> None:
             error["hints"] = list(failure.hints)
         typer.echo(json.dumps({"error": error}, indent=2))
         return
-    typer.echo(typer.style("Error: ", fg="red", bold=True) + failure.message, err=True)
+    start = "Error: "
+    text = for_stream(start + failure.message, err=True).removeprefix(start)
+    typer.echo(typer.style(start, fg="red", bold=True) + text, err=True)
     for detail in failure.details:
-        typer.echo("  " + ": ".join(part for part in detail.values() if part), err=True)
-    for hint in failure.hints:
+        say("  " + ": ".join(part for part in detail.values() if part), err=True)
+    for hint in failure.hints:  # commands to copy, so never folded
         typer.echo(typer.style("Next:  ", bold=True) + hint, err=True)

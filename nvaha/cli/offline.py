@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from nvaha.cli.failure import ExitCode, Failure
+from nvaha.cli.fold import say
 from nvaha.cli.options import AsJson
 from nvaha.cli.words import counted
 from nvaha.config import ConfigError, Loaded, Problem, describe, load
@@ -49,7 +50,7 @@ def validate(
         _warn(loaded.warnings)
         nvas = counted(sum(len(group.nvas) for group in groups), "NVA")
         names = ", ".join(group.name for group in groups)
-        typer.echo(f"{file} is valid: {counted(len(groups), 'group')} ({names}), {nvas}")
+        say(f"{file} is valid: {counted(len(groups), 'group')} ({names}), {nvas}")
     if not online:
         if as_json:
             typer.echo(json.dumps(document, indent=2))
@@ -97,4 +98,4 @@ def _load(file: Path, *, as_json: bool) -> Loaded:
 
 def _warn(warnings: tuple[Problem, ...]) -> None:
     if warnings:
-        typer.echo(f"{counted(len(warnings), 'warning')}\n\n{describe(warnings)}", err=True)
+        say(f"{counted(len(warnings), 'warning')}\n\n{describe(warnings)}", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -21,8 +21,8 @@ from nvaha.cli import render
 from nvaha.cli.failure import ExitCode, Failure
 from nvaha.cli.words import clean, counted, short
 from nvaha.clock import ServiceClock
-from nvaha.model import Configuration, Group
-from nvaha.network_reader import read_snapshot
+from nvaha.model import Configuration, Group, Resource
+from nvaha.network_reader import LASTING, read_snapshot
 from nvaha.plan import survey
 from nvaha.ports import Network, NetworkError
 from nvaha.settings import Settings, SettingsError
@@ -41,8 +41,10 @@ class Report:
         public_ips: how many public IPs it carries.
         off: one sentence for each write that would bring the rest to it.
         problems: what no write can bring there.
-        unreadable: why, by resource id.
-        no_answer: why Azure could not be asked, or None.
+        unreadable: what Azure does not have, refuses to show, or shows in a form unknown here: why, by
+            resource id.
+        unanswered: what Azure gave no such answer for, which says nothing about it: why, by resource id.
+        no_answer: why Azure could not be asked for any of it, or None.
     """
 
     group: str
@@ -52,12 +54,14 @@ class Report:
     off: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     unreadable: dict[str, str] = field(default_factory=dict)
+    unanswered: dict[str, str] = field(default_factory=dict)
     no_answer: str | None = None
 
     @property
     def good(self) -> bool:
         """Whether a switch of this group could be planned."""
-        return self.active is not None and not self.unreadable and not self.problems
+        incomplete = self.unreadable or self.unanswered or self.problems
+        return self.active is not None and not incomplete
 
     def document(self) -> dict[str, Any]:
         """Return this report for programs."""
@@ -109,20 +113,46 @@ async def survey_all(configuration: Configuration, network: Network) -> tuple[Re
     return tuple(await asyncio.gather(*(_survey(group, network) for group in configuration.groups)))
 
 
+class _Noting:
+    """A network that notes which resources it has an answer for that will be the same the next time."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.answered: set[str] = set()
+
+    async def get(self, resource_id: str) -> Resource:
+        """Read a resource; a read that is cut off is none that was answered."""
+        try:
+            resource = await self._network.get(resource_id)
+        except NetworkError as error:
+            if error.fault in LASTING:
+                self.answered.add(resource_id.casefold())
+            raise
+        self.answered.add(resource_id.casefold())
+        return resource
+
+    async def put(self, resource: Resource, *, alive: Callable[[], Awaitable[None]]) -> None:
+        """Write a resource; looking never does."""
+        await self._network.put(resource, alive=alive)
+
+
 async def _survey(group: Group, network: Network) -> Report:
+    noting = _Noting(network)
     try:
-        snapshot = await read_snapshot(network, group)
+        snapshot = await read_snapshot(noting, group)
     except NetworkError as error:
         return Report(group.name, no_answer=clean(f"{short(error.resource_id)}: {error.message}"))
     said = survey(group, snapshot, {})
     owner = said.owner()
-    unreadable = {
+    missing = {
         each: clean(snapshot.missing[each.casefold()])
         for each in group.resource_ids
         if each.casefold() in snapshot.missing
     }
+    unreadable = {each: why for each, why in missing.items() if each.casefold() in noting.answered}
+    unanswered = {each: why for each, why in missing.items() if each not in unreadable}
     if owner is None:
-        return Report(group.name, unreadable=unreadable)
+        return Report(group.name, unreadable=unreadable, unanswered=unanswered)
     return Report(
         group.name,
         active=owner,
@@ -136,12 +166,13 @@ async def _survey(group: Group, network: Network) -> Report:
             if not any(why in each for why in snapshot.missing.values())
         ),
         unreadable=unreadable,
+        unanswered=unanswered,
     )
 
 
 def exit_code(reports: Sequence[Report]) -> ExitCode:
-    """Return 3 if Azure could not be asked, 1 if a group could not be switched as configured, else 0."""
-    if any(each.no_answer for each in reports):
+    """Return 3 if Azure left something open, 1 if a group could not be switched as configured, else 0."""
+    if any(each.no_answer or each.unanswered for each in reports):
         return ExitCode.NO_ANSWER
     return ExitCode.DONE if all(each.good for each in reports) else ExitCode.REFUSED
 
@@ -170,11 +201,18 @@ def _show(console: Console, report: Report) -> None:
         console.print(render.sentence(f"off: {each}", "yellow"))
     for each in report.problems:
         console.print(render.sentence(f"cannot be put right: {each}", "bold red"))
-    by_reason: dict[str, list[str]] = {}
-    for resource_id, why in report.unreadable.items():
-        by_reason.setdefault(why, []).append(short(resource_id))
-    for why, names in by_reason.items():
+    for why, names in _by_reason(report.unreadable).items():
         console.print(render.sentence(f"{', '.join(names)}: {why}", "bold red"))
-    if any("403" in why for why in by_reason):
+    for why, names in _by_reason(report.unanswered).items():
+        console.print(render.sentence(f"{', '.join(names)}: {why}; this may pass, ask again", "bold red"))
+    if any("403" in why for why in report.unreadable.values()):
         text = "a role is missing for this identity: docs/security.md lists what the app's identity needs"
         console.print(render.sentence(text, "bold"))
+
+
+def _by_reason(unread: dict[str, str]) -> dict[str, list[str]]:
+    """Return the names of the resources that were not read, by why not."""
+    by_reason: dict[str, list[str]] = {}
+    for resource_id, why in unread.items():
+        by_reason.setdefault(why, []).append(short(resource_id))
+    return by_reason

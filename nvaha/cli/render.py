@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -27,6 +28,15 @@ from nvaha.cli.words import age, duration
 STALE_S = 30.0
 """As the app has it: health older than this says nothing about now."""
 _PIPE_WIDTH = 160
+_LAYOUTS = (
+    ("Group", "Phase", "Active", "Switched", "NVA", "Health", "Latency", "Failures", "Last error"),
+    ("Group", "Phase", "Active", "Switched", "NVA", "Health", "Latency", "Failures"),
+    ("Group", "Phase", "Active", "NVA", "Health", "Latency", "Failures"),
+    ("Group", "Phase", "NVA", "Health", "Latency", "Failures"),
+)
+"""The columns of the groups' table, from the widest layout to the narrowest. Errors and a switch under
+way get a line below the table where they have no column."""
+_ERROR_ROOM = 40
 _COLOURS = {
     "up": "green",
     "down": "bold red",
@@ -57,16 +67,15 @@ def _word(word: str) -> Text:
 def _table(*headers: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for header in headers:
-        right = header in {"Latency", "Failures", "Seconds"}
-        last = header in {"Last error", "What"}
+        last = header == "What"
         table.add_column(
-            header,
-            justify="right" if right else "left",
-            no_wrap=not last,
-            overflow="fold",
-            ratio=1 if last else None,
+            header, justify=_justify(header), no_wrap=not last, overflow="fold", ratio=1 if last else None
         )
     return table
+
+
+def _justify(header: str) -> JustifyMethod:
+    return "right" if header in {"Latency", "Failures", "Seconds"} else "left"
 
 
 def sentence(text: str, style: str = "") -> Padding:
@@ -88,10 +97,11 @@ def leader(view: LeaderReply | None, now: datetime) -> Text:
     if view is None:
         return Text("No leader: no monitor has finished a round yet. Is the app running?", style="bold red")
     text = Text.assemble(("Leader ", "bold"), f"{view.instance} (epoch {view.epoch}), ")
-    when = f"last round {age(view.round_at, now)}"
+    # The record that this is read from is written every ten seconds, not every round.
+    when = f"seen {age(view.round_at, now)}"
     if not view.fresh:
         since = f"{view.round_at:%H:%M:%S} UTC"
-        text.append(f"NOT FRESH since {since}: {when}; nothing is probed or switched", style="bold red")
+        text.append(f"NOT FRESH since {since}: last {when}; nothing is probed or switched", style="bold red")
     else:
         text.append(when)
     if view.blind:
@@ -110,44 +120,89 @@ def groups(view: GroupsReply, now: datetime) -> RenderableType:
 
 
 def groups_table(views: Sequence[GroupReply], now: datetime) -> RenderableType:
-    """Return one line for each NVA, and below them what needs attention."""
-    table = _table(
-        "Group", "Phase", "Active", "Switched", "NVA", "Health", "Latency", "Failures", "Last error"
-    )
-    for number, view in enumerate(views):
-        if number:
-            table.add_row()
-        _add_group(table, view, now)
-    rows = [(Text(view.name, style="bold"), note) for view in views for note in _notes(view, now)]
-    return Group(table, Text(), _labelled(rows)) if rows else table
+    """Return one line for each NVA, and below them what needs attention, as the width allows."""
+    return _GroupsTable(views, now)
 
 
-def _add_group(table: Table, view: GroupReply, now: datetime) -> None:
-    active = view.active or "not known"
+@dataclass(frozen=True, slots=True)
+class _GroupsTable:
+    """The groups in the first layout that fits where they are drawn; the last one folds its cells."""
+
+    views: Sequence[GroupReply]
+    now: datetime
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        layout = next((each for each in _LAYOUTS if self._width(each) <= options.max_width), _LAYOUTS[-1])
+        yield self._table(layout)
+        rows = [
+            (Text(view.name, style="bold"), note) for view in self.views for note in self._below(view, layout)
+        ]
+        if rows:
+            yield Text()
+            yield _labelled(rows)
+
+    def _table(self, layout: Sequence[str]) -> Table:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for header in layout:
+            folds = header == "Last error" or (layout is _LAYOUTS[-1] and header in {"Group", "NVA"})
+            table.add_column(header, justify=_justify(header), no_wrap=not folds, overflow="fold")
+        for number, view in enumerate(self.views):
+            if number:
+                table.add_row()
+            for cells in _rows(view, self.now):
+                table.add_row(*(cells.get(header, Text()) for header in layout))
+        return table
+
+    def _width(self, layout: Sequence[str]) -> int:
+        """Return the columns that a layout needs, with room for errors that lets few of them be folded."""
+        width = 0
+        for header in layout:
+            cells = (row.get(header, Text()).cell_len for view in self.views for row in _rows(view, self.now))
+            widest = max((len(header), *cells))
+            width += 2 + (min(widest, _ERROR_ROOM) if header == "Last error" else widest)
+        return width
+
+    def _below(self, view: GroupReply, layout: Sequence[str]) -> list[Text]:
+        notes = []
+        if "Active" not in layout and view.target:
+            notes.append(Text(f"switching: {_active(view)}", style="bold yellow"))
+        if "Last error" not in layout:
+            notes += [Text(f"{nva.name}: {text}", style="red") for nva in view.nvas if (text := _error(nva))]
+        return notes + _notes(view, self.now)
+
+
+def _rows(view: GroupReply, now: datetime) -> list[dict[str, Text]]:
+    """Return a group's cells by column, a row for each NVA; what they have in common only in the first."""
+    head = {
+        "Group": Text(view.name, style="bold"),
+        "Phase": _word(view.phase),
+        "Active": Text(_active(view)),
+        "Switched": Text(age(view.last_switch_at, now)),
+    }
+    nvas = [_nva(nva, is_active=nva.name == view.active) for nva in view.nvas]
+    return [{**head, **nvas[0]}, *nvas[1:]] if nvas else [head]
+
+
+def _active(view: GroupReply) -> str:
     if view.target:
-        active = f"{view.active or '?'} → {view.target}"
-    head = [
-        Text(view.name, style="bold"),
-        _word(view.phase),
-        Text(active),
-        Text(age(view.last_switch_at, now)),
-    ]
-    for nva in view.nvas:
-        table.add_row(*head, *_nva(nva, is_active=nva.name == view.active))
-        head = [Text()] * 4
-    if not view.nvas:
-        table.add_row(*head)
+        return f"{view.active or '?'} → {view.target}"
+    return view.active or "not known"
 
 
-def _nva(nva: NvaReply, *, is_active: bool) -> list[Text]:
+def _nva(nva: NvaReply, *, is_active: bool) -> dict[str, Text]:
     latency = "" if nva.latency_ms is None else f"{nva.latency_ms:.1f} ms"
-    return [
-        Text(f"{nva.name} *" if is_active else nva.name, style="bold" if is_active else ""),
-        _word(nva.health),
-        Text(latency),
-        Text(str(nva.failures or "")),
-        Text(nva.last_error or "" if nva.failures or nva.health != "up" else ""),
-    ]
+    return {
+        "NVA": Text(f"{nva.name} *" if is_active else nva.name, style="bold" if is_active else ""),
+        "Health": _word(nva.health),
+        "Latency": Text(latency),
+        "Failures": Text(str(nva.failures or "")),
+        "Last error": Text(_error(nva)),
+    }
+
+
+def _error(nva: NvaReply) -> str:
+    """Return an NVA's last error while it says something about now."""
+    return nva.last_error or "" if nva.failures or nva.health != "up" else ""
 
 
 def _notes(view: GroupReply, now: datetime) -> list[Text]:

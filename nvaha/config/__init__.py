@@ -52,9 +52,9 @@ def parse(text: str, source: str = "nvaha.yaml") -> Loaded:
         findings.error(unreadable.where, Unshown.NONE, unreadable.message, unreadable.remedy)
         raise ConfigError(tuple(findings.errors), source) from None
     configuration = _understand(tree, findings)
-    warnings = tuple(findings.warnings)
-    if findings.errors:
-        raise ConfigError(tuple(findings.errors), source, warnings)
+    errors, warnings = findings.in_file_order()
+    if errors:
+        raise ConfigError(errors, source, warnings)
     return Loaded(configuration, warnings)
 
 
@@ -123,18 +123,25 @@ def _load_file(setting: str, base: Path) -> Loaded:
     candidates = [base / setting] if setting else [base / name for name in DEFAULT_FILES]
     path = next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
     try:
-        if path.stat().st_size > 4 * MAX_CHARACTERS:  # a character has at most four bytes
-            raise _unreadable(
-                str(path), "is far too large for a configuration", f"set {SETTING} to the right file"
-            )
-        text = path.read_text("utf-8")
-    except UnicodeDecodeError:
-        raise _unreadable(str(path), "is not UTF-8 text", "save it as UTF-8") from None
+        too_large = path.stat().st_size > 4 * MAX_CHARACTERS  # a character has at most four bytes
+        text = "" if too_large else path.read_text("utf-8")
+    except UnicodeDecodeError as problem:
+        line = problem.object[: problem.start].count(b"\n") + 1
+        raise _not_text(path, f"line {line}", "is not UTF-8 text", "save the file as UTF-8") from None
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         remedy = f"write the file (nvaha.sample.yaml shows how), or set {SETTING}"
         raise _unreadable(str(path), f"could not be read: {reason}", remedy) from None
+    if too_large:
+        remedy = f"name the right file, here or in {SETTING}"
+        raise _not_text(path, "", "is far too large for a configuration", remedy)
     return parse(text, path.name)
+
+
+def _not_text(path: Path, where: str, message: str, remedy: str) -> ConfigError:
+    findings = Findings()
+    findings.error(where, Unshown.NONE, message, remedy)
+    return ConfigError(tuple(findings.errors), path.name)
 
 
 def _unreadable(value: object, message: str, remedy: str) -> ConfigError:

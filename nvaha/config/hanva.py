@@ -332,8 +332,9 @@ class _Reader:
         )
         for key, (carried_as, text) in carried.items():
             if abs(carried_as - values[key]) > 1e-6:
-                origin = "" if settings.get(key) is not None else ", ha-nva's default,"
-                message = f"of {values[key]}{origin} does not fit here, and becomes {_TIMES[key]}: {text}"
+                default = f"is not written, and ha-nva's default of {values[key]} ms "
+                origin = "" if settings.get(key) is not None else default
+                message = f"{origin}does not fit here: it becomes {_TIMES[key]}: {text}"
                 self.findings.warn(at(path, key), settings.get(key, Unshown.NONE), message, rule)
         return {
             "interval": write_duration(interval),

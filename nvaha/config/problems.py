@@ -108,13 +108,29 @@ def _as_written(path: str) -> str:
 class Findings:
     """Collects errors and warnings on the way through a configuration.
 
-    `rename` turns a path of the native form into the path in the file that the user wrote.
+    `rename` turns a path of the native form into the path in the file that the user wrote; `places` holds the
+    file's paths in the order in which they stand there.
     """
 
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     rename: Callable[[str], str] = _as_written
     known: set[Problem] = field(default_factory=set)
+    places: dict[str, int] = field(default_factory=dict)
+
+    def passed(self, path: str) -> None:
+        """Remember that a path of the file comes after those before it."""
+        self.places.setdefault(path, len(self.places))
+
+    def in_file_order(self) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+        """Return errors and warnings in the order of their places; what is missing has its parent's."""
+        return tuple(sorted(self.errors, key=self._place)), tuple(sorted(self.warnings, key=self._place))
+
+    def _place(self, problem: Problem) -> int:
+        path = problem.path
+        while path and path not in self.places:
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        return self.places.get(path, -1)
 
     def error(self, path: str, value: object, message: str, remedy: str) -> None:
         """Add an error, unless exactly this one is known."""

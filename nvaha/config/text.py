@@ -185,13 +185,19 @@ def _plain(value: Any, path: str, findings: Findings, depth: int = 0) -> Any:
         mapping: dict[str, Any] = {}
         for key, below in value:
             key_path = at(path, key)
+            findings.passed(key_path)
             if key in mapping:
                 findings.error(key_path, Unshown.NONE, "is written twice", "keep one of the two")
             else:
                 mapping[_clean(key)] = _plain(below, key_path, findings, depth + 1)
         return mapping
     if isinstance(value, list):
-        return [_plain(below, at(path, index), findings, depth + 1) for index, below in enumerate(value)]
+        items = []
+        for index, below in enumerate(value):
+            item_path = at(path, index)
+            findings.passed(item_path)
+            items.append(_plain(below, item_path, findings, depth + 1))
+        return items
     return _clean(value) if isinstance(value, str) else value
 
 

@@ -31,10 +31,10 @@ from nvaha.lab.host_queue import QueueListener
 from nvaha.lab.host_settings import (
     HostError,
     HostSettings,
-    connection_string,
     read_app_settings,
     read_host_settings,
 )
+from nvaha.lab.host_storage import connect
 from nvaha.lab.host_timer import ListenerLock, LockLostError, TimerListener
 
 HOST_STORAGE = "AzureWebJobsStorage"
@@ -164,9 +164,7 @@ class _Host:
                 listeners.append(self._timer(function, options, folder))
             elif function.kind == "queueTrigger":
                 connection = function.binding.get("connection") or HOST_STORAGE
-                text = connection_string(connection, self._app_settings)
-                # The listener has its own back-off, and a worker that comes back must not wait for the SDK's.
-                queues = QueueServiceClient.from_connection_string(text, retry_total=0)
+                queues = connect(QueueServiceClient, connection, self._app_settings)
                 self._stack.push_async_callback(queues.close)
                 listeners.append(QueueListener(function, self.invoker, queues, self._settings.queues).run)
         return listeners
@@ -175,9 +173,7 @@ class _Host:
         timer = TimerListener(function, self.invoker)
         if not options.singleton:
             return timer.run
-        blobs = BlobServiceClient.from_connection_string(
-            connection_string(HOST_STORAGE, self._app_settings), retry_total=0
-        )
+        blobs = connect(BlobServiceClient, HOST_STORAGE, self._app_settings)
         self._stack.push_async_callback(blobs.close)
         lock = ListenerLock(
             blobs, host_id(folder, self._app_settings), function.name, self._settings.singleton

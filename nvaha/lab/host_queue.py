@@ -22,6 +22,7 @@ from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from nvaha.lab.host_functions import IndexedFunction, Invoker, stopped_within
 from nvaha.lab.host_settings import QueueSettings
+from nvaha.lab.host_storage import Trouble
 
 TAKEN_S = 600
 RENEW_S = 300.0
@@ -80,6 +81,7 @@ class QueueListener:
         self._queue = queues.get_queue_client(self._name)
         self._poison = _poison_queue(queues, self._name)
         self._back_off = BackOff(settings.max_polling_interval, SystemRandom().uniform)
+        self._trouble = Trouble(_log, f"the queue {self._name}")
         self._in_work: set[asyncio.Task[None]] = set()
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -108,9 +110,11 @@ class QueueListener:
                 self._in_work.add(task)
                 task.add_done_callback(self._in_work.discard)
         except ResourceNotFoundError:
-            return False
+            self._trouble.over()  # no message was ever sent there
         except AzureError as error:
-            _log.error("The queue %s cannot be read: %s", self._name, error.message)
+            self._trouble.met(error)
+        else:
+            self._trouble.over()
         return found
 
     async def _work(self, message: QueueMessage) -> None:

@@ -21,6 +21,7 @@ from croniter.croniter import CroniterError
 
 from nvaha.lab.host_functions import IndexedFunction, Invoker, stopped_within
 from nvaha.lab.host_settings import HostError, SingletonSettings, time_span_s
+from nvaha.lab.host_storage import Trouble
 
 CONTAINER = "azure-webjobs-hosts"
 _RETRY_S = 1.0
@@ -116,6 +117,7 @@ class ListenerLock:
         self._path = f"locks/{host_id}/Host.Functions.{name}.Listener"
         self._blob = self._container.get_blob_client(self._path)
         self._times = times
+        self._trouble = Trouble(_log, f"the timer's lock {self._path}")
 
     async def hold(self, stopping: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
         """Wait for the lock, work under it, give it back.
@@ -144,17 +146,24 @@ class ListenerLock:
     async def _take(self, stopping: asyncio.Event) -> BlobLeaseClient | None:
         waiting = False
         while not stopping.is_set():
-            lease = await self._try()
-            if lease is not None:
-                _log.debug("Singleton lock acquired (%s)", self._path)
-                return lease
-            if not waiting:
-                _log.info("Another host runs this timer; waiting for its lock (%s)", self._path)
-            waiting = True
+            try:
+                lease = await self._try()
+            except AzureError as error:
+                self._trouble.met(error)
+                waiting = False
+            else:
+                self._trouble.over()
+                if lease is not None:
+                    _log.debug("Singleton lock acquired (%s)", self._path)
+                    return lease
+                if not waiting:
+                    _log.info("Another host runs this timer; waiting for its lock (%s)", self._path)
+                waiting = True
             await stopped_within(stopping, self._times.listener_lock_recovery_polling_interval)
         return None
 
     async def _try(self) -> BlobLeaseClient | None:
+        """Return the lock, or None if another host has it; AzureError if storage does not say."""
         lease = BlobLeaseClient(self._blob)
         duration = int(self._times.listener_lock_period)
         try:
@@ -165,10 +174,7 @@ class ListenerLock:
                 await lease.acquire(lease_duration=duration)
         except HttpResponseError as error:
             if error.status_code != 409:
-                _log.warning("The lock %s cannot be taken: %s", self._path, error.message)
-            return None
-        except AzureError as error:
-            _log.warning("The lock %s cannot be taken: %s", self._path, error.message)
+                raise
             return None
         return lease
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 
 import aiohttp
 from rich.console import Console
@@ -72,15 +74,16 @@ class Up:
         key = f"  export NVAHA_KEY={lab.options.key}\n" if lab.options.key else ""
         other = lab.nvas[1].name
         file = lab.folder / "core-tools.env"
+        nvaha = program()
         values = lab.settings("core-tools").items()
         file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in values))
         self._console.print(
             f"\nThe app answers at {first.url}/api; try in another terminal:\n"
             f"  export NVAHA_URL={first.url}\n{key}"
-            f"  nvaha status --watch\n"
-            f"  nvaha plan {GROUP} --to {other}\n"
-            f"  nvaha failover {GROUP} --to {other} --wait\n"
-            f"  nvaha history {GROUP}\n"
+            f"  {nvaha} status --watch\n"
+            f"  {nvaha} plan {GROUP} --to {other}\n"
+            f"  {nvaha} failover {GROUP} --to {other} --wait\n"
+            f"  {nvaha} history {GROUP}\n"
             f"  curl {first.url}/api/health\n"
             f"\nThe same app in Azure Functions Core Tools, as one more monitor of this lab:\n"
             f"  source {file} && func start --port 7072\n"
@@ -133,7 +136,10 @@ class Up:
 
     async def _kill(self, name: str, mode: str = Down.REFUSE) -> None:
         if mode not in set(Down):
-            raise LabError(f"an NVA is killed {' or '.join(Down)}, not {mode}")
+            raise LabError(
+                f"{mode!r} is no way to stop an NVA: after kill NVA write {Down.SILENT} for one that never "
+                f"answers, or {Down.REFUSE} or nothing for one that refuses connections"
+            )
         nva = self._lab.nva(name)
         nva.stop(Down(mode))
         self._print(f"  {nva.name} is gone", "yellow")
@@ -174,6 +180,19 @@ class Up:
 
     def _print(self, text: str, style: str) -> None:
         self._console.print(Text(text, style=style))
+
+
+def program() -> str:
+    """Return what to type in another terminal to run this very program's `nvaha`."""
+    started = Path(sys.argv[0]).absolute()
+    beside = Path(sys.executable).parent / "nvaha"
+    ours = next((each for each in (started, beside) if each.stem == "nvaha" and each.is_file()), None)
+    if ours is None:
+        return f"{shlex.quote(sys.executable)} -m nvaha.cli"
+    found = shutil.which("nvaha")
+    if found is not None and Path(found).resolve() == ours.resolve():
+        return "nvaha"
+    return shlex.quote(str(ours))
 
 
 def _fits(called: Callable[..., Awaitable[None]], words: list[str]) -> bool:

@@ -183,6 +183,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "sight",
     ),
     Mutant(
+        "stalled-round-believed",
+        "what was read before a stall is not believed after it",
+        "nvaha/monitor.py",
+        (("- start > longest_s + STOPPED_S", "- start > 1e9"),),
+        tests=("tests/simulation/test_scenarios.py",),
+    ),
+    Mutant(
         "sight-from-when-it-was-due",
         "a round counts from when it really began",
         "nvaha/monitor.py",

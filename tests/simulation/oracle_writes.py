@@ -132,8 +132,10 @@ class WriteOracle:
 
     def verified(self, writer: Writer, group: Group, target: str) -> list[str]:
         """Return what, in the worker's last copies, is not on the target yet."""
+        # Of the NVA that was left nothing is asked: a public IP is where the target's NIC says that it is.
+        nics = [group.nva(target).interfaces[public_ip.role] for public_ip in group.public_ips]
         bodies = {}
-        for resource_id in group.resource_ids:
+        for resource_id in (*group.route_tables, *nics):
             attempt = self._attempt(writer, resource_id)
             if not attempt.version:
                 return [f"{resource_id} was not read"]

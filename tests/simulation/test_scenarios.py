@@ -89,3 +89,25 @@ def test_a_dead_active_nva_is_left_for_the_other_one() -> None:
     assert world.oracle.violations == []
     assert state is not None
     assert (state.phase, state.active, state.generation) == (Phase.STEADY, "g0n1", 1)
+
+
+def test_what_was_read_before_a_stall_is_not_believed_after_it() -> None:
+    """A monitor that stalls in the middle of a round forgets the round."""
+    failures: list[int] = []
+
+    async def scene(world: World) -> None:
+        await world.pass_time(32.5)
+        world.chaos.set_alive("g0n1", alive=False)
+        await world.pass_time(1.05)
+        monitor = only(world, "monitor")
+        monitor.stall()
+        await world.pass_time(8.0)
+        monitor.wake()
+        await world.pass_time(0.05)
+        state = world.state("g0")
+        assert state is not None
+        failures.append(state.nvas["g0n1"].failures)
+
+    world = play(scene, silent_nvas=True, timeout_s=1.0)
+    assert world.oracle.violations == []
+    assert failures == [0]

@@ -16,9 +16,10 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from nvaha.cli import main, watch
+from nvaha.cli import main, render, watch
 from nvaha.cli.failure import ExitCode
 from nvaha.cli.no_answer import NoAnswer
+from nvaha.cli.replies import GroupsReply
 from nvaha.cli.words import age, clean
 from nvaha.model import Health, LeaderRecord, Status
 from nvaha.views import group_view
@@ -68,6 +69,32 @@ def test_status_says_what_matters(fake: FakeApp) -> None:
     ):
         assert words in result.stdout
     assert "\x1b" not in result.stdout
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 160])
+def test_status_fits_the_terminal(columns: int) -> None:
+    """No line is wider than the terminal, and names, health and errors stay in one piece on it."""
+    ailing = replace(
+        state().nvas["nva1"], health=Health.DOWN, failures=12, last_error="timed out after 1.0 s"
+    )
+    answer = groups(state(nvas={**state().nvas, "nva1": ailing}, last_switch_at=now()))
+    names = {"nva1": "ha-nva-vm1", "nva2": "ha-nva-vm2"}
+    for each in answer["groups"]:
+        each.update(active=names["nva1"], target=names["nva2"], phase="switching")
+        for nva in each["nvas"]:
+            nva["name"] = names[nva["name"]]
+    console = Console(file=io.StringIO(), width=columns, color_system=None)
+    console.print(render.groups(GroupsReply.model_validate(answer), now()))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= columns
+    for words in (
+        "ha-nva-vm1 *  down",
+        "ha-nva-vm2    up",
+        "ha-nva-vm1 → ha-nva-vm2",
+        "timed out after 1.0 s",
+    ):
+        assert any(words in line for line in lines), words
 
 
 def test_status_names_a_leader_that_is_not_fresh(fake: FakeApp) -> None:

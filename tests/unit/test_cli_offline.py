@@ -12,6 +12,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from nvaha import network_reader
 from nvaha.cli import online
 from nvaha.cli.failure import ExitCode
 from nvaha.cli.main import app
@@ -204,9 +205,46 @@ def test_online_names_what_cannot_be_read(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_online_keeps_silence_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    """An Azure that does not answer says nothing about the group, and ends with 3."""
-    found = report(*NICS, NetworkError(NetworkFault.UNAVAILABLE, TABLE, "no answer from ARM within 5 s"))
-    assert found.no_answer
+    """What Azure does not answer for is neither missing nor denied, and ends with 3."""
+    silent = NetworkError(NetworkFault.UNAVAILABLE, TABLE, "no answer from ARM within 5 s")
+    denied = NetworkError(NetworkFault.DENIED, NIC2, "403: AuthorizationFailed")
+    found = report(NICS[0], denied, silent)
+    assert list(found.unanswered) == [TABLE]
+    assert list(found.unreadable) == [NIC2]
+    assert found.no_answer is None
+    assert not found.good
     assert online.exit_code([report(*NICS, table("10.0.0.100")), found]) is ExitCode.NO_ANSWER
     online.show([found])
-    assert "no answer from ARM" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "no answer from ARM" in output
+    assert "ha-nva-udr" in output
+
+
+def test_online_without_any_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    """An Azure that answers for nothing says nothing about the group, and ends with 3."""
+    found = report(
+        *(NetworkError(NetworkFault.BUSY, each, "429: come again later") for each in (NIC1, NIC2, TABLE))
+    )
+    assert found.no_answer
+    assert online.exit_code([found]) is ExitCode.NO_ANSWER
+    online.show([found])
+    assert "come again later" in capsys.readouterr().out
+
+
+class HangingNetwork(FakeNetwork):
+    """Azure that takes the question for a route table and never answers it."""
+
+    async def get(self, resource_id: str) -> Resource:
+        """Read a resource."""
+        if resource_id == TABLE:
+            await asyncio.Event().wait()
+        return await super().get(resource_id)
+
+
+def test_online_takes_a_read_that_is_given_up_for_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resource that is waited for in vain is one without an answer."""
+    monkeypatch.setattr(network_reader, "PATIENCE_S", 0.01)
+    configuration = parse(json.dumps(NATIVE)).configuration
+    [found] = asyncio.run(online.survey_all(configuration, HangingNetwork(*NICS)))
+    assert list(found.unanswered) == [TABLE]
+    assert found.unreadable == {}

@@ -218,17 +218,51 @@ def test_a_setting_may_name_a_file_absolutely_or_beside_host_json(tmp_path: Path
     assert load("conf/edge.yaml", tmp_path) == load(str(file), Path("/nowhere"))
 
 
-@pytest.mark.parametrize(
-    "content", [None, b"\xff\xfe\x00", b"#" * (9 * 1024 * 1024)], ids=["absent", "binary", "huge"]
-)
-def test_a_file_that_cannot_be_read_is_a_configuration_error(tmp_path: Path, content: bytes | None) -> None:
-    """A file that is absent, not text or far too large is told as a problem of the setting, with its path."""
-    if content is not None:
-        (tmp_path / "nvaha.yaml").write_bytes(content)
+def test_a_file_that_is_absent_is_a_problem_of_the_setting(tmp_path: Path) -> None:
+    """A file that is not there is told as a problem of the setting, with its path."""
     with pytest.raises(ConfigError) as refused:
         load(None, tmp_path)
-    assert [problem.path for problem in refused.value.problems] == ["NVAHA_CONFIG"]
-    assert refused.value.problems[0].value
+    [problem] = refused.value.problems
+    assert problem.path == "NVAHA_CONFIG"
+    assert "nvaha.yaml" in problem.value
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (b"\xff\xfe\x00", "line 1"),
+        (b"groups:\n  # caf\xe9\n", "line 2"),
+        (b"#" * (9 * 1024 * 1024), "(the whole file)"),
+    ],
+    ids=["binary", "latin", "huge"],
+)
+def test_a_file_that_is_no_text_is_named(tmp_path: Path, content: bytes, place: str) -> None:
+    """A file that is not UTF-8, or far too large, is told by its own name and the place in it."""
+    (tmp_path / "edge.yaml").write_bytes(content)
+    with pytest.raises(ConfigError) as refused:
+        load("edge.yaml", tmp_path)
+    assert refused.value.source == "edge.yaml"
+    assert [problem.path for problem in refused.value.problems] == [place]
+
+
+def test_problems_and_warnings_come_in_file_order() -> None:
+    """A reader who goes down the file meets the problems in their order; what is missing, at its parent."""
+    text = (
+        "groups:\n"
+        "  - name: edge\n"
+        "    probe: {port: 0, colour: red}\n"
+        "    nvas: [{name: nva1, interfaces: {a.b: x}}, {interfaces: {a.b: y}, name: NVA1}]\n"
+        "    password: hunter2\n"
+    )
+    assert [problem.path for problem in problems_of(text)] == [
+        "groups[0]",
+        "groups[0].probe.port",
+        "groups[0].probe.colour",
+        "groups[0].nvas[0].interfaces.a.b",
+        "groups[0].nvas[1].interfaces.a.b",
+        "groups[0].nvas[1].name",
+        "groups[0].password",
+    ]
 
 
 def test_a_folder_is_no_configuration(tmp_path: Path) -> None:

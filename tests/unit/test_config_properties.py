@@ -113,7 +113,7 @@ def groups(draw: st.DrawFn, name: str, number: int) -> Tree:
                 "max_switches_per_hour": st.integers(1, 60),
                 "drift": st.sampled_from(["repair", "report", "off"]),
                 "drift_interval": milliseconds(60_000, 86_400_000),
-                "deadline": milliseconds(30_000, 3_600_000),
+                "deadline": milliseconds(30_000, 840_000),
             },
         )
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -11,6 +13,9 @@ from typing import Any
 
 import azure.functions as func
 import pytest
+from azure.core.exceptions import HttpResponseError, ServiceRequestError
+from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.queue.aio import QueueServiceClient
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,16 +27,19 @@ from nvaha.lab.host_functions import (
     Outcome,
     index,
 )
-from nvaha.lab.host_queue import BackOff
+from nvaha.lab.host_queue import BackOff, QueueListener
 from nvaha.lab.host_settings import (
     HostError,
+    QueueSettings,
+    SingletonSettings,
     connection_string,
     read_app_settings,
     read_host_settings,
     resolve,
     time_span_s,
 )
-from nvaha.lab.host_timer import Schedule
+from nvaha.lab.host_storage import Trouble, connect
+from nvaha.lab.host_timer import ListenerLock, Schedule
 
 MIDNIGHT = 1_800_000_000.0 - 1_800_000_000.0 % 86400
 
@@ -282,3 +290,75 @@ def test_the_trigger_classes_are_concrete() -> None:
     assert timer(past_due=False).past_due is False
     made = message(body=b"x", dequeue_count=2)
     assert (made.get_body(), made.dequeue_count) == (b"x", 2)
+
+
+class TestStorage:
+    """What the host says when storage cannot be used."""
+
+    @pytest.mark.parametrize("text", ["garbage", "a=b", "AccountKey=aHVudGVyMg=="])
+    def test_what_is_no_connection_string_is_refused(self, text: str) -> None:
+        """The setting is named, and its value, which may hold a key, is not shown."""
+        with pytest.raises(HostError, match="AzureWebJobsStorage") as refused:
+            connect(QueueServiceClient, "AzureWebJobsStorage", {"AzureWebJobsStorage": text})
+        assert text not in str(refused.value)
+        with pytest.raises(HostError, match="AzureWebJobsStorage"):
+            connect(BlobServiceClient, "AzureWebJobsStorage", {"AzureWebJobsStorage": text})
+
+    def test_trouble_is_told_on_change(self, caplog: pytest.LogCaptureFixture) -> None:
+        """Each change between answer, silence and refusal is one line, however often it is met."""
+        caplog.set_level(logging.INFO)
+        trouble = Trouble(logging.getLogger("test"), "the queue q")
+        trouble.over()
+        for _ in range(3):
+            trouble.met(ServiceRequestError("cannot connect"))
+        for number in range(3):
+            refusal = HttpResponseError(f"no\nRequestId: {number}")
+            refusal.status_code = 403
+            trouble.met(refusal)
+        for _ in range(3):
+            trouble.over()
+        assert [record.levelno for record in caplog.records] == [
+            logging.WARNING,
+            logging.WARNING,
+            logging.INFO,
+        ]
+        assert all("the queue q" in record.getMessage() for record in caplog.records)
+        assert "403" in caplog.records[1].getMessage()
+        assert "RequestId" not in caplog.text
+
+    def test_listeners_take_silence_for_no_other_host(self, caplog: pytest.LogCaptureFixture) -> None:
+        """While storage is down, timer and queue say that once, and nothing of another host."""
+        caplog.set_level(logging.INFO, "Host")
+        asyncio.run(self.listen_in_vain())
+        texts = [record.getMessage() for record in caplog.records]
+        assert len(texts) == 2
+        assert all("does not answer" in text for text in texts)
+
+    async def listen_in_vain(self) -> None:
+        """Listen for a moment where nobody answers."""
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            at = f"http://127.0.0.1:{nobody.getsockname()[1]}/a"
+            text = f"AccountName=a;AccountKey=YQ==;BlobEndpoint={at};QueueEndpoint={at}"
+            stopping = asyncio.Event()
+
+            async def work() -> None:
+                raise AssertionError("there is no lock to work under")
+
+            function = IndexedFunction(
+                "f", "queueTrigger", {"name": "m", "queueName": "q"}, print, wants_context=False
+            )
+            async with (
+                connect(BlobServiceClient, "S", {"S": text}) as blobs,
+                connect(QueueServiceClient, "S", {"S": text}) as queues,
+            ):
+                times = SingletonSettings.model_construct(
+                    listener_lock_period=15.0, listener_lock_recovery_polling_interval=0.02
+                )
+                lock = ListenerLock(blobs, "host", "f", times)
+                settings = QueueSettings.model_construct(max_polling_interval=0.1)
+                queue = QueueListener(function, Invoker(Path(), None), queues, settings)
+                listening = asyncio.gather(lock.hold(stopping, work), queue.run(stopping))
+
+                asyncio.get_running_loop().call_later(0.3, stopping.set)
+                await listening
