@@ -18,7 +18,7 @@ MAX_HISTORY = 100
 HEALTH_KEPT_S = 2.0
 
 
-class Refused(Exception):  # noqa: N818 - what happened, in the words of the glossary
+class Refused(Exception):
     """A request is not followed; carries the sentence that says why, and the HTTP status."""
 
     def __init__(self, refusal: Refusal) -> None:

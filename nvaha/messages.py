@@ -13,7 +13,7 @@ MAX_BYTES = 16 * 1024
 _LONGEST_NAME = 256
 
 
-class BadMessage(ValueError):  # noqa: N818 - it names what was found, as StoreUnavailable does
+class BadMessage(ValueError):
     """A queue message that no version of this program has written; trying it again cannot help."""
 
 

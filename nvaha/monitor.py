@@ -48,7 +48,7 @@ LOOKS_AT_ONCE, LOOK_ROUND_S = 4, 0.5
 STAMPS_AT_ONCE = 20
 
 
-class Deposed(Exception):  # noqa: N818 - what happened, in the words of the glossary
+class Deposed(Exception):
     """A newer epoch was found in a group's state: somebody else leads now."""
 
 

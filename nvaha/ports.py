@@ -25,7 +25,7 @@ from nvaha.model import (
 )
 
 
-class StoreUnavailable(Exception):  # noqa: N818 - it names what happened, as the glossary's words do
+class StoreUnavailable(Exception):
     """Storage did not answer, or answered with an error that says nothing about the data."""
 
 

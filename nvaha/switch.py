@@ -33,15 +33,15 @@ PASSES = 5
 """So often is the network read and planned for again before a switch is called incomplete."""
 
 
-class Superseded(Exception):  # noqa: N818 - what happened, in the words of the glossary
+class Superseded(Exception):
     """The switch is not under way any more: nothing more of it may be written."""
 
 
-class OtherConfiguration(Exception):  # noqa: N818 - what happened, in the words of the glossary
+class OtherConfiguration(Exception):
     """The leader decided on another configuration of the group than this worker has."""
 
 
-class SwitchIncomplete(Exception):  # noqa: N818 - what happened, in the words of the glossary
+class SwitchIncomplete(Exception):
     """A switch ended with something left undone; the message says what."""
 
 

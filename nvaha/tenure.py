@@ -17,7 +17,7 @@ MARGIN_S = 3.0
 """Seconds of a lease that are never relied on: clocks run at slightly different rates."""
 
 
-class LeaseLost(Exception):  # noqa: N818 - what happened, in the words of the glossary
+class LeaseLost(Exception):
     """The lease can no longer be relied on; whoever held it stops at once."""
 
 

@@ -24,7 +24,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-class Failure(Exception):  # noqa: N818 - what happened; most of these are no error of the program
+class Failure(Exception):
     """A command did not do what was asked.
 
     Args:

@@ -41,8 +41,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "blind-guard-off",
         "a blind monitor's failures are not believed",
         "monitor",
-        "        await self._decide(group, watch, Probed(self._tenure.epoch, readings, blind))",
-        "        await self._decide(group, watch, Probed(self._tenure.epoch, readings, blind=False))",
+        "Probed(self._tenure.epoch, readings, blind), start)",
+        "Probed(self._tenure.epoch, readings, blind=False), start)",
     ),
     core(
         "released-lease-remembered",

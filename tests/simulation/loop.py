@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Generator
 from typing import Any
 
 
-class Stuck(Exception):  # noqa: N818 - what happened
+class Stuck(Exception):
     """Nothing is ready and no timer is set: the simulation would wait for ever."""
 
 

@@ -12,7 +12,7 @@ _LOOK_AGAIN_S = 0.1
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-class NoAnswer(Exception):  # noqa: N818 - it names what happened, as the glossary's words do
+class NoAnswer(Exception):
     """The client gets no answer: the connection was reset, or left hanging until one side went away."""
 
 

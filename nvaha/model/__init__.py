@@ -1,0 +1,64 @@
+"""The values that flow from a probe to a switch: frozen, without behaviour that needs I/O or a clock.
+
+Times are timezone-aware UTC datetimes of the storage service's clock (see nvaha.clock); durations are
+seconds as floats with the suffix `_s`; Azure resource ids are kept as the user wrote them and compared
+through `same_id`.
+"""
+
+from __future__ import annotations
+
+from nvaha.model.configured import (
+    Configuration,
+    ControlTarget,
+    Group,
+    Nva,
+    Policy,
+    ProbeKind,
+    ProbeSpec,
+    PublicIp,
+)
+from nvaha.model.ids import same_id
+from nvaha.model.observed import Health, NvaState, Reading, Resource, Snapshot
+from nvaha.model.recorded import (
+    FINAL,
+    Closing,
+    GroupState,
+    LeaderRecord,
+    Operation,
+    Phase,
+    Status,
+    StepRecord,
+    StepStatus,
+    SwitchRequest,
+    Trigger,
+)
+from nvaha.model.told import Notice
+
+__all__ = [
+    "FINAL",
+    "Closing",
+    "Configuration",
+    "ControlTarget",
+    "Group",
+    "GroupState",
+    "Health",
+    "LeaderRecord",
+    "Notice",
+    "Nva",
+    "NvaState",
+    "Operation",
+    "Phase",
+    "Policy",
+    "ProbeKind",
+    "ProbeSpec",
+    "PublicIp",
+    "Reading",
+    "Resource",
+    "Snapshot",
+    "Status",
+    "StepRecord",
+    "StepStatus",
+    "SwitchRequest",
+    "Trigger",
+    "same_id",
+]

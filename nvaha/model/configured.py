@@ -1,0 +1,127 @@
+"""What is configured: groups, their NVAs, and how they are probed and switched."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ProbeKind(StrEnum):
+    """How an NVA is asked whether it is alive."""
+
+    TCP = "tcp"
+    HTTP = "http"
+    HTTPS = "https"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSpec:
+    """How one NVA is probed.
+
+    Either `address` (fixed) or `interface` (the role whose primary private IP is asked) is set.
+    """
+
+    kind: ProbeKind = ProbeKind.TCP
+    port: int = 22
+    interface: str | None = None
+    address: str | None = None
+    path: str = "/"
+    expect: tuple[int, ...] = (200,)
+    host: str | None = None
+    verify_tls: bool = True
+    interval_s: float = 1.0
+    fast_interval_s: float = 0.5
+    timeout_s: float = 1.0
+    fall: int = 3
+    rise: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Nva:
+    """One appliance: its NIC ids by role, and how it is probed."""
+
+    name: str
+    interfaces: Mapping[str, str]
+    probe: ProbeSpec
+
+
+@dataclass(frozen=True, slots=True)
+class PublicIp:
+    """A public IP that follows the active NVA on the interface of one role.
+
+    `ip_configuration` names the IP configuration that carries it; None means the NIC's primary one.
+    """
+
+    role: str
+    id: str
+    ip_configuration: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When a group may be switched without an operator."""
+
+    automatic: bool = True
+    select: str = "order"
+    failback: str = "manual"
+    failback_after_s: float = 300.0
+    hold_down_s: float = 60.0
+    max_switches_per_hour: int = 6
+    drift: str = "repair"
+    drift_interval_s: float = 300.0
+    deadline_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """NVAs that stand in for each other, with the route tables and public IPs that follow the active one."""
+
+    name: str
+    nvas: tuple[Nva, ...]
+    route_tables: tuple[str, ...] = ()
+    public_ips: tuple[PublicIp, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    fingerprint: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Derive the fingerprint of what a switch may touch, by which instances tell whether they agree."""
+        nvas = [(nva.name, sorted(nva.interfaces.items())) for nva in self.nvas]
+        touched = repr((nvas, sorted(self.route_tables), [repr(each) for each in self.public_ips])).casefold()
+        object.__setattr__(self, "fingerprint", hashlib.sha256(touched.encode()).hexdigest()[:12])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The NVAs' names in order of preference."""
+        return tuple(nva.name for nva in self.nvas)
+
+    @property
+    def resource_ids(self) -> tuple[str, ...]:
+        """Every resource that a switch of the group reads, without repetition."""
+        nics = [nic for nva in self.nvas for nic in nva.interfaces.values()]
+        ids = [*self.route_tables, *nics, *(public_ip.id for public_ip in self.public_ips)]
+        return tuple({each.casefold(): each for each in ids}.values())
+
+    def nva(self, name: str) -> Nva:
+        """Return the NVA of that name; KeyError if the group has none."""
+        for nva in self.nvas:
+            if nva.name == name:
+                return nva
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class ControlTarget:
+    """Something outside every group that answers whenever the monitor's own network works."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All groups, and the targets by which a monitor tells its own blindness from dead NVAs."""
+
+    groups: tuple[Group, ...]
+    control_targets: tuple[ControlTarget, ...] = ()

@@ -1,0 +1,24 @@
+"""What operators are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something an operator may want to know, with fields that a query can use.
+
+    Args:
+        event: one of the stable names in docs/monitoring.md, such as `switch_done`.
+        level: `info`, `warning` or `error`.
+        text: one sentence.
+        fields: group, operation, generation, resource_id and so on; never a secret.
+    """
+
+    event: str
+    level: str
+    text: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
