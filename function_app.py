@@ -7,8 +7,8 @@ from pathlib import Path
 
 import azure.functions as func
 
-from nvaha.app import AppHolder
-from nvaha.settings import DEFAULT_CONNECTION, DEFAULT_SCHEDULE
+from nvaha.app.holder import AppHolder
+from nvaha.config.settings import DEFAULT_CONNECTION, DEFAULT_SCHEDULE
 from nvaha.web.api import Api
 
 CONNECTION = os.environ.get("NVAHA_STORAGE") or DEFAULT_CONNECTION

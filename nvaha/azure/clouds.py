@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nvaha.settings import Cloud
+from nvaha.config.settings import Cloud
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nvaha.azure.clouds import ENDPOINTS
-from nvaha.settings import Settings
+from nvaha.config.settings import Settings
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential

@@ -20,12 +20,12 @@ from nvaha import __version__
 from nvaha.cli.failure import ExitCode, Failure, show
 
 MODULES = {
-    "status": "nvaha.cli.watch",
-    "plan": "nvaha.cli.watch",
-    "failover": "nvaha.cli.operate",
-    "pause": "nvaha.cli.operate",
-    "resume": "nvaha.cli.operate",
-    "history": "nvaha.cli.watch",
+    "status": "nvaha.cli.look",
+    "plan": "nvaha.cli.look",
+    "failover": "nvaha.cli.act",
+    "pause": "nvaha.cli.act",
+    "resume": "nvaha.cli.act",
+    "history": "nvaha.cli.look",
     "validate": "nvaha.cli.offline",
     "import": "nvaha.cli.offline",
 }

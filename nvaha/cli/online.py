@@ -14,18 +14,18 @@ from azure.core.exceptions import AzureError
 from rich.console import Console
 from rich.text import Text
 
+from nvaha.azure.arm.network import ArmNetwork
+from nvaha.azure.clock import ServiceClock
 from nvaha.azure.clouds import ENDPOINTS
 from nvaha.azure.credentials import arm_credential
-from nvaha.azure.network import ArmNetwork
 from nvaha.cli import render
 from nvaha.cli.failure import ExitCode, Failure
 from nvaha.cli.words import clean, counted, short
-from nvaha.clock import ServiceClock
+from nvaha.config.settings import Settings, SettingsError
+from nvaha.core.plan import survey
 from nvaha.model import Configuration, Group, Resource
-from nvaha.network_reader import LASTING, read_snapshot
-from nvaha.plan import survey
 from nvaha.ports import Network, NetworkError
-from nvaha.settings import Settings, SettingsError
+from nvaha.state.snapshot import LASTING, read_snapshot
 
 _TOKEN_S = 60.0
 

@@ -1,4 +1,4 @@
-"""What the app answers, checked: the shapes of nvaha.views as a client may rely on them.
+"""What the app answers, checked: the shapes of nvaha.operate.views as a client may rely on them.
 
 An app newer than this command may say more, which is ignored; what is said must make sense. Every text is
 made safe for a terminal on the way in.

@@ -12,7 +12,7 @@ from nvaha.config.draft import Draft, GroupDraft, NvaDraft, ProbeDraft, build_pr
 from nvaha.config.forms import write_duration
 from nvaha.config.problems import Findings, Unshown, at
 from nvaha.model import Policy, ProbeSpec
-from nvaha.tenure import LEASE_S, MARGIN_S
+from nvaha.state.lease import LEASE_S, MARGIN_S
 
 DETECTION_S = LEASE_S - MARGIN_S
 """The longest that `fall` failed probes may take.

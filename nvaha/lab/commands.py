@@ -23,7 +23,7 @@ _INTERRUPTED = 130
 
 
 class Profile(StrEnum):
-    """The names of nvaha.lab.profiles, which is not imported only to show them."""
+    """The names of nvaha.lab.stage.profiles, which is not imported only to show them."""
 
     FAST = "fast"
     TYPICAL = "typical"
@@ -82,7 +82,7 @@ def host(
     verbose: Annotated[bool, typer.Option(help="Log each invocation.")] = False,
 ) -> None:
     """Run the app on the settings in the environment and local.settings.json, as the Functions host does."""
-    from nvaha.lab.host import HostOptions, run  # noqa: PLC0415 - see the module's docstring
+    from nvaha.lab.host.host import HostOptions, run  # noqa: PLC0415 - see the module's docstring
 
     run(
         HostOptions(

@@ -11,9 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from nvaha.lab.azurite import LabError
-from nvaha.lab.nva import FakeNva
-from nvaha.lab.stage import Lab
+from nvaha.lab.stage.azurite import LabError
+from nvaha.lab.stage.nva import FakeNva
+from nvaha.lab.stage.stage import Lab
 from nvaha.lab.timeline import Figures, Line, Timeline
 
 HOLD_DOWN_S = 5

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from nvaha.lab.arm import LogEntry
-from nvaha.lab.azurite import LabError
-from nvaha.lab.nva import Down, FakeNva
-from nvaha.lab.process import HostEvent
-from nvaha.lab.stage import Lab
+from nvaha.lab.stage.azurite import LabError
+from nvaha.lab.stage.nva import Down, FakeNva
+from nvaha.lab.stage.process import HostEvent
+from nvaha.lab.stage.stage import Lab
 
 _LOOK_S = 0.05
 # Lines of several sources are put in order before they are told; this long a source may be late.

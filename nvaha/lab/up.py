@@ -16,10 +16,10 @@ import aiohttp
 from rich.console import Console
 from rich.text import Text
 
-from nvaha.lab.azurite import LabError
-from nvaha.lab.nva import Down
-from nvaha.lab.process import HostEvent
-from nvaha.lab.stage import GROUP, Lab
+from nvaha.lab.stage.azurite import LabError
+from nvaha.lab.stage.nva import Down
+from nvaha.lab.stage.process import HostEvent
+from nvaha.lab.stage.stage import GROUP, Lab
 
 _LOOK_S = 0.2
 _STYLES = {

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nvaha.lab.sample import Environment, SampleNva
+from nvaha.lab.stage.sample import Environment, SampleNva
 
 Json = dict[str, Any]
 _VOLATILE = frozenset({"etag", "provisioningState"})

@@ -1,6 +1,6 @@
 """The values that flow from a probe to a switch: frozen, without behaviour that needs I/O or a clock.
 
-Times are timezone-aware UTC datetimes of the storage service's clock (see nvaha.clock); durations are
+Times are timezone-aware UTC datetimes of the storage service's clock (see nvaha.azure.clock); durations are
 seconds as floats with the suffix `_s`; Azure resource ids are kept as the user wrote them and compared
 through `same_id`.
 """

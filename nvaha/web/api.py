@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import azure.functions as func
 from pydantic import ValidationError
 
-from nvaha.app import AppHolder
+from nvaha.app.holder import AppHolder
 from nvaha.config import ConfigError
-from nvaha.control import MAX_HISTORY, Control, Refused
-from nvaha.inputs import FailoverCommanded, PauseCommanded
+from nvaha.config.settings import SettingsError
+from nvaha.core.inputs import FailoverCommanded, PauseCommanded
+from nvaha.operate.control import MAX_HISTORY, Control, Refused
 from nvaha.ports import StoreUnavailable
-from nvaha.settings import SettingsError
 from nvaha.web.bodies import MAX_BYTES, FailoverBody, PauseBody, complaints
 
 Request = func.HttpRequest

@@ -14,8 +14,8 @@ from typing import Any
 import aiohttp
 
 from nvaha.lab.arm import ArmSimulator, Switches
-from nvaha.lab.profiles import PROFILES, Profile
-from nvaha.lab.sample import Environment, environment
+from nvaha.lab.stage.profiles import PROFILES, Profile
+from nvaha.lab.stage.sample import Environment, environment
 
 from .openapi import DESCRIPTION, description
 

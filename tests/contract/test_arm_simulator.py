@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nvaha.lab.arm import AZURE_LIMITS, Bucket, Switches
-from nvaha.lab.sample import RESOURCE_GROUP, SUBSCRIPTION, environment
+from nvaha.lab.stage.sample import RESOURCE_GROUP, SUBSCRIPTION, environment
 
 from .lab_arm import Client, Hands, run
 

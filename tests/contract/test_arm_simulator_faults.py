@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from nvaha.lab.arm import Fault, FaultKind, Faults, Keeps, LogEntry, Pause, retryable, throttled
-from nvaha.lab.sample import environment
+from nvaha.lab.stage.sample import environment
 
 from .lab_arm import FAST, Client, Hands, run
 

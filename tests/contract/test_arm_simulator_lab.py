@@ -16,8 +16,8 @@ import pytest
 
 from nvaha import config
 from nvaha.lab.arm import ArmSimulator
-from nvaha.lab.profiles import PROFILES
-from nvaha.lab.sample import RESOURCE_GROUP, configuration, environment
+from nvaha.lab.stage.profiles import PROFILES
+from nvaha.lab.stage.sample import RESOURCE_GROUP, configuration, environment
 
 from .lab_arm import FAST, Client, Hands, run
 from .openapi import DESCRIPTION, description

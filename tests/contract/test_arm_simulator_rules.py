@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nvaha.lab.arm import Keeps, Switches
-from nvaha.lab.sample import environment
+from nvaha.lab.stage.sample import environment
 
 from .lab_arm import BUSY, FAST, PUBLIC_IP, Client, Hands, attached, detached, holder, run
 

@@ -26,8 +26,8 @@ from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 from azure.mgmt.network.aio import NetworkManagementClient
 
 from nvaha.lab.arm import Fault, FaultKind, Pause
-from nvaha.lab.profiles import Profile
-from nvaha.lab.sample import RESOURCE_GROUP, SUBSCRIPTION, environment
+from nvaha.lab.stage.profiles import Profile
+from nvaha.lab.stage.sample import RESOURCE_GROUP, SUBSCRIPTION, environment
 
 from .lab_arm import FAST, Client, serving, without_etags
 from .openapi import DESCRIPTION, description

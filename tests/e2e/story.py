@@ -17,10 +17,10 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.queue.aio import QueueClient
 
 from nvaha.lab.arm import LogEntry
-from nvaha.lab.azurite import LabError
-from nvaha.lab.process import HostProcess
-from nvaha.lab.sample import Environment
-from nvaha.lab.stage import GROUP, Lab
+from nvaha.lab.stage.azurite import LabError
+from nvaha.lab.stage.process import HostProcess
+from nvaha.lab.stage.sample import Environment
+from nvaha.lab.stage.stage import GROUP, Lab
 
 Json = dict[str, Any]
 ENDED = {"done", "failed", "superseded"}

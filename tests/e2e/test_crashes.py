@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from nvaha.lab.arm import Fault, FaultKind
-from nvaha.lab.sample import environment
-from nvaha.lab.stage import Lab
+from nvaha.lab.stage.sample import environment
+from nvaha.lab.stage.stage import Lab
 
 from .story import (
     MONITOR_ONLY,

@@ -16,8 +16,8 @@ import pytest
 from azure.storage.queue import TextBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient
 
-from nvaha.lab.azurite import Azurite
-from nvaha.lab.process import HostProcess
+from nvaha.lab.stage.azurite import Azurite
+from nvaha.lab.stage.process import HostProcess
 
 pytestmark = pytest.mark.slow
 

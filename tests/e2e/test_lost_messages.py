@@ -14,7 +14,7 @@ from azure.data.tables.aio import TableClient
 
 import nvaha
 from nvaha.lab.arm import Fault, FaultKind
-from nvaha.lab.stage import GROUP, Lab
+from nvaha.lab.stage.stage import GROUP, Lab
 
 from .story import (
     MONITOR_ONLY,

@@ -12,7 +12,7 @@ from datetime import datetime
 import pytest
 
 from nvaha.lab.arm import Fault, FaultKind, Pause
-from nvaha.lab.stage import Lab
+from nvaha.lab.stage.stage import Lab
 
 from .story import (
     Json,

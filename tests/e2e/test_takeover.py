@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from nvaha.lab.arm import Fault, FaultKind
-from nvaha.lab.stage import Lab
+from nvaha.lab.stage.stage import Lab
 
 from .story import (
     Json,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nvaha.events import EVENTS, FIELDS
+from nvaha.model.events import EVENTS, FIELDS
 
 from .bicep import BicepFile
 from .tools import INFRA, ROOT
@@ -48,7 +48,7 @@ def test_every_event_in_code_is_known() -> None:
 
 
 def test_event_tables_match() -> None:
-    """The tables of events and fields say what nvaha.events says."""
+    """The tables of events and fields say what nvaha.model.events says."""
     assert table(PAGES["monitoring"], "Events") == EVENTS
     assert table(PAGES["monitoring"], "Fields") == FIELDS
 

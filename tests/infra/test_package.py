@@ -39,7 +39,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_package_holds_the_app_only(archive: Path, record_property: Callable[[str, object], None]) -> None:
     """The package has the app's files and no lab, CLI, tests, docs or local settings, and is small."""
     names = zipfile.ZipFile(archive).namelist()
-    assert {"host.json", "requirements.txt", "function_app.py", "nvaha/decide.py"} <= set(names)
+    assert {"host.json", "requirements.txt", "function_app.py", "nvaha/core/decide.py"} <= set(names)
     assert [name for name in names if name.startswith(NEVER) or "local.settings" in name] == []
     assert [name for name in names if name.endswith((".pyc", ".kql", ".bicep"))] == []
     size_kb = archive.stat().st_size / 1024

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nvaha.events import EVENTS, FIELDS
 from nvaha.model import Notice
+from nvaha.model.events import EVENTS, FIELDS
 from nvaha.notify import LogNotifier
 
 from .tools import INFRA, node, node_modules, run

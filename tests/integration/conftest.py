@@ -8,10 +8,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from nvaha.azure.storage import Storage
-from nvaha.clock import ServiceClock
-from nvaha.lab.azurite import Azurite
-from nvaha.settings import Settings
+from nvaha.azure.clock import ServiceClock
+from nvaha.azure.storage.connection import Storage
+from nvaha.config.settings import Settings
+from nvaha.lab.stage.azurite import Azurite
 
 Opened = Callable[[], AbstractAsyncContextManager[Storage]]
 

@@ -17,11 +17,11 @@ import azure.functions as func
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue.aio import QueueClient
 
-from nvaha.app import AppHolder
+from nvaha.app.holder import AppHolder
 from nvaha.lab.arm import ArmSimulator, Switches
-from nvaha.lab.azurite import Azurite
-from nvaha.lab.profiles import PROFILES
-from nvaha.lab.sample import Environment, configuration
+from nvaha.lab.stage.azurite import Azurite
+from nvaha.lab.stage.profiles import PROFILES
+from nvaha.lab.stage.sample import Environment, configuration
 from nvaha.web.api import Api
 
 Json = dict[str, Any]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nvaha.lab import azurite
-from nvaha.lab.azurite import Azurite, LabError, _Node, find_node, install
+from nvaha.lab.stage import azurite
+from nvaha.lab.stage.azurite import Azurite, LabError, _Node, find_node, install
 
 NPM = """
 import pathlib, sys, time

@@ -10,9 +10,9 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from nvaha.app import AppHolder
-from nvaha.lab.azurite import Azurite
-from nvaha.lab.sample import environment
+from nvaha.app.holder import AppHolder
+from nvaha.lab.stage.azurite import Azurite
+from nvaha.lab.stage.sample import environment
 from nvaha.web.api import Api
 
 from .in_process import Running, running

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from nvaha.azure.entities import StateUnreadable
-from nvaha.azure.lease import CONTAINER, BlobLeases
-from nvaha.azure.storage import Storage
+from nvaha.azure.storage.connection import Storage
+from nvaha.azure.storage.leases import CONTAINER, BlobLeases
+from nvaha.azure.storage.rows import StateUnreadable
 from nvaha.ports import LeaseGrant, Leases, StoreUnavailable
 from tests.integration.conftest import Opened
 
@@ -160,7 +160,7 @@ def test_a_grant_whose_epoch_cannot_be_written_is_given_back(
         leases = BlobLeases(storage)
         await leases.release(await taken(leases, "half"))
         with monkeypatch.context() as patch:
-            patch.setattr("nvaha.azure.lease.BlobClient.set_blob_metadata", _storage_fails)
+            patch.setattr("nvaha.azure.storage.leases.BlobClient.set_blob_metadata", _storage_fails)
             with pytest.raises(StoreUnavailable):
                 await leases.acquire("half", "one")
         assert (await taken(leases, "half", "two")).epoch == 2

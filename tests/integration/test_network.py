@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from nvaha.azure.arm.network import ArmNetwork
+from nvaha.azure.clock import ServiceClock
 from nvaha.azure.credentials import arm_credential
-from nvaha.azure.network import ArmNetwork
-from nvaha.clock import ServiceClock
+from nvaha.config.settings import Settings
 from nvaha.lab.arm import ArmSimulator, Concurrency, Fault, FaultKind, retryable, throttled
-from nvaha.lab.profiles import PROFILES, Profile
-from nvaha.lab.sample import Environment, environment
+from nvaha.lab.stage.profiles import PROFILES, Profile
+from nvaha.lab.stage.sample import Environment, environment
 from nvaha.model import Resource
 from nvaha.ports import Network, NetworkError, NetworkFault
-from nvaha.settings import Settings
 
 FAST = PROFILES["fast"]
 Test = Callable[[Network, ArmSimulator, Environment], Awaitable[None]]

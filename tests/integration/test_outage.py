@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from nvaha.azure.lease import BlobLeases
-from nvaha.azure.queue import StorageSwitchQueue
-from nvaha.azure.state import TableStore
-from nvaha.azure.storage import Storage
-from nvaha.clock import ServiceClock
-from nvaha.lab.azurite import Azurite
+from nvaha.azure.clock import ServiceClock
+from nvaha.azure.storage.connection import Storage
+from nvaha.azure.storage.leases import BlobLeases
+from nvaha.azure.storage.queue import StorageSwitchQueue
+from nvaha.azure.storage.states import TableStore
+from nvaha.lab.stage.azurite import Azurite
 from nvaha.model import GroupState, LeaderRecord, Operation, SwitchRequest, Trigger
 from nvaha.ports import LeaseGrant, StoreUnavailable
 from tests.integration.conftest import settings_for

@@ -6,9 +6,9 @@ import asyncio
 import base64
 from datetime import UTC, datetime, timedelta
 
-from nvaha.azure.queue import QUEUE, StorageSwitchQueue
-from nvaha.messages import SwitchMessage, parse_message
+from nvaha.azure.storage.queue import QUEUE, StorageSwitchQueue
 from nvaha.model import SwitchRequest, Trigger
+from nvaha.model.messages import SwitchMessage, parse_message
 from nvaha.ports import SwitchQueue
 from tests.integration.conftest import Opened
 

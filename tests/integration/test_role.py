@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from nvaha.lab.azurite import Azurite
-from nvaha.lab.sample import environment
+from nvaha.lab.stage.azurite import Azurite
+from nvaha.lab.stage.sample import environment
 
 from .in_process import granted, needed, running
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nvaha.lab.arm import ArmSimulator, Fault, FaultKind, Keeps, Switches
-from nvaha.lab.azurite import Azurite
-from nvaha.lab.sample import Environment, environment
+from nvaha.lab.stage.azurite import Azurite
+from nvaha.lab.stage.sample import Environment, environment
 
 from .in_process import Json, Running, running
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from nvaha.azure.entities import (
+from nvaha.azure.storage.connection import Storage
+from nvaha.azure.storage.rows import (
     GROUP_PARTITION,
     GROUPS_TABLE,
     HISTORY_TABLE,
@@ -17,8 +18,7 @@ from nvaha.azure.entities import (
     StateUnreadable,
     operation_keys,
 )
-from nvaha.azure.state import TableStore
-from nvaha.azure.storage import Storage
+from nvaha.azure.storage.states import TableStore
 from nvaha.model import (
     GroupState,
     Health,

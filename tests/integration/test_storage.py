@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from nvaha.azure.state import TableStore
-from nvaha.azure.storage import Storage
-from nvaha.clock import ServiceClock
-from nvaha.lab.azurite import Azurite
+from nvaha.azure.clock import ServiceClock
+from nvaha.azure.storage.connection import Storage
+from nvaha.azure.storage.states import TableStore
+from nvaha.lab.stage.azurite import Azurite
 from tests.integration.conftest import settings_for
 
 

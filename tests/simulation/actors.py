@@ -7,15 +7,15 @@ import math
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from nvaha.commit import Committer
-from nvaha.control import Control, Refused
-from nvaha.inputs import FailoverCommanded, PauseCommanded
-from nvaha.messages import SwitchMessage
+from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.model import ControlTarget, Group, Notice, ProbeSpec, Reading
-from nvaha.monitor import Monitor
+from nvaha.model.messages import SwitchMessage
+from nvaha.operate.control import Control, Refused
 from nvaha.ports import NetworkError, StoreUnavailable
-from nvaha.switch import Switcher, SwitchIncomplete
-from nvaha.tenure import LeaseLost
+from nvaha.state.commit import Committer
+from nvaha.state.lease import LeaseLost
+from nvaha.switch.worker import Switcher, SwitchIncomplete
+from nvaha.watch.monitor import Monitor
 from tests.simulation.azure import WRITER, NetworkPort, Writer
 from tests.simulation.process import Process
 from tests.simulation.storage import Message, StoragePorts

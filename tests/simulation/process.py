@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nvaha.clock import ServiceClock
+from nvaha.azure.clock import ServiceClock
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

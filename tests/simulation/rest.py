@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from nvaha.core.look_interval import READS_PER_HOUR
 from nvaha.model import Group, Phase
-from nvaha.pace import READS_PER_HOUR
 from tests.simulation.azure import HANG_S
 from tests.simulation.faults import LATEST_S
 from tests.simulation.oracle_writes import off_target

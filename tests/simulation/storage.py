@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nvaha.azure.entities import (
+from nvaha.azure.storage.rows import (
     group_entity,
     leader_entity,
     operation_entity,
@@ -16,8 +16,8 @@ from nvaha.azure.entities import (
     read_leader,
     read_operation,
 )
-from nvaha.messages import SwitchMessage, parse_message, write_message
 from nvaha.model import FINAL, GroupState, LeaderRecord, Operation, SwitchRequest
+from nvaha.model.messages import SwitchMessage, parse_message, write_message
 from nvaha.ports import Conflict, LeaseGrant, StoreUnavailable, Versioned
 from tests.simulation.process import START_S, Process
 

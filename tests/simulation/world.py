@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
-from nvaha.messages import SwitchMessage, parse_message
 from nvaha.model import Group, GroupState, Phase
+from nvaha.model.messages import SwitchMessage, parse_message
 from tests.simulation import actors
 from tests.simulation.actors import Slot
 from tests.simulation.azure import Arm

@@ -14,6 +14,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from nvaha.cli import main
+from nvaha.core.plan import Plan, Step
 from nvaha.model import (
     Group,
     GroupState,
@@ -30,8 +31,7 @@ from nvaha.model import (
     SwitchRequest,
     Trigger,
 )
-from nvaha.plan import Plan, Step
-from nvaha.views import group_view, leader_view, operation_view, plan_view
+from nvaha.operate.views import group_view, leader_view, operation_view, plan_view
 
 Json = dict[str, Any]
 KEY = "s3cr3t-function-key-0123456789"

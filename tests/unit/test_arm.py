@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.arm import (
+from nvaha.core.bodies import (
     UnreadableBodyError,
     canonical,
     carries,

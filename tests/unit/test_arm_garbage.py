@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nvaha.arm import UnreadableBodyError, check
 from nvaha.config import parse
-from nvaha.lab.sample import configuration, environment
+from nvaha.core.bodies import UnreadableBodyError, check
+from nvaha.core.plan import plan, survey
+from nvaha.lab.stage.sample import configuration, environment
 from nvaha.model import Resource, Snapshot
-from nvaha.plan import plan, survey
 
 SAMPLE = environment()
 GROUP = parse(json.dumps(configuration(SAMPLE))).configuration.groups[0]

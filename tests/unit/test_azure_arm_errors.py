@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.azure.arm_errors import LONGEST_MESSAGE, answer_error, bounded, operation_error, read_error
+from nvaha.azure.arm.errors import LONGEST_MESSAGE, answer_error, bounded, operation_error, read_error
 from nvaha.ports import NetworkFault
 
 NIC = "/subscriptions/s/resourceGroups/r/providers/Microsoft.Network/networkInterfaces/nic1"

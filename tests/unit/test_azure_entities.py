@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.azure.entities import (
+from nvaha.azure.storage.rows import (
     StateUnreadable,
     group_entity,
     is_key,

@@ -18,11 +18,11 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
 from nvaha import __version__
-from nvaha.azure.network import ArmNetwork
-from nvaha.lab.certificates import Certificates, make_certificates
+from nvaha.azure.arm.network import ArmNetwork
+from nvaha.config.settings import Settings
+from nvaha.lab.stage.certificates import Certificates, make_certificates
 from nvaha.model import Resource
 from nvaha.ports import Network, NetworkError, NetworkFault
-from nvaha.settings import Settings
 
 TABLE = "/subscriptions/s/resourceGroups/r/providers/Microsoft.Network/routeTables/table 1"
 OPERATION = "/subscriptions/s/providers/Microsoft.Network/locations/west/operations/1?api-version=2025-03-01"

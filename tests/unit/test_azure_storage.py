@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 
+from nvaha.azure.clock import ServiceClock
 from nvaha.azure.clouds import ENDPOINTS
 from nvaha.azure.credentials import arm_credential, storage_credential
-from nvaha.azure.storage import Storage, service_uris
-from nvaha.clock import ServiceClock
-from nvaha.settings import Cloud, Settings, SettingsError, StorageSettings
+from nvaha.azure.storage.connection import Storage, service_uris
+from nvaha.config.settings import Cloud, Settings, SettingsError, StorageSettings
 
 
 def settings(**environ: str) -> Settings:

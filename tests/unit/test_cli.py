@@ -16,13 +16,13 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from nvaha.cli import main, render, watch
+from nvaha.cli import look, main, render
 from nvaha.cli.failure import ExitCode
 from nvaha.cli.no_answer import NoAnswer
 from nvaha.cli.replies import GroupsReply
 from nvaha.cli.words import age, clean
 from nvaha.model import Health, LeaderRecord, Status
-from nvaha.views import group_view
+from nvaha.operate.views import group_view
 
 from .cli_fake_app import (
     GROUP,
@@ -262,7 +262,7 @@ def test_watching_survives_silence() -> None:
             raise NoAnswer("connection_lost", trouble, passing=True, maybe_done=True)
         return Text(picture), now()
 
-    watch.keep_drawing(console, "http://127.0.0.1/api", take, [None] * 3, lambda: 7.0)
+    look.keep_drawing(console, "http://127.0.0.1/api", take, [None] * 3, lambda: 7.0)
     _, one, two, three = frames.getvalue().split("nvaha status of")
     assert "first" in one
     assert "No answer" in two
@@ -278,7 +278,7 @@ def test_watching_ends_when_it_cannot_begin() -> None:
         raise NoAnswer("key", "wrong key", passing=False, maybe_done=False)
 
     with pytest.raises(NoAnswer):
-        watch.keep_drawing(Console(file=io.StringIO()), "", take, [None] * 3)
+        look.keep_drawing(Console(file=io.StringIO()), "", take, [None] * 3)
 
 
 def test_the_lab_is_missed_kindly(fake: FakeApp, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from nvaha.cli import client, operate
+from nvaha.cli import act, client
 from nvaha.cli.failure import ExitCode
 from nvaha.cli.main import app
 from nvaha.model import Status
@@ -27,7 +27,7 @@ ACCEPTED = Reply(operation(), 202)
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApp]:
     """Serve an app with a group to move, and let the command wait for nothing."""
     monkeypatch.setattr(client, "TRIES_AFTER_S", (0.0, 0.0, 0.0, 0.0))
-    monkeypatch.setattr(operate, "POLL_S", 0.0)
+    monkeypatch.setattr(act, "POLL_S", 0.0)
     with running() as served:
         served.says("GET /groups/edge", group())
         served.says("GET /groups/edge/plan", plan())
@@ -41,7 +41,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApp]:
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let there be a person to ask."""
-    monkeypatch.setattr(operate, "on_terminal", lambda: True)
+    monkeypatch.setattr(act, "on_terminal", lambda: True)
 
 
 def run(fake: FakeApp, *args: str, typed: str = "") -> Any:
@@ -232,7 +232,7 @@ def test_following_survives_silence(fake: FakeApp) -> None:
 def test_waiting_has_an_end(fake: FakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the time given the outcome is said to be unknown, with 4 and the way to look."""
     fake.says(FOLLOW, operation(Status.RUNNING))
-    monkeypatch.setattr(operate, "POLL_S", 0.2)
+    monkeypatch.setattr(act, "POLL_S", 0.2)
     result = run(fake, *TO_NVA2, "--yes", "--wait", "--timeout", "1")
     assert result.exit_code == ExitCode.STILL_OPEN
     assert "nvaha status edge" in result.stderr
@@ -246,7 +246,7 @@ def test_ctrl_c_does_not_pretend(fake: FakeApp, monkeypatch: pytest.MonkeyPatch)
     def leave(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(operate, "pause", leave)
+    monkeypatch.setattr(act, "pause", leave)
     result = run(fake, *TO_NVA2, "--yes", "--wait")
     assert result.exit_code == ExitCode.INTERRUPTED
     assert "goes on" in result.stderr

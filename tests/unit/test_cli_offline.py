@@ -12,13 +12,13 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from nvaha import network_reader
 from nvaha.cli import online
 from nvaha.cli.failure import ExitCode
 from nvaha.cli.main import app
 from nvaha.config import parse
 from nvaha.model import Resource
 from nvaha.ports import NetworkError, NetworkFault
+from nvaha.state import snapshot
 
 from .cli_fake_app import NETWORK, NIC1, NIC2, TABLE
 
@@ -243,7 +243,7 @@ class HangingNetwork(FakeNetwork):
 
 def test_online_takes_a_read_that_is_given_up_for_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     """A resource that is waited for in vain is one without an answer."""
-    monkeypatch.setattr(network_reader, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(snapshot, "PATIENCE_S", 0.01)
     configuration = parse(json.dumps(NATIVE)).configuration
     [found] = asyncio.run(online.survey_all(configuration, HangingNetwork(*NICS)))
     assert list(found.unanswered) == [TABLE]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from nvaha.cli import client, operate
+from nvaha.cli import act, client
 from nvaha.cli.main import app
 from nvaha.cli.replies import OperationReply
 from nvaha.model import Status
@@ -82,7 +82,7 @@ def fake() -> Iterator[FakeApp]:
     """Serve one fake app for all examples."""
     with pytest.MonkeyPatch.context() as patch, running() as served:
         patch.setattr(client, "TRIES_AFTER_S", (0.0, 0.0))
-        patch.setattr(operate, "_follow", _look_once)
+        patch.setattr(act, "_follow", _look_once)
         yield served
 
 

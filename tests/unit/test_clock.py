@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.clock import ServiceClock
+from nvaha.azure.clock import ServiceClock
 from nvaha.ports import Clock
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()

@@ -9,8 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from nvaha.commit import MAX_RACES, Committer
-from nvaha.inputs import FailoverCommanded, Input, PauseCommanded, Probed, SwitchFailed
+from nvaha.core.inputs import FailoverCommanded, Input, PauseCommanded, Probed, SwitchFailed
 from nvaha.model import (
     GroupState,
     LeaderRecord,
@@ -21,6 +20,7 @@ from nvaha.model import (
     SwitchRequest,
 )
 from nvaha.ports import Conflict, StoreUnavailable, Versioned
+from nvaha.state.commit import MAX_RACES, Committer
 from tests.unit.core_builders import BAD, NOON, OK, group_of, later, steady, switching
 
 GROUP = group_of()

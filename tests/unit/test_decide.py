@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.decide import decide, fit, worth_writing
-from nvaha.inputs import (
+from nvaha.core.decide import decide, fit, worth_writing
+from nvaha.core.inputs import (
     Elected,
     FailoverCommanded,
     NetworkRead,
@@ -19,8 +19,8 @@ from nvaha.inputs import (
     Probed,
     Survey,
 )
+from nvaha.core.lifecycle import Decision
 from nvaha.model import Group, GroupState, Health, NvaState, Phase, Reading, Trigger
-from nvaha.switching import Decision
 from tests.unit.core_builders import BAD, NOON, OK, down, group_of, later, steady, switching, up
 
 GROUP = group_of()

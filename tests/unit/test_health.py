@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.health import (
+from nvaha.core.health import (
     advance,
     fallen,
     healthy,

@@ -19,16 +19,16 @@ from azure.storage.queue.aio import QueueServiceClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.lab.host import host_id, is_disabled
-from nvaha.lab.host_functions import (
+from nvaha.lab.host.functions import (
     FunctionTimeoutError,
     IndexedFunction,
     Invoker,
     Outcome,
     index,
 )
-from nvaha.lab.host_queue import BackOff, QueueListener
-from nvaha.lab.host_settings import (
+from nvaha.lab.host.host import host_id, is_disabled
+from nvaha.lab.host.queue import BackOff, QueueListener
+from nvaha.lab.host.settings import (
     HostError,
     QueueSettings,
     SingletonSettings,
@@ -38,8 +38,8 @@ from nvaha.lab.host_settings import (
     resolve,
     time_span_s,
 )
-from nvaha.lab.host_storage import Trouble, connect
-from nvaha.lab.host_timer import ListenerLock, Schedule
+from nvaha.lab.host.storage import Trouble, connect
+from nvaha.lab.host.timer import ListenerLock, Schedule
 
 MIDNIGHT = 1_800_000_000.0 - 1_800_000_000.0 % 86400
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.lab.nva import Down, FakeNva, place_all
-from nvaha.lab.process import read_event
-from nvaha.lab.sample import environment
-from nvaha.lab.traffic import IN_A_ROW, Flow, Traffic
+from nvaha.lab.stage.nva import Down, FakeNva, place_all
+from nvaha.lab.stage.process import read_event
+from nvaha.lab.stage.sample import environment
+from nvaha.lab.stage.traffic import IN_A_ROW, Flow, Traffic
 from nvaha.lab.verify import check
 
 SAMPLE = environment()

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.messages import MAX_BYTES, BadMessage, SwitchMessage, parse_message, write_message
 from nvaha.model import SwitchRequest, Trigger
+from nvaha.model.messages import MAX_BYTES, BadMessage, SwitchMessage, parse_message, write_message
 
 GOOD: dict[str, Any] = {"v": 1, "group": "edge", "generation": 3, "operation": "edge-3-1", "epoch": 7}
 

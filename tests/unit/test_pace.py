@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from nvaha.core.look_interval import look_interval_s
 from nvaha.model import GroupState, Phase
-from nvaha.pace import look_interval_s
 from tests.unit.core_builders import NOON, group_of, later, steady, switching
 
 

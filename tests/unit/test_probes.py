@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvaha.lab.certificates import make_certificates
+from nvaha.lab.stage.certificates import make_certificates
 from nvaha.model import ControlTarget, ProbeKind, ProbeSpec, Reading
 from nvaha.ports import Prober
 from nvaha.probes import NetworkProber

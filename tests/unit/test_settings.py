@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.settings import Cloud, Settings, SettingsError
+from nvaha.config.settings import Cloud, Settings, SettingsError
 
 STORAGE = {"AzureWebJobsStorage": "UseDevelopmentStorage=true"}
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from nvaha.model import ControlTarget, ProbeSpec, Reading
-from nvaha.sight import SIGHT_S, WITNESSES, Probe, Sight
+from nvaha.watch.blindness import SIGHT_S, WITNESSES, Probe, Sight
 from tests.unit.core_builders import BAD, OK, SPEC, group_of, later
 
 CONTROL = ControlTarget("192.0.2.1", 443)

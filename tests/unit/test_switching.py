@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.decide import decide
-from nvaha.inputs import Probed, SwitchDone, SwitchFailed, SwitchMoved
-from nvaha.model import GroupState, Health, NvaState, Phase, Policy, Status, Trigger
-from nvaha.switching import (
+from nvaha.core.decide import decide
+from nvaha.core.inputs import Probed, SwitchDone, SwitchFailed, SwitchMoved
+from nvaha.core.lifecycle import (
     BACK_OFF_S,
     MAX_BACK_OFF_S,
     MAX_TRIES,
@@ -25,6 +24,7 @@ from nvaha.switching import (
     forbidden,
     recent,
 )
+from nvaha.model import GroupState, Health, NvaState, Phase, Policy, Status, Trigger
 from tests.unit.core_builders import BAD, NOON, OK, down, group_of, later, request_to, steady, switching, up
 
 GROUP = group_of()

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from nvaha.ports import LeaseGrant, StoreUnavailable
-from nvaha.tenure import MARGIN_S, LeaseLost, Tenure
+from nvaha.state.lease import MARGIN_S, LeaseLost, Tenure
 from tests.unit.core_builders import later
 
 DURATION_S = 15.0

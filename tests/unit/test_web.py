@@ -10,8 +10,8 @@ import azure.functions as func
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.app import AppHolder
-from nvaha.inputs import FailoverCommanded, PauseCommanded
+from nvaha.app.holder import AppHolder
+from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.ports import StoreUnavailable
 from nvaha.web.api import Api
 

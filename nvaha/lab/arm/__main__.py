@@ -9,8 +9,8 @@ import signal
 from pathlib import Path
 
 from nvaha.lab.arm.server import ArmSimulator
-from nvaha.lab.profiles import PROFILES
-from nvaha.lab.sample import environment
+from nvaha.lab.stage.profiles import PROFILES
+from nvaha.lab.stage.sample import environment
 
 
 def main() -> None:

@@ -19,8 +19,8 @@ from nvaha.lab.arm.log import LogEntry
 from nvaha.lab.arm.requests import ArmRequests
 from nvaha.lab.arm.switches import Pause, Switches
 from nvaha.lab.arm.world import World
-from nvaha.lab.certificates import Certificates, make_certificates
-from nvaha.lab.profiles import Profile
+from nvaha.lab.stage.certificates import Certificates, make_certificates
+from nvaha.lab.stage.profiles import Profile
 
 Json = dict[str, Any]
 _SHUTDOWN_S = 0.1

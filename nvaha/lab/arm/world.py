@@ -16,7 +16,7 @@ from nvaha.lab.arm.switches import Switches
 from nvaha.lab.arm.throttle import Throttle
 from nvaha.lab.arm.timeline import Timeline
 from nvaha.lab.arm.writes import Writes
-from nvaha.lab.profiles import Profile
+from nvaha.lab.stage.profiles import Profile
 
 Json = dict[str, Any]
 

@@ -23,7 +23,7 @@ from nvaha.lab.arm.shape import children, shape, stamp, without_state
 from nvaha.lab.arm.store import Guids, Record, Store
 from nvaha.lab.arm.switches import Concurrency, Keeps, Switches
 from nvaha.lab.arm.timeline import Timeline
-from nvaha.lab.profiles import Profile
+from nvaha.lab.stage.profiles import Profile
 
 Json = dict[str, Any]
 

@@ -1,0 +1,74 @@
+"""The app of this process: built when it is first needed, kept from one invocation to the next."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nvaha.config import ConfigError, load
+from nvaha.config.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from nvaha.app.wiring import App
+
+REFUSED_S = 5.0
+"""So long settings that could not be used are not looked at again: whoever asks for health asks often."""
+
+
+class AppHolder:
+    """Builds the app once; settings that cannot be used are reported by every invocation until they can.
+
+    Args:
+        folder: where host.json lies.
+        environ: the application settings.
+    """
+
+    def __init__(self, folder: Path, environ: Mapping[str, str] = os.environ) -> None:
+        self._folder = folder
+        self._environ = environ
+        self._app: App | None = None
+        self._building = asyncio.Lock()
+        self._refused: tuple[float, Exception] | None = None
+
+    async def get(self) -> App:
+        """Return the app.
+
+        Raises:
+            SettingsError, ConfigError: the settings or the configuration cannot be used.
+        """
+        async with self._building:
+            if self._refused is not None and time.monotonic() - self._refused[0] < REFUSED_S:
+                raise self._refused[1]
+            if self._app is None:
+                self._app = await self._build()
+            return self._app
+
+    async def switch(self, body: bytes) -> None:
+        """Carry out the switch that a message points at; read the configuration again if it is of another."""
+        from nvaha.switch.worker import OtherConfiguration  # noqa: PLC0415 - as below
+
+        try:
+            await (await self.get()).switch(body)
+        except OtherConfiguration:
+            self._app = None
+            raise
+
+    async def _build(self) -> App:
+        try:
+            settings = Settings.from_environ(self._environ)
+            # Azure's libraries take a second to import, which indexing the functions need not wait for.
+            from nvaha.app.wiring import App  # noqa: PLC0415
+            from nvaha.azure.storage.config_blob import read_text  # noqa: PLC0415
+
+            def read_url(url: str) -> str:
+                return read_text(url, settings)
+
+            loaded = await asyncio.to_thread(load, settings.config, self._folder, read_url)
+            return App(settings, loaded)
+        except (SettingsError, ConfigError) as error:
+            self._refused = time.monotonic(), error
+            raise

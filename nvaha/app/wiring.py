@@ -1,0 +1,99 @@
+"""Everything one process holds, wired to Azure; imported when needed: Azure's libraries are slow."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from nvaha.app.schedule import tick_budget_s
+from nvaha.azure.arm.network import ArmNetwork
+from nvaha.azure.clock import ServiceClock
+from nvaha.azure.credentials import arm_credential
+from nvaha.azure.storage.connection import Storage
+from nvaha.azure.storage.leases import BlobLeases
+from nvaha.azure.storage.queue import StorageSwitchQueue
+from nvaha.azure.storage.states import TableStore
+from nvaha.config import Loaded
+from nvaha.config.settings import Settings
+from nvaha.model import Notice
+from nvaha.model.messages import BadMessage, parse_message
+from nvaha.notify import LogNotifier
+from nvaha.operate.control import Control
+from nvaha.probes import NetworkProber
+from nvaha.state.commit import Committer
+from nvaha.switch.worker import Switcher
+from nvaha.watch.monitor import Monitor
+
+
+class App:
+    """The parts of a running function app."""
+
+    def __init__(self, settings: Settings, loaded: Loaded) -> None:
+        self._settings = settings
+        self._notifier = notifier = LogNotifier()
+        clock = ServiceClock()
+        self._storage = storage = Storage(settings, clock)
+        self._credential = arm_credential(settings)
+        self._prober = NetworkProber()
+        leases, store = BlobLeases(storage), TableStore(storage)
+        self._network = network = ArmNetwork(settings, self._credential, clock)
+        committer = Committer(store, StorageSwitchQueue(storage), clock, notifier)
+        configuration, instance = loaded.configuration, settings.instance
+        self._monitor = Monitor(
+            configuration,
+            leases=leases,
+            store=store,
+            committer=committer,
+            network=network,
+            prober=self._prober,
+            clock=clock,
+            notifier=notifier,
+            instance=instance,
+        )
+        self._switcher = Switcher(
+            configuration,
+            leases=leases,
+            store=store,
+            committer=committer,
+            network=network,
+            clock=clock,
+            notifier=notifier,
+            instance=instance,
+        )
+        self.control = Control(configuration, store=store, committer=committer, network=network, clock=clock)
+        for warning in loaded.warnings:
+            notifier.notify(Notice("config_warning", "warning", str(warning), {"instance": instance}))
+
+    async def tick(self) -> None:
+        """Lead, or try to, until the next tick is due."""
+        await self._monitor.tick(tick_budget_s(self._settings.schedule, datetime.now(UTC)))
+
+    async def switch(self, body: bytes) -> None:
+        """Carry out the switch that a queue message points at; raises what the runtime should try again."""
+        try:
+            message = parse_message(body)
+        except BadMessage as error:
+            text = f"a message on the switch queue moves nothing: {error}"
+            self._notifier.notify(
+                Notice("message_refused", "error", text, {"instance": self._settings.instance})
+            )
+            raise
+        await self._switcher.run(message)
+
+    async def give_up(self, body: bytes) -> None:
+        """End the switch whose message failed every time it was delivered."""
+        try:
+            message = parse_message(body)
+        except BadMessage as error:
+            text = f"a message of {len(body)} bytes was set aside: {error}"
+            self._notifier.notify(
+                Notice("message_poisoned", "error", text, {"instance": self._settings.instance})
+            )
+            return
+        await self._switcher.give_up(message)
+
+    async def close(self) -> None:
+        """Close every connection; the Functions host never asks for it, tests do (azure-facts A4)."""
+        await self._prober.close()
+        await self._network.close()
+        await self._credential.close()
+        await self._storage.close()

@@ -1,0 +1,1 @@
+"""Azure Resource Manager: the `Network` of ports.py."""

@@ -1,0 +1,202 @@
+"""HTTP to Azure Resource Manager: one request, one bounded answer, or a NetworkError.
+
+Raw JSON on the SDK's pipeline instead of azure-mgmt-network: that library takes half a second and 67 MB to
+import, and no model can lose a property that it never had to know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import aiohttp
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.pipeline.policies import RequestIdPolicy, UserAgentPolicy
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+from azure.mgmt.core import AsyncARMPipelineClient
+from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
+
+from nvaha import __version__
+from nvaha.azure.arm.errors import bounded
+from nvaha.azure.clouds import ENDPOINTS
+from nvaha.config.settings import Settings
+from nvaha.ports import NetworkError, NetworkFault
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+_LARGEST_ANSWER = 4 * 1024 * 1024
+_TOKEN_TIMEOUT_S = 3.0
+IDENTITY_SILENT = "no_token"
+"""The code of an error that is the identity's and not ARM's."""
+_CONNECT_S = 3.0
+_CONNECTIONS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """Return a header without regard to case."""
+        folded = name.casefold()
+        return next((value for key, value in self.headers.items() if key.casefold() == folded), None)
+
+    def json_object(self) -> dict[str, Any] | None:
+        """Return the body if it is a JSON object, else None."""
+        try:
+            content = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+        return content if isinstance(content, dict) else None
+
+
+class ArmClient:
+    """Sends requests with a token, without retries and without following redirects.
+
+    Args:
+        settings: the cloud, or another endpoint and the CA file to trust for it.
+        credential: who we are; closed by whoever made it.
+    """
+
+    def __init__(self, settings: Settings, credential: AsyncTokenCredential) -> None:
+        cloud = ENDPOINTS[settings.cloud]
+        self.endpoint = settings.arm_endpoint or cloud.arm
+        self._ca = settings.arm_ca
+        self._credential, self._scope = credential, cloud.arm_scope
+        self._policies = [
+            UserAgentPolicy(base_user_agent=f"nvaha/{__version__}"),
+            RequestIdPolicy(),
+            AsyncARMChallengeAuthenticationPolicy(credential, cloud.arm_scope),
+        ]
+        self._session: aiohttp.ClientSession | None = None
+        self._client: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse] | None = None
+
+    def resolve(self, url: str) -> str | None:
+        """Return the absolute URL of an operation, or None if it leads to another host than ARM's.
+
+        A token goes with every request, so it must not follow a link elsewhere.
+        """
+        try:
+            absolute = urljoin(f"{self.endpoint}/", url)
+            there, here = urlsplit(absolute), urlsplit(self.endpoint)
+            same = _origin(there) == _origin(here)
+        except ValueError:
+            return None
+        return absolute if same and there.username is None else None
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        resource_id: str,
+        *,
+        timeout_s: float,
+        content: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request and read the whole answer, whatever its status.
+
+        Args:
+            method: `GET` or `PUT`.
+            url: absolute.
+            resource_id: the resource that it is about, for errors.
+            timeout_s: for everything, getting a token included.
+            content: a JSON body.
+            headers: more headers.
+
+        Raises:
+            NetworkError: no answer, no token, or an answer without end.
+        """
+        request = HttpRequest(method, url, headers=dict(headers or {}), json=content)
+        await self._have_token(resource_id)
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await self._pipeline().send_request(request, stream=True)
+                try:
+                    return Answer(
+                        response.status_code, dict(response.headers), await _read(response, resource_id)
+                    )
+                finally:
+                    await response.close()
+        except TimeoutError as error:
+            raise NetworkError(
+                NetworkFault.UNAVAILABLE, resource_id, f"no answer from ARM within {timeout_s:g} s"
+            ) from error
+        except ClientAuthenticationError as error:
+            raise _no_token(error, resource_id) from error
+        except (AzureError, aiohttp.ClientError, OSError) as error:
+            message = bounded(f"no answer from ARM: {type(error).__name__}: {error}")
+            raise NetworkError(NetworkFault.UNAVAILABLE, resource_id, message) from error
+
+    async def _have_token(self, resource_id: str) -> None:
+        """Get a token into the credential's cache, so that an identity that fails is not taken for ARM."""
+        try:
+            async with asyncio.timeout(_TOKEN_TIMEOUT_S):
+                await self._credential.get_token(self._scope)
+        except TimeoutError as error:
+            text = f"no token for ARM: the identity did not answer within {_TOKEN_TIMEOUT_S:g} s"
+            raise NetworkError(NetworkFault.UNAVAILABLE, resource_id, text, code=IDENTITY_SILENT) from error
+        except ClientAuthenticationError as error:
+            raise _no_token(error, resource_id) from error
+        except (AzureError, aiohttp.ClientError, OSError) as error:
+            text = bounded(f"no token for ARM: {type(error).__name__}: {error}")
+            raise NetworkError(NetworkFault.UNAVAILABLE, resource_id, text, code=IDENTITY_SILENT) from error
+
+    def _pipeline(self) -> AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse]:
+        # Made late: a session belongs to the event loop that is running then.
+        if self._client is None:
+            trust = ssl.create_default_context(cafile=self._ca)
+            # Our own session: given a CA file, the SDK's transport makes a TLS context for each request, and
+            # with it a new connection.
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=trust, limit=_CONNECTIONS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=True,
+            )
+            transport = AioHttpTransport(
+                session=self._session, session_owner=False, connection_timeout=_CONNECT_S
+            )
+            self._client = AsyncARMPipelineClient(self.endpoint, policies=self._policies, transport=transport)
+        return self._client
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+        self._session = self._client = None
+
+
+async def _read(response: AsyncHttpResponse, resource_id: str) -> bytes:
+    body = bytearray()
+    async for part in response.iter_bytes():
+        body += part
+        if len(body) > _LARGEST_ANSWER:
+            raise NetworkError(
+                NetworkFault.UNREADABLE, resource_id, f"an answer of more than {_LARGEST_ANSWER} bytes"
+            )
+    return bytes(body)
+
+
+def _no_token(error: HttpResponseError, resource_id: str) -> NetworkError:
+    """Tell a token that is refused from one that could not be asked for just now."""
+    status = error.status_code
+    passing = status is not None and (status >= 500 or status in {408, 429})
+    fault = NetworkFault.UNAVAILABLE if passing else NetworkFault.DENIED
+    return NetworkError(fault, resource_id, bounded(f"no token for ARM: {error.message}"))
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    """Return what has to be the same of two URLs on one host; a default port may be written or not."""
+    return url.scheme, url.hostname, url.port or {"https": 443, "http": 80}.get(url.scheme)

@@ -1,0 +1,1 @@
+"""Azure Storage: the `Leases`, `StateStore` and `SwitchQueue` of ports.py."""

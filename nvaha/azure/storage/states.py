@@ -1,0 +1,184 @@
+"""Group states, the leader's record and operations in Table Storage, by compare-and-swap.
+
+One entity each, written with its ETag, so that one writer wins and the loser reads again. A write whose
+answer was lost and that was sent again looks to its own writer like somebody else's: it reads again and finds
+its own value.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.data.tables import TableEntity, UpdateMode
+from azure.data.tables.aio import TableClient
+
+from nvaha.azure.storage.connection import Storage, answering, creating
+from nvaha.azure.storage.rows import (
+    GROUP_PARTITION,
+    GROUPS_TABLE,
+    HISTORY_TABLE,
+    LEADER_ROW,
+    MONITOR_PARTITION,
+    Entity,
+    StateUnreadable,
+    group_entity,
+    is_key,
+    leader_entity,
+    operation_entity,
+    operation_keys,
+    read_group,
+    read_leader,
+    read_operation,
+)
+from nvaha.model import FINAL, GroupState, LeaderRecord, Operation
+from nvaha.ports import Conflict, StoreUnavailable, Versioned
+
+_log = logging.getLogger(__name__)
+
+_TRIES = 5
+_PAGE = 1000
+
+
+class TableStore:
+    """The `StateStore` of ports.py.
+
+    Args:
+        storage: the connection.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._groups = storage.tables.get_table_client(GROUPS_TABLE)
+        self._history = storage.tables.get_table_client(HISTORY_TABLE)
+        self._leader_version: str | None = None
+        self._leader_epoch = 0
+
+    async def load(self, group: str) -> Versioned | None:
+        """Return the group's state, or None if there is none yet."""
+        if not is_key(group):
+            return None
+        async with answering(f"read the state of group {group}"):
+            entity = await _get(self._groups, GROUP_PARTITION, group)
+        return None if entity is None else Versioned(read_group(entity), _version(entity))
+
+    async def load_all(self) -> Mapping[str, Versioned]:
+        """Return every stored group's state that can be read, by group name.
+
+        One that cannot is logged and left out, so that it costs no other group its monitor; `load` and `save`
+        of that group still refuse it.
+        """
+        found: dict[str, Versioned] = {}
+        async with answering("read the states of all groups"):
+            query = f"PartitionKey eq '{GROUP_PARTITION}'"
+            try:
+                async for entity in self._groups.query_entities(query, results_per_page=_PAGE):
+                    try:
+                        found[entity["RowKey"]] = Versioned(read_group(entity), _version(entity))
+                    except StateUnreadable as error:
+                        _log.error("%s", error)
+            except ResourceNotFoundError:
+                return {}
+        return found
+
+    async def save(self, state: GroupState, version: str | None) -> str | Conflict:
+        """Write the state if it is still at `version` (None: not there yet); return its new version."""
+        entity = group_entity(state)
+        async with answering(f"write the state of group {state.group}"):
+            return await _put(self._groups, entity, version)
+
+    async def load_leader(self) -> LeaderRecord | None:
+        """Return what the leader last wrote of itself."""
+        async with answering("read the leader's record"):
+            entity = await _get(self._groups, MONITOR_PARTITION, LEADER_ROW)
+        return None if entity is None else read_leader(entity)
+
+    async def save_leader(self, record: LeaderRecord) -> None:
+        """Write the leader's record, unless one of a newer epoch is there."""
+        if record.epoch < self._leader_epoch:
+            return
+        entity = leader_entity(record)
+        async with answering("write the leader's record"):
+            # As a rule nobody else writes it: the version of the last write saves reading it each time.
+            for _ in range(_TRIES):
+                written = await _put(self._groups, entity, self._leader_version)
+                if isinstance(written, str):
+                    self._leader_version, self._leader_epoch = written, record.epoch
+                    return
+                found = await _get(self._groups, MONITOR_PARTITION, LEADER_ROW)
+                self._leader_version = None if found is None else _version(found)
+                self._leader_epoch = 0 if found is None else read_leader(found).epoch
+                if self._leader_epoch > record.epoch:
+                    return
+        raise StoreUnavailable(f"write the leader's record: it changed {_TRIES} times meanwhile")
+
+    async def record(self, operation: Operation) -> None:
+        """Write the operation, whole; the last write wins, except that an ended one is never reopened."""
+        entity = operation_entity(operation)
+        async with answering(f"record the operation {operation.id}"):
+            for _ in range(_TRIES):
+                found = await _get(self._history, entity["PartitionKey"], entity["RowKey"])
+                # Read in any case, so that a record of a newer version is never overwritten.
+                ended = found is not None and read_operation(found).status in FINAL
+                if ended and operation.status not in FINAL:
+                    return
+                version = None if found is None else _version(found)
+                if isinstance(await _put(self._history, entity, version), str):
+                    return
+        raise StoreUnavailable(f"record the operation {operation.id}: it changed {_TRIES} times meanwhile")
+
+    async def operation(self, operation_id: str) -> Operation | None:
+        """Return one operation, or None."""
+        keys = operation_keys(operation_id)
+        if keys is None:
+            return None
+        async with answering(f"read the operation {operation_id}"):
+            entity = await _get(self._history, *keys)
+        return None if entity is None else read_operation(entity)
+
+    async def history(self, group: str, limit: int) -> tuple[Operation, ...]:
+        """Return the group's operations, newest first."""
+        if not is_key(group) or limit < 1:
+            return ()
+        found: list[Operation] = []
+        async with answering(f"read the history of group {group}"):
+            query = f"PartitionKey eq '{group}'"
+            try:
+                async for entity in self._history.query_entities(query, results_per_page=min(limit, _PAGE)):
+                    found.append(read_operation(entity))
+                    if len(found) == limit:
+                        break
+            except ResourceNotFoundError:
+                return ()
+        return tuple(found)
+
+
+async def _get(table: TableClient, partition: str, row: str) -> TableEntity | None:
+    try:
+        return await table.get_entity(partition, row)
+    except ResourceNotFoundError:
+        # The entity or the whole table: either way there is nothing yet.
+        return None
+
+
+async def _put(table: TableClient, entity: Entity, version: str | None) -> str | Conflict:
+    """Write an entity that is at `version`, or not there yet if that is None."""
+    if version is None:
+        try:
+            written = await creating(lambda: table.create_entity(entity), "TableNotFound", table.create_table)
+        except ResourceExistsError:
+            return Conflict()
+        return str(written["etag"])
+    try:
+        # REPLACE, so that a column whose value is None now disappears.
+        written = await table.update_entity(
+            entity, mode=UpdateMode.REPLACE, etag=version, match_condition=MatchConditions.IfNotModified
+        )
+    except (ResourceModifiedError, ResourceNotFoundError):
+        return Conflict()
+    return str(written["etag"])
+
+
+def _version(entity: TableEntity) -> str:
+    return str(entity.metadata["etag"])

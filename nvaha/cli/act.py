@@ -1,0 +1,333 @@
+"""Acting: failover, pause, resume."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+from rich.console import Group as Stack
+from rich.console import RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from nvaha.cli import render
+from nvaha.cli.address import address
+from nvaha.cli.client import Answer, App, AppRefused, pause
+from nvaha.cli.failure import ExitCode, Failure, usage
+from nvaha.cli.look import where_to
+from nvaha.cli.no_answer import NoAnswer
+from nvaha.cli.options import AsJson, GroupName, Key, Reason, Url
+from nvaha.cli.replies import GroupReply, OperationReply, PlanReply
+from nvaha.cli.words import duration
+
+POLL_S = 0.5
+LIMIT_S = 660
+"""A minute more than an operation lasts at most, unless policy.deadline is set otherwise."""
+
+app = typer.Typer()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the operator typed."""
+
+    group: str
+    to: str
+    force: bool
+    reason: str
+    request_id: str | None
+
+
+@app.command()
+def failover(
+    group: GroupName,
+    *,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="NVA", help="The NVA to move to; required.", show_default=False),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Move there although it is not up, or its health is not known.")
+    ] = False,
+    reason: Reason = "",
+    wait: Annotated[
+        bool | None,
+        typer.Option(
+            "--wait/--no-wait",
+            help="Follow it until it has ended. Default: on a terminal, without --json.",
+            show_default=False,
+        ),
+    ] = None,
+    limit_s: Annotated[
+        int, typer.Option("--timeout", metavar="SECONDS", min=1, max=86400, help="How long to wait.")
+    ] = LIMIT_S,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not show the plan and ask; just do it.")
+    ] = False,
+    request_id: Annotated[
+        str | None,
+        typer.Option(
+            "--request-id",
+            metavar="ID",
+            help="Repeat an earlier request: the same id never starts a second failover.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Move a group to another NVA.
+
+    On a terminal: show where the group stands and what would change, ask, do it, and follow it to its end.
+    """
+    person = on_terminal() and not as_json
+    with App(address(url, key)) as there:
+        if to is None:
+            raise where_to(there, "failover", group)
+        if not yes and not person:
+            raise usage("nobody can be asked here: look at nvaha plan first, then give --yes")
+        wish = Wish(group, to, force, reason, request_id)
+        if not yes and not _agreed(there, wish):
+            typer.echo("Nothing was asked for, nothing was changed.")
+            raise typer.Exit(ExitCode.REFUSED)
+        accepted = _ask_for(there, wish)
+        waits = person if wait is None else wait
+        if not waits and not accepted.view.ended:  # a repeated request may find its operation at its end
+            if as_json:
+                typer.echo(accepted.text)
+            else:
+                render.console().print(render.operation(accepted.view, accepted.now))
+                typer.echo(f"\nIt goes on by itself. See how it ends: nvaha status {group}")
+            return
+        ended = _follow(there, accepted, limit_s, quiet=as_json)
+    _tell_the_end(ended, as_json=as_json)
+
+
+def on_terminal() -> bool:
+    """Tell whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _agreed(there: App, wish: Wish) -> bool:
+    """Show where the group stands and what would change, and ask."""
+    console = render.console()
+    answer = there.get(GroupReply, "groups", wish.group)
+    console.print(render.groups_table([answer.view], answer.now))
+    console.print()
+    try:
+        plan = there.get(PlanReply, "groups", wish.group, "plan", to=wish.to).view
+    except NoAnswer as failure:
+        # Azure's reading side may be what is broken tonight; that must not stand in the operator's way.
+        console.print(render.sentence(f"The plan cannot be shown: {failure.message}", "bold red"))
+        console.print(render.sentence("The failover can be asked for all the same."))
+    else:
+        console.print(render.plan(plan))
+        if plan.forbids and not wish.force and wish.request_id is None:
+            raise Failure(ExitCode.REFUSED, "forbidden", plan.forbids)
+    if wish.force:
+        console.print(Text(_warning(wish, answer.view), style="bold yellow"))
+    console.print()
+    return typer.confirm(f"Move {wish.group} to {wish.to} now?", default=False)
+
+
+def _warning(wish: Wish, view: GroupReply) -> str:
+    """Return what --force may lead to, so that nobody is surprised by it a minute later."""
+    if any(nva.name == wish.to and nva.health == "up" for nva in view.nvas):
+        return f"\n--force: nobody checks once more that {wish.to} is up."
+    text = f"\n--force: {wish.to} is not known to be up; if it is not, traffic stops there."
+    if view.automatic and not view.paused:
+        text += f" While its probe fails, nvaha moves on after hold-down unless: nvaha pause {view.name}"
+    return text
+
+
+def _ask_for(there: App, wish: Wish) -> Answer[OperationReply]:
+    """Ask for the failover under one request id, however often it takes."""
+    request_id = wish.request_id or f"cli-{uuid4()}"
+    body: dict[str, object] = {"to": wish.to, "request_id": request_id}
+    if wish.force:
+        body["force"] = True
+    if wish.reason:
+        body["reason"] = wish.reason
+    lost: list[str] = []
+
+    def tell(text: str) -> None:
+        lost.append(text)
+        typer.echo(text, err=True)
+
+    try:
+        answer = there.post_surely(
+            OperationReply, "groups", wish.group, "failover", body=body, tell=tell, wait=pause
+        )
+    except AppRefused as refused:
+        hints = [f"nvaha status {wish.group}"]
+        if lost:
+            hints[0] += "   (an earlier try got no reply: see whether a switch is under way)"
+        raise Failure(
+            refused.exit_code, refused.code, refused.message, details=refused.details, hints=hints
+        ) from None
+    except NoAnswer as failure:
+        if not failure.maybe_done:
+            raise
+        raise _unknown(wish, request_id, ExitCode.NO_ANSWER, failure.message) from None
+    except KeyboardInterrupt:
+        raise _unknown(wish, request_id, ExitCode.INTERRUPTED, "stopped while asking") from None
+    earlier = answer.view
+    if (earlier.group, earlier.to) != (wish.group, wish.to):
+        text = f"request id {request_id} was used before, for {earlier.group} to {earlier.to} ({earlier.id})"
+        raise Failure(ExitCode.REFUSED, "request_id_used", f"{text}; nothing new was started")
+    return answer
+
+
+def _unknown(wish: Wish, request_id: str, code: ExitCode, why: str) -> Failure:
+    again = f"nvaha failover {wish.group} --to {wish.to}{' --force' if wish.force else ''}"
+    return Failure(
+        code,
+        "outcome_unknown",
+        f"{why}. Whether the failover was started is not known",
+        hints=[
+            f"nvaha status {wish.group}",
+            f"{again} --request-id {request_id}   (harmless if it was started)",
+        ],
+    )
+
+
+def _follow(
+    there: App,
+    accepted: Answer[OperationReply],
+    limit_s: float,
+    *,
+    quiet: bool,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Answer[OperationReply]:
+    """Look at an operation until it has ended, and draw it meanwhile."""
+    until = monotonic() + limit_s
+    answer, trouble = accepted, ""
+    drawing = None if quiet else Live(console=render.console(), auto_refresh=False)
+    with drawing or contextlib.nullcontext() as live:
+        while True:
+            if live is not None:
+                live.update(_picture(answer, trouble), refresh=True)
+            if answer.view.ended:
+                return answer
+            if monotonic() >= until:
+                raise _still_open(answer.view, limit_s, trouble)
+            try:
+                pause(min(POLL_S, max(until - monotonic(), 0.0)))
+                answer, trouble = there.get(OperationReply, "operations", accepted.view.id), ""
+            except (NoAnswer, AppRefused) as failure:
+                # A record that is not there yet, an app that restarts: the limit bounds our patience.
+                trouble = failure.message
+            except KeyboardInterrupt:
+                raise _left(answer.view) from None
+
+
+def _picture(answer: Answer[OperationReply], trouble: str) -> RenderableType:
+    picture = render.operation(answer.view, answer.now)
+    if not trouble:
+        return picture
+    return Stack(picture, render.sentence(f"No news: {trouble}. Still asking.", "bold red"))
+
+
+def _still_open(view: OperationReply, limit_s: float, trouble: str) -> Failure:
+    text = f"waited {duration(limit_s)} for {view.id}, which was last seen as {view.status}"
+    if trouble:
+        text += f" ({trouble})"
+    return Failure(
+        ExitCode.STILL_OPEN,
+        "waited_too_long",
+        f"{text}. It goes on by itself; how it ends is not known here",
+        hints=[f"nvaha status {view.group}"],
+    )
+
+
+def _left(view: OperationReply) -> Failure:
+    return Failure(
+        ExitCode.INTERRUPTED,
+        "interrupted",
+        f"no longer followed. {view.id} goes on by itself: Ctrl-C does not stop a switch",
+        hints=[f"nvaha status {view.group}"],
+    )
+
+
+def _tell_the_end(ended: Answer[OperationReply], *, as_json: bool) -> None:
+    view = ended.view
+    if as_json:
+        typer.echo(ended.text)
+        if view.status != "done":
+            raise typer.Exit(ExitCode.REFUSED)
+        return
+    if view.status == "done":
+        took = f" after {duration(view.seconds)}" if view.seconds is not None else ""
+        render.console().print(Text(f"\nDone: {view.group} is on {view.to}{took}.", style="bold green"))
+        typer.echo(f"Verify: nvaha status {view.group}")
+        if view.source and view.source != view.to:
+            typer.echo(f"Undo:   nvaha failover {view.group} --to {view.source}")
+        return
+    text = f"{view.group} was not moved to {view.to}: the operation {view.status}"
+    if view.status == "superseded":
+        text = f"{view.group} was not moved to {view.to}: another switch took the place of this one"
+    raise Failure(
+        ExitCode.REFUSED,
+        f"operation_{view.status}",
+        f"{text}: {view.error}" if view.error else text,
+        details=[{"path": "unfinished", "message": each} for each in view.unfinished],
+        hints=[f"nvaha status {view.group}", f"nvaha plan {view.group} --to {view.to}"],
+    )
+
+
+@app.command("pause")
+def pause_group(
+    group: GroupName, reason: Reason = "", as_json: AsJson = False, url: Url = None, key: Key = None
+) -> None:
+    """Stop a group's automatic switches.
+
+    It is still probed and reported, and can still be moved with nvaha failover.
+    """
+    view = _set_paused("pause", group, reason, as_json=as_json, url=url, key=key)
+    if view is not None:
+        typer.echo(f"{view.name} is paused: it is not switched by itself until: nvaha resume {view.name}")
+
+
+@app.command("resume")
+def resume_group(
+    group: GroupName, reason: Reason = "", as_json: AsJson = False, url: Url = None, key: Key = None
+) -> None:
+    """Allow a group's automatic switches again.
+
+    If its active NVA is down, it is switched at once.
+    """
+    view = _set_paused("resume", group, reason, as_json=as_json, url=url, key=key)
+    if view is not None and view.automatic:
+        typer.echo(f"{view.name} is not paused any more: it is switched by itself when its active NVA fails")
+    elif view is not None:
+        typer.echo(f"{view.name} is not paused any more; but automatic switches are off (policy.automatic)")
+
+
+def _set_paused(
+    call: str, group: str, reason: str, *, as_json: bool, url: str | None, key: str | None
+) -> GroupReply | None:
+    """Pause or resume, which changes nothing the second time; return the group unless it was printed."""
+    with App(address(url, key)) as there:
+        answer = there.post_surely(
+            GroupReply,
+            "groups",
+            group,
+            call,
+            body={"reason": reason},
+            tell=lambda text: typer.echo(text, err=True),
+        )
+    wanted = call == "pause"
+    if answer.view.paused is not wanted:
+        text = f"{group} was asked to {call}, but is {'not ' if wanted else ''}paused by the app's answer"
+        raise Failure(ExitCode.REFUSED, "not_followed", text, hints=[f"nvaha status {group}"])
+    if as_json:
+        typer.echo(answer.text)
+        return None
+    return answer.view

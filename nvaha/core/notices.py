@@ -1,0 +1,71 @@
+"""The sentences that operators read; log, HTTP and CLI all take them from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from nvaha.model import Group, Health, Notice, NvaState, SwitchRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something is not done; HTTP, CLI and log all say `message`."""
+
+    status: int
+    code: str
+    message: str
+
+
+def clock_time(time: datetime) -> str:
+    """Return a time of day as operators read it."""
+    return f"{time:%H:%M:%S} UTC"
+
+
+def condition(nva: NvaState) -> str:
+    """Say how an NVA's last probes went."""
+    if nva.failures:
+        times = "once" if nva.failures == 1 else f"{nva.failures} times in a row"
+        return f"its probe failed {times} ({nva.last_error})"
+    if nva.health is Health.UP:
+        return "it answers"
+    return "it has not answered often enough yet" if nva.successes else "it has not been probed yet"
+
+
+def health_notices(
+    group: Group, active: str | None, before: Mapping[str, NvaState], after: Mapping[str, NvaState]
+) -> tuple[Notice, ...]:
+    """Return one notice for each NVA whose health changed."""
+    notices = []
+    for name, nva in after.items():
+        if nva.health is before[name].health:
+            continue
+        text = f"{group.name}: {name} is {nva.health}: {condition(nva)}"
+        level = "error" if nva.health is Health.DOWN else "info"
+        notices.append(notice(f"nva_{nva.health}", level, text, group, nva=name, active=name == active))
+    return tuple(notices)
+
+
+def all_down_notice(group: Group, nvas: Mapping[str, NvaState], *, down: bool) -> Notice:
+    """Say that every NVA of a group is down, or no longer."""
+    if not down:
+        return notice("all_down_over", "info", f"{group.name}: not every NVA is down any more", group)
+    each = "; ".join(f"{name}: {condition(nva)}" for name, nva in nvas.items())
+    return notice("all_down", "error", f"{group.name}: every NVA is down: {each}", group)
+
+
+def request_fields(request: SwitchRequest) -> dict[str, object]:
+    """Return what every notice on a switch carries."""
+    return {
+        "operation": request.operation,
+        "generation": request.generation,
+        "trigger": str(request.trigger),
+        "source": request.source,
+        "target": request.target,
+    }
+
+
+def notice(event: str, level: str, text: str, group: Group, **fields: object) -> Notice:
+    """Make a notice on a group; `event` is one of nvaha.model.events."""
+    return Notice(event, level, text, {"group": group.name, **fields})

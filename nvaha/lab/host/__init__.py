@@ -1,0 +1,1 @@
+"""Stands in for the Azure Functions host, for one function app."""

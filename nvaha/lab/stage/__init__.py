@@ -1,0 +1,1 @@
+"""A whole lab: storage, Azure, NVAs, traffic, and the app on local hosts."""

@@ -1,0 +1,193 @@
+"""The local host as a process of its own, and what it logs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from nvaha.lab.stage.azurite import LabError
+
+READY_S = 60.0
+_STOP_S = 8.0
+_LAST_WORDS = 2000
+_LINE = re.compile(r"\[([^\]]+Z)\] (.*)")
+# A developer's own settings must not decide what the lab's app does, nor with which identity.
+_FOREIGN = ("AZURE", "NVAHA_", "IDENTITY_", "MSI_", "FUNCTIONS_", "WEBSITE_")
+
+
+@dataclass(frozen=True, slots=True)
+class HostEvent:
+    """An event of `nvaha.model.events` as a host logged it; `at` is wall-clock seconds since 1970."""
+
+    at: float
+    host: str
+    event: str
+    text: str
+    fields: Mapping[str, Any]
+
+
+def read_event(line: str, host: str) -> HostEvent | None:
+    """Read a host's log line; None if it holds no event."""
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return None
+    text, brace, rest = match[2].partition(' {"event": ')
+    if not brace:
+        return None
+    try:
+        fields = json.loads('{"event": ' + rest)
+    except ValueError:
+        return None
+    return HostEvent(datetime.fromisoformat(match[1]).timestamp(), host, fields["event"], text, fields)
+
+
+class HostProcess:
+    """One local host running an app; an async context manager that starts it and kills it at the end.
+
+    Args:
+        name: shown, and part of the log file's name.
+        app: the app's folder.
+        settings: its application settings.
+        folder: where its log goes.
+        arguments: more arguments for `nvaha lab host`.
+        port: for HTTP; 0 for a free one, which a restart takes again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        app: Path,
+        settings: Mapping[str, str],
+        folder: Path,
+        *,
+        arguments: Sequence[str] = (),
+        port: int = 0,
+    ) -> None:
+        self.name = name
+        self.settings = dict(settings)
+        self.log = folder / f"{name}.log"
+        self.url = ""
+        self._app = app
+        self._arguments = tuple(arguments)
+        self._port = port
+        self._process: subprocess.Popen[bytes] | None = None
+        self._read = 0
+        self._events: list[HostEvent] = []
+
+    @property
+    def pid(self) -> int:
+        """The process id; LabError if it was not started."""
+        if self._process is None:
+            raise LabError(f"{self.name} was not started")
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there, frozen or not."""
+        return self._process is not None and self._process.poll() is None
+
+    async def start(self) -> None:
+        """Start it, at its old port if it had one, and wait until it listens.
+
+        Raises:
+            LabError: it does not come up; with its last words.
+        """
+        process = self._launch()
+        reading = asyncio.ensure_future(asyncio.to_thread(_first_line, process))
+        done, _ = await asyncio.wait({reading}, timeout=READY_S)
+        if not done:
+            await self.kill()
+        line = await reading
+        if not line:
+            await self.kill()
+            raise LabError(f"the host {self.name} does not come up; {self.log} ends:\n{self._last_words()}")
+        self.url = json.loads(line)["url"]
+        self._port = int(self.url.rpartition(":")[2])
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "nvaha.lab", "host", "--port", str(self._port), "--json-ready"]
+        command += ["--no-local-settings", "--folder", str(self._app), *self._arguments]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                env=_environment(self.settings),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                # Ctrl-C is for whoever started the lab, who then stops this one in order.
+                start_new_session=True,
+            )
+        return self._process
+
+    async def kill(self) -> None:
+        """End it at once, as a crash would."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """Ask it to end; running invocations get their five seconds."""
+        await self._end(signal.SIGTERM)
+
+    def freeze(self) -> None:
+        """Let it stand still, as a virtual machine does that is being moved."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    async def _end(self, how: signal.Signals) -> None:
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.send_signal(how)
+        try:
+            await asyncio.to_thread(process.wait, _STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            await asyncio.to_thread(process.wait)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.kill()
+
+    def events(self) -> list[HostEvent]:
+        """Return every event logged so far, oldest first."""
+        if self.log.exists():
+            with self.log.open("rb") as log:
+                log.seek(self._read)
+                # The last line may be half written: it is left for the next time.
+                whole, newline, _ = log.read().rpartition(b"\n")
+            self._read += len(whole) + len(newline)
+            lines = whole.decode(errors="replace").splitlines()
+            self._events += [each for line in lines if (each := read_event(line, self.name))]
+        return list(self._events)
+
+    def _last_words(self) -> str:
+        return self.log.read_text(errors="replace")[-_LAST_WORDS:].strip() if self.log.exists() else "(none)"
+
+
+def _first_line(process: subprocess.Popen[bytes]) -> bytes:
+    if process.stdout is None:
+        return b""
+    with process.stdout:
+        return process.stdout.readline()
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(_FOREIGN)}
+    # Everything is on loopback, where no proxy can help.
+    without_proxy = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+    return {**kept, **without_proxy, **settings}

@@ -1,0 +1,1 @@
+"""What operators ask and see; HTTP and CLI both show what is made here."""

@@ -1,0 +1,122 @@
+"""What operators are shown, as JSON-ready values: HTTP and the CLI print these and nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from nvaha.core.decide import fit
+from nvaha.core.plan import Plan
+from nvaha.model import Group, GroupState, LeaderRecord, Operation, StepRecord
+
+Json = dict[str, Any]
+
+
+def group_view(group: Group, state: GroupState) -> Json:
+    """Return one group as `GET /groups/{group}` answers it, without its last operation."""
+    state = fit(group, state)
+    return {
+        "name": group.name,
+        "phase": str(state.phase),
+        "active": state.active,
+        "target": state.target,
+        "generation": state.generation,
+        "epoch": state.epoch,
+        "paused": state.paused,
+        "automatic": group.policy.automatic,
+        "all_down": state.all_down,
+        "blocked": state.blocked,
+        "drift": [*state.drift, *state.problems],
+        "probed_at": _time(state.heartbeat_at),
+        "last_switch_at": _time(state.last_switch_at),
+        "nvas": [_nva_view(group, state, name) for name in group.names],
+    }
+
+
+def _nva_view(group: Group, state: GroupState, name: str) -> Json:
+    nva, spec = state.nvas[name], group.nva(name).probe
+    role = spec.interface or ""
+    return {
+        "name": name,
+        "health": str(nva.health),
+        "since": _time(nva.since),
+        "failures": nva.failures,
+        "latency_ms": None if nva.latency_ms is None else round(nva.latency_ms, 1),
+        "last_error": nva.last_error,
+        "address": spec.address or nva.addresses.get(role, {}).get(nva.primary.get(role, "")),
+        "port": spec.port,
+    }
+
+
+def leader_view(leader: LeaderRecord | None, now: datetime, fresh_s: float) -> Json | None:
+    """Return who leads, and whether its last round is recent enough to say so."""
+    if leader is None:
+        return None
+    age_s = (now - leader.round_at).total_seconds()
+    return {
+        "instance": leader.instance,
+        "epoch": leader.epoch,
+        "round_at": _time(leader.round_at),
+        "fresh": age_s <= fresh_s,
+        "blind": leader.blind,
+    }
+
+
+def operation_view(operation: Operation) -> Json:
+    """Return one operation as `GET /operations/{id}` answers it."""
+    request = operation.request
+    started, ended = request.requested_at, operation.ended_at
+    return {
+        "id": operation.id,
+        "group": request.group,
+        "status": str(operation.status),
+        "trigger": str(request.trigger),
+        "from": request.source,
+        "to": request.target,
+        "reason": request.reason,
+        "requested_by": request.requested_by,
+        "request_id": request.request_id,
+        "forced": request.forced,
+        "generation": request.generation,
+        "epoch": request.epoch,
+        "requested_at": _time(request.requested_at),
+        "started_at": _time(operation.started_at),
+        "ended_at": _time(ended),
+        "seconds": None if ended is None else round((ended - started).total_seconds(), 3),
+        "attempts": operation.attempts,
+        "worker": operation.worker,
+        "error": operation.error,
+        "unfinished": list(operation.unfinished),
+        "steps": [_step_view(step) for step in operation.steps],
+    }
+
+
+def _step_view(step: StepRecord) -> Json:
+    return {
+        "kind": step.kind,
+        "resource_id": step.resource_id,
+        "detail": step.detail,
+        "status": str(step.status),
+        "attempts": step.attempts,
+        "started_at": _time(step.started_at),
+        "ended_at": _time(step.ended_at),
+        "error": step.error,
+    }
+
+
+def plan_view(group: Group, todo: Plan, forbids: str | None) -> Json:
+    """Return what a failover would change, as `GET /groups/{group}/plan` answers it."""
+    return {
+        "group": group.name,
+        "to": todo.target,
+        "allowed": forbids is None,
+        "forbids": forbids,
+        "steps": [
+            {"kind": step.kind, "resource_id": step.resource_id, "detail": step.detail} for step in todo.steps
+        ],
+        "problems": list(todo.problems),
+    }
+
+
+def _time(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

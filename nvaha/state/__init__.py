@@ -1,0 +1,1 @@
+"""What the loops share: a decision made to last, a lease held, the network read into a snapshot."""

@@ -1,0 +1,55 @@
+"""Reading a group's resources from Azure into a snapshot."""
+
+from __future__ import annotations
+
+import asyncio
+
+from nvaha.core.bodies import UnreadableBodyError, check
+from nvaha.model import Group, Resource, Snapshot
+from nvaha.ports import Network, NetworkError, NetworkFault
+
+LASTING = frozenset({NetworkFault.MISSING, NetworkFault.DENIED, NetworkFault.UNREADABLE})
+"""Answers that will be the same the next time; whatever else goes wrong may pass."""
+PATIENCE_S = 5.0
+"""Longer than this a read is not waited for, so that one resource cannot hold up a look at all the others."""
+AT_ONCE = 20
+
+
+async def read_snapshot(network: Network, group: Group) -> Snapshot:
+    """Read all of a group's resources at once; what could not be read is left out, with the reason.
+
+    Raises:
+        NetworkError: Azure answered for none of them.
+    """
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def read(resource_id: str) -> Resource | NetworkError:
+        async with places:
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    resource = await network.get(resource_id)
+                check(resource)
+            except TimeoutError:
+                return NetworkError(NetworkFault.UNAVAILABLE, resource_id, f"no answer in {PATIENCE_S:g} s")
+            except UnreadableBodyError as error:
+                return NetworkError(NetworkFault.UNREADABLE, resource_id, str(error))
+            except NetworkError as error:
+                return error
+            return resource
+
+    ids = group.resource_ids
+    answers = await asyncio.gather(*(read(each) for each in ids))
+    resources: dict[str, Resource] = {}
+    missing: dict[str, str] = {}
+    passing: list[NetworkError] = []
+    for resource_id, answer in zip(ids, answers, strict=True):
+        if isinstance(answer, Resource):
+            resources[resource_id.casefold()] = answer
+            continue
+        missing[resource_id.casefold()] = f"could not be read: {answer.message}"
+        if answer.fault not in LASTING:
+            passing.append(answer)
+    if passing and not resources:
+        raise passing[0]
+    waits = [error.retry_after_s or 0.0 for error in passing]
+    return Snapshot(resources, missing, retry_after_s=max(waits) if waits else None)

@@ -1,0 +1,196 @@
+"""Applying a plan: every step as soon as those before it have ended, conditional, tried again with care."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from nvaha.concurrency import run_all
+from nvaha.core.bodies import UnreadableBodyError
+from nvaha.core.plan import Plan, Step, plan
+from nvaha.model import Group, NvaState, Resource, Snapshot, StepStatus
+from nvaha.ports import Clock, Network, NetworkError, NetworkFault
+from nvaha.switch.record import Journal
+
+ATTEMPTS = 6
+BACK_OFF_S, MAX_WAIT_S = 0.5, 30.0
+FRESH_S = 1.0
+"""A resource read longer ago than this is read again before it is written: NICs may ignore If-Match
+(azure-facts B1), so what keeps somebody else's edit is a short time between reading and writing."""
+LOOKS = 3
+"""So often is a resource read again because too long passed before it could be written."""
+SLOWEST_S = 5.0
+"""A read that took longer than this was not slow but stopped, perhaps with the whole process."""
+WRITES_AT_ONCE = 50
+FINAL = frozenset({NetworkFault.REFUSED, NetworkFault.DENIED, NetworkFault.MISSING, NetworkFault.UNREADABLE})
+"""Answers that will be the same the next time; all others are worth another try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a plan's steps that did not succeed.
+
+    Args:
+        refused: {step: why} for those that Azure will not do as things stand.
+        unanswered: {step: why} for those that may do better with a fresh look.
+    """
+
+    refused: dict[str, str] = field(default_factory=dict)
+    unanswered: dict[str, str] = field(default_factory=dict)
+
+
+class Applier:
+    """Applies plans of one switch.
+
+    Args:
+        fence: awaited before every write; raises if this switch may not write any more.
+        alive: awaited while a write's operation is waited for; raises likewise.
+    """
+
+    def __init__(
+        self,
+        group: Group,
+        remembered: Mapping[str, NvaState],
+        *,
+        network: Network,
+        clock: Clock,
+        journal: Journal,
+        fence: Callable[[], Awaitable[None]],
+        alive: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._group = group
+        self._remembered = remembered
+        self._network = network
+        self._clock = clock
+        self._journal = journal
+        self._fence = fence
+        self._alive = alive
+        self._places = asyncio.Semaphore(WRITES_AT_ONCE)
+
+    async def apply(self, todo: Plan, snapshot: Snapshot, read_at: float) -> Applied:
+        """Apply a plan and say what of it did not succeed. Raises what `fence` and `alive` raise.
+
+        Args:
+            todo: the plan.
+            snapshot: what it was made from.
+            read_at: the monotonic clock before the snapshot was asked for.
+        """
+        pass_ = _Pass(dict(snapshot.resources), read_at)
+        applied = Applied()
+        ended = {step.key: asyncio.Event() for step in todo.steps}
+
+        async def run(step: Step) -> None:
+            for key in step.after:
+                if key in ended:
+                    await ended[key].wait()
+            failed = [key for key in step.after if key in applied.refused or key in applied.unanswered]
+            if failed:
+                error = f"not tried, because {failed[0]} did not succeed"
+                applied.unanswered[step.key] = error
+                await self._journal.ended(step.key, StepStatus.SKIPPED, error)
+            else:
+                async with self._places:
+                    await self._carry_out(step, todo.target, snapshot, pass_, applied)
+            ended[step.key].set()
+
+        await run_all(run(step) for step in todo.steps)
+        return applied
+
+    async def _carry_out(
+        self, step: Step, target: str, snapshot: Snapshot, pass_: _Pass, applied: Applied
+    ) -> None:
+        error: NetworkError | UnreadableBodyError | None = None
+        for attempt in range(ATTEMPTS):
+            if isinstance(error, NetworkError):
+                await self._clock.sleep(_wait_s(error, attempt))
+            try:
+                current = await self._cleared(step, target, snapshot, pass_, again=attempt > 0)
+                if current is None:
+                    break
+                wanted = current.edit(pass_.resources[step.resource_id.casefold()])
+                await self._network.put(wanted, alive=self._alive)
+            except (NetworkError, UnreadableBodyError) as failure:
+                error = failure
+                if isinstance(failure, UnreadableBodyError) or failure.fault in FINAL:
+                    applied.refused[step.key] = str(failure)
+                    return await self._journal.ended(step.key, StepStatus.FAILED, str(failure))
+            else:
+                pass_.wrote(wanted)
+                break
+        else:
+            applied.unanswered[step.key] = str(error)
+            return await self._journal.ended(step.key, StepStatus.FAILED, str(error))
+        return await self._journal.ended(step.key, StepStatus.DONE)
+
+    async def _cleared(
+        self, step: Step, target: str, snapshot: Snapshot, pass_: _Pass, *, again: bool
+    ) -> Step | None:
+        """Return the step as it may be written this very moment; None if there is nothing left to do.
+
+        The fence comes last and the copy is still fresh after it, so that a process that was stopped anywhere
+        in here does not wake up and write.
+        """
+        for look in range(LOOKS):
+            current = await self._current(step, target, snapshot, pass_, again=again and look == 0)
+            if current is None:
+                return None
+            if look == 0:
+                await self._journal.started(step.key)
+            await self._fence()
+            key, now = step.resource_id.casefold(), self._clock.monotonic()
+            if step.kind == "routes" or pass_.fresh(key, now):
+                # If-Match alone keeps a table safe, however old the copy.
+                return current
+            if look == LOOKS - 1 and pass_.fresh(key, now, slow_answer=True):
+                return current
+        error = f"could not be written within {FRESH_S:g} s of being read"
+        raise NetworkError(NetworkFault.UNAVAILABLE, step.resource_id, error)
+
+    async def _current(
+        self, step: Step, target: str, snapshot: Snapshot, pass_: _Pass, *, again: bool
+    ) -> Step | None:
+        """Return the step as it looks on a fresh copy of its resource; None if nothing is left to do."""
+        key = step.resource_id.casefold()
+        if not again and pass_.fresh(key, self._clock.monotonic()):
+            return step
+        asked_at = self._clock.monotonic()
+        resource = await self._network.get(step.resource_id)
+        pass_.read(resource, asked_at, self._clock.monotonic())
+        fresh = Snapshot(pass_.resources, snapshot.missing)
+        replanned = plan(self._group, fresh, target, self._remembered)
+        return next((each for each in replanned.steps if each.key == step.key), None)
+
+
+class _Pass:
+    """The resources as this pass knows them; what it wrote itself is never fresh.
+
+    Like a lease, a copy ages from before it was asked for: the answer may have been long under way. Only when
+    Azure is so slow that no copy would ever be fresh does it age from the answer.
+    """
+
+    def __init__(self, resources: dict[str, Resource], read_at: float) -> None:
+        self.resources = resources
+        self._read_at = dict.fromkeys(resources, (read_at, read_at))
+
+    def fresh(self, key: str, now: float, *, slow_answer: bool = False) -> bool:
+        asked_at, answered_at = self._read_at.get(key, (float("-inf"), float("-inf")))
+        if slow_answer and answered_at - asked_at <= SLOWEST_S:
+            return now - answered_at <= FRESH_S
+        return now - asked_at <= FRESH_S
+
+    def read(self, resource: Resource, asked_at: float, answered_at: float) -> None:
+        self.resources[resource.id.casefold()] = resource
+        self._read_at[resource.id.casefold()] = asked_at, answered_at
+
+    def wrote(self, resource: Resource) -> None:
+        self.resources[resource.id.casefold()] = resource
+        self._read_at.pop(resource.id.casefold(), None)
+
+
+def _wait_s(error: NetworkError, attempt: int) -> float:
+    if error.fault is NetworkFault.CHANGED:
+        return 0.0
+    if error.retry_after_s is not None:
+        return min(error.retry_after_s, MAX_WAIT_S)
+    return min(BACK_OFF_S * 2.0 ** (attempt - 1), MAX_WAIT_S)

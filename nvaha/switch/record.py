@@ -1,0 +1,95 @@
+"""The record of a switch while it is carried out: what is about to be done is written before it is done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from nvaha.core.plan import Step
+from nvaha.model import Notice, Operation, Status, StepRecord, StepStatus
+from nvaha.ports import Clock, Notifier, StateStore
+
+
+class Journal:
+    """Keeps one operation's record; steps that report at the same time share a write."""
+
+    def __init__(self, store: StateStore, clock: Clock, notifier: Notifier, operation: Operation) -> None:
+        self._store = store
+        self._clock = clock
+        self._notifier = notifier
+        self._operation = operation
+        self._steps = {step.key: step for step in operation.steps}
+        self._changes = self._written = 0
+        self._writing = asyncio.Lock()
+
+    async def open(self, worker: str) -> None:
+        """Record that a worker has taken the operation up."""
+        self._operation = replace(
+            self._operation,
+            status=Status.RUNNING,
+            worker=worker,
+            error=None,
+            attempts=self._operation.attempts + 1,
+            started_at=self._operation.started_at or self._clock.now(),
+        )
+        self._notify("switch_claimed", "info", f"{worker} carries it out", instance=worker)
+        await self._write()
+
+    async def plan(self, steps: Iterable[Step]) -> None:
+        """Record what is going to be done; steps of an earlier attempt stay as they are."""
+        for step in steps:
+            old = self._steps.get(step.key)
+            if old is None or old.status is not StepStatus.DONE:
+                attempts = old.attempts if old else 0
+                self._steps[step.key] = StepRecord(
+                    step.key, step.kind, step.resource_id, step.detail, attempts=attempts
+                )
+        await self._write()
+
+    async def started(self, key: str) -> None:
+        """Record that a write is about to be sent; returns once that is on record."""
+        step = self._steps[key]
+        now = step.started_at or self._clock.now()
+        await self._step(
+            key, status=StepStatus.RUNNING, started_at=now, attempts=step.attempts + 1, error=None
+        )
+
+    async def ended(self, key: str, status: StepStatus, error: str | None = None) -> None:
+        """Record how a step ended."""
+        step = self._steps[key]
+        if status is StepStatus.DONE:
+            self._notify("step_done", "info", step.detail, resource_id=step.resource_id)
+        else:
+            self._notify("step_failed", "error", f"{step.detail}: {error}", resource_id=step.resource_id)
+        await self._step(key, status=status, ended_at=self._clock.now(), error=error)
+
+    async def trouble(self, error: str) -> None:
+        """Record what ended an attempt without a result; the next attempt goes on from here."""
+        self._operation = replace(self._operation, error=error)
+        await self._write()
+
+    async def left(self, unfinished: tuple[str, ...]) -> None:
+        """Record what the switch leaves undone."""
+        self._operation = replace(self._operation, unfinished=unfinished)
+        await self._write()
+
+    def _notify(self, event: str, level: str, text: str, **fields: Any) -> None:
+        request = self._operation.request
+        which = {"group": request.group, "operation": request.operation, "generation": request.generation}
+        self._notifier.notify(Notice(event, level, f"{request.operation}: {text}", {**which, **fields}))
+
+    async def _step(self, key: str, **changes: Any) -> None:
+        self._steps[key] = replace(self._steps[key], **changes)
+        await self._write()
+
+    async def _write(self) -> None:
+        self._changes += 1
+        mine = self._changes
+        async with self._writing:
+            if self._written >= mine:
+                return
+            seen = self._changes
+            await self._store.record(replace(self._operation, steps=tuple(self._steps.values())))
+            self._written = seen
