@@ -64,7 +64,11 @@ def test_secure_defaults_hold(bicep_files: dict[Path, BicepFile]) -> None:
 
 def test_every_setting_is_set(bicep_files: dict[Path, BicepFile]) -> None:
     """The template sets every application setting that the app reads."""
-    read = set(re.findall(r'"(NVAHA_[A-Z_]+)"', (ROOT / "nvaha" / "config" / "settings.py").read_text(encoding="utf-8")))
+    read = set(
+        re.findall(
+            r'"(NVAHA_[A-Z_]+)"', (ROOT / "nvaha" / "config" / "settings.py").read_text(encoding="utf-8")
+        )
+    )
     template = (INFRA / "app" / "function-app.bicep").read_text(encoding="utf-8")
     assert read
     assert read <= set(re.findall(r"^\s+(NVAHA_[A-Z_]+):", template, re.M))
