@@ -11,7 +11,7 @@ import pytest
 
 from nvaha.ports import LEASE_MARGIN_S, LEASE_S, LeaseGrant, Ports, StoreUnavailable
 from nvaha.state.lease import HeldLease, LeaseLost
-from tests.unit.core_builders import later
+from tests.builders import later
 
 
 class Service:

@@ -8,7 +8,7 @@ import pytest
 
 from nvaha.core.look_interval import look_interval_s
 from nvaha.model import GroupState, Phase
-from tests.unit.core_builders import NOON, group_of, later, steady, switching
+from tests.builders import NOON, group_of, later, steady, switching
 
 
 @pytest.mark.parametrize(

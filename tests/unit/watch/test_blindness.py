@@ -12,7 +12,7 @@ import pytest
 from nvaha.model import ControlTarget, ProbeSpec, Reading
 from nvaha.ports import Ports
 from nvaha.watch.blindness import SEEN_S, WITNESSES, Blindness, Probe
-from tests.unit.core_builders import BAD, OK, SPEC, group_of, later
+from tests.builders import BAD, OK, SPEC, group_of, later
 
 CONTROL = ControlTarget("192.0.2.1", 443)
 ONE, OTHER = group_of("a", "b"), group_of("c", "d")

@@ -22,7 +22,7 @@ from nvaha.core.inputs import (
 )
 from nvaha.core.refusal import RefusalCode
 from nvaha.model import Drift, Group, GroupState, Health, NvaState, Phase, Reading, Trigger
-from tests.unit.core_builders import BAD, NOON, OK, down, group_of, later, steady, switching, up
+from tests.builders import BAD, NOON, OK, down, group_of, later, steady, switching, up
 
 GROUP = group_of()
 NVAS = ("a", "b", "c")

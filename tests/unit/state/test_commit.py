@@ -22,7 +22,7 @@ from nvaha.model import (
 )
 from nvaha.ports import Conflict, Ports, StoreUnavailable, Versioned
 from nvaha.state.commit import MAX_RACES, Committer
-from tests.unit.core_builders import BAD, NOON, OK, group_of, later, steady, switching
+from tests.builders import BAD, NOON, OK, group_of, later, steady, switching
 
 GROUP = group_of()
 

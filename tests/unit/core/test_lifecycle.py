@@ -21,7 +21,7 @@ from nvaha.core.lifecycle import (
     candidate,
 )
 from nvaha.model import Drift, GroupState, Guards, Health, NvaState, Phase, Policy, Status, Switch, Trigger
-from tests.unit.core_builders import (
+from tests.builders import (
     BAD,
     NOON,
     OK,
