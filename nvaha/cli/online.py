@@ -22,7 +22,7 @@ from nvaha.cli import render
 from nvaha.cli.failure import ExitCode, Failure
 from nvaha.cli.words import clean, counted, short
 from nvaha.config.settings import Settings, SettingsError
-from nvaha.core.plan import survey
+from nvaha.core.survey import survey
 from nvaha.model import Configuration, Group, Resource
 from nvaha.ports import Network, NetworkError
 from nvaha.state.snapshot import lasting, read_snapshot

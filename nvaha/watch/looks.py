@@ -7,12 +7,12 @@ import asyncio
 from nvaha.concurrency import run_all
 from nvaha.core.inputs import NetworkRead, NetworkUnread
 from nvaha.core.look_interval import look_interval_s
-from nvaha.core.plan import survey
+from nvaha.core.survey import survey
 from nvaha.model import Notice
 from nvaha.ports import NetworkError, Ports, StoreUnavailable
-from nvaha.state.lease import HeldLease
+from nvaha.state.lease import HeldLease, LeaseLost
 from nvaha.state.snapshot import read_snapshot
-from nvaha.watch.watched import WatchedGroup, WatchedGroups
+from nvaha.watch.watched import Deposed, WatchedGroup, WatchedGroups
 
 LOOKS_AT_ONCE, LOOK_ROUND_S = 4, 0.5
 
@@ -38,6 +38,12 @@ class Looks:
                     name = watched.group.name
                     text = f"{name}: what Azure said could not be written: {error}"
                     self._ports.notifier.notify(Notice("store_unavailable", "error", text, {"group": name}))
+                except (LeaseLost, Deposed):
+                    raise
+                except Exception as error:  # noqa: BLE001 - as in a round
+                    name = watched.group.name
+                    text = f"{name}: a look at Azure met what nobody expected: {error!r}"
+                    self._ports.notifier.notify(Notice("round_failed", "error", text, {"group": name}))
                 watched.looked_at = self._clock.monotonic()
 
         while True:

@@ -89,7 +89,7 @@ class WatchedGroups:
         for name, watched in self._watched.items():
             now = stored.get(name)
             if now is not None and now.version != watched.held.version:
-                watched.held = await self._committer.settle(now)
+                watched.held = await self._committer.settle(now, self._lease.check)
         missing = [group for group in self._configuration.groups if group.name not in self._watched]
         await run_all(stamp(group) for group in missing)
 
@@ -114,7 +114,7 @@ class WatchedGroups:
 
     async def _stamp(self, group: Group, held: Versioned | None) -> None:
         if held is not None:
-            held = await self._committer.settle(held)
+            held = await self._committer.settle(held, self._lease.check)
         self._lease.check()
         stamped = await self._commit(group, Elected(self._lease.epoch), held)
         self._watched[group.name] = WatchedGroup(group, stamped)

@@ -111,6 +111,7 @@ def ports_of(process: Process, storage: StoragePorts) -> Ports:
         prober=ProberPort(process),
         clock=process.clock,
         notifier=NotifierPort(process),
+        new_id=process.new_id,
     )
 
 

@@ -48,6 +48,7 @@ class Process:
         self.dead = self.stalled = self.isolated = False
         self._backlog: deque[Callable[[], None]] = deque()
         self._root: asyncio.Task[Any] | None = None
+        self._ids = 0
         self._loop = world.loop
         rng = world.rng
         self._rate = 1.0 + rng.uniform(-1e-3, 1e-3)
@@ -67,6 +68,11 @@ class Process:
     def step_wall(self, seconds: float) -> None:
         """Set the wall clock."""
         self._wall_off_s += seconds
+
+    def new_id(self) -> str:
+        """Return a text that no process has had before."""
+        self._ids += 1
+        return f"{self.name}-{self._ids}"
 
     def start(self, main: Any) -> None:
         """Run the process's main coroutine."""

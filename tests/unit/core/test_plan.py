@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nvaha.core.bodies import ip_configurations, next_hops
-from nvaha.core.plan import Plan, Step, plan, survey
+from nvaha.core.plan import Plan, Step, plan
+from nvaha.core.survey import survey
 from nvaha.model import Group, NvaState, PublicIp, Resource, Snapshot
 from tests.builders import group_of, nic, nic_id, pip, pip_id, snapshot_of, table, table_id
 
