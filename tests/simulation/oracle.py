@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from nvaha.model import GroupState
 from nvaha.ports import Versioned
 from tests.simulation.azure import WRITER
+from tests.simulation.oracle_follow import FollowOracle
 from tests.simulation.oracle_health import HealthOracle
 from tests.simulation.oracle_leases import LeaseOracle
 from tests.simulation.oracle_operations import OperationOracle
@@ -32,14 +33,22 @@ class Oracle:
         self.writes = WriteOracle(world)
         self.operations = OperationOracle(world)
         self.leases = LeaseOracle(world)
+        self.follow = FollowOracle(world)
         self._switches = SwitchOracle(world)
         self._histories: dict[str, History] = {}
 
-    def violated(self, text: str) -> None:
-        """Note that a rule was broken."""
+    def violated(self, text: str, *, rule: str = "") -> None:
+        """Note that a rule was broken; one that waits is only counted."""
+        if not self.enforced(rule):
+            self._world.count(f"waiting: {rule}")
+            return
         self.violations.append(f"{self._world.loop.now_s:.3f}: {text}")
         self._world.note("ORACLE", text)
         self._world.stop()
+
+    def enforced(self, rule: str) -> bool:
+        """Tell whether a rule is enforced in this run."""
+        return rule not in self._world.knobs.waiting
 
     def moved_s(self, group: str) -> float:
         """Return when a group's switch began or a worker last moved it."""
@@ -76,6 +85,7 @@ class Oracle:
             change.history.heartbeat_s = self._world.loop.now_s
         for wrong in self._switches.disagreements(change):
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
+        self.follow.written(change)
         if process.kind == "worker" or state.generation != change.old.generation:
             change.history.moved_s = change.history.queued_s = sent.sent_s
         elif _tries(state) != _tries(change.old):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nvaha.model import Group, GroupState, Phase, SwitchRequest, Trigger
+from nvaha.model import Group, GroupState, Phase, Status, SwitchRequest, Trigger
 from tests.simulation.azure import Writer
 from tests.simulation.oracle_health import UNKNOWN, Counts, Told
 from tests.simulation.process import Process
@@ -174,6 +174,8 @@ class SwitchOracle:
             return
         world.note(change.process.name, f"ENDS {request.operation}: {new.phase} on {new.active}")
         history, sent = change.history, change.sent
+        outcomes = {Phase.STEADY: Status.DONE, Phase.UNKNOWN: Status.FAILED}
+        world.oracle.operations.outcomes[request.operation] = outcomes.get(new.phase, Status.SUPERSEDED)
         lane = history.lane(request.trigger)
         if new.phase is Phase.STEADY:
             world.count("done")

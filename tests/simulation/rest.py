@@ -62,6 +62,8 @@ def unsettled(world: World) -> Iterator[str]:
     for group in world.configuration.groups:
         yield from _unsettled_group(world, group)
     yield from world.oracle.operations.unended()
+    if world.oracle.enforced("told"):
+        yield from world.oracle.follow.untold()
     record = world.storage.tables.leader
     if record is None or record.blind != _all_dead(world):
         yield f"the leader's record is {record}"
