@@ -23,7 +23,7 @@ from nvaha.ports import NetworkError, Ports, StoreUnavailable
 from nvaha.state.commit import Committer
 from nvaha.state.lease import HeldLease
 from nvaha.state.snapshot import read_snapshot
-from nvaha.switch.apply import Applier, PlanAgain
+from nvaha.switch.apply import Applier
 from nvaha.switch.record import OperationRecorder
 
 PROGRESS_S = 5.0
@@ -152,7 +152,11 @@ class Attempt:
         for number in range(PASSES):
             todo, snapshot, read_at = await self._plan(target)
             if number == 0:
-                kept = await self._try_attaches(applier, record, todo, snapshot, again)
+                asked = self._to_be_asked(todo)
+                if asked:
+                    await record.plan(todo.steps)
+                    kept = await applier.try_attaches(asked, snapshot, again)
+                    todo, snapshot, read_at = await self._plan(target)
                 planned = request.trigger in PLANNED and not request.forced
                 stops = (*todo.problems, *kept.values())
                 if planned and stops and record.untouched:
@@ -169,31 +173,21 @@ class Attempt:
         left = (f"not as planned after {PASSES} passes", *(refused | unanswered).values())
         return Left((*left, *await self._put_back(applier, record, request)))
 
-    async def _try_attaches(
-        self,
-        applier: Applier,
-        record: OperationRecorder,
-        todo: Plan,
-        snapshot: Snapshot,
-        again: PlanAgain,
-    ) -> dict[str, str]:
-        """Return {step: why} for public IPs that stay where they are, on an NVA that still answers.
+    def _to_be_asked(self, todo: Plan) -> list[Step]:
+        """Return the attaches of public IPs that are on an NVA which still answers.
 
-        A dead NVA's are taken off without asking: there is nothing to lose, and asking takes seconds.
+        Whether Azure would take them is asked before they are taken off. A dead NVA's are taken off without
+        asking: there is nothing to lose, and asking takes seconds.
         """
         nics = {
             f"detach:{nic.casefold()}": nva.name for nva in self.group.nvas for nic in nva.interfaces.values()
         }
-        answering = {
+        working = {
             step.key
             for step in todo.steps
-            if step.kind == "detach" and healthy(self.state.nvas[nics[step.key]])
+            if step.kind == "detach" and healthy(self.state.nvas.get(nics[step.key], NvaState()))
         }
-        attaches = [step for step in todo.steps if step.kind == "attach" and answering & set(step.after)]
-        if not attaches:
-            return {}
-        await record.plan(todo.steps)
-        return await applier.try_attaches(attaches, snapshot, again)
+        return [step for step in todo.steps if step.kind == "attach" and working & set(step.after)]
 
     async def _put_back(
         self, applier: Applier, record: OperationRecorder, request: SwitchRequest

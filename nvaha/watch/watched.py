@@ -89,6 +89,7 @@ class WatchedGroups:
         for name, watched in self._watched.items():
             now = stored.get(name)
             if now is not None and now.version != watched.held.version:
+                self._still_lead(now.state)
                 watched.held = await self._committer.settle(now, self._lease.check)
         missing = [group for group in self._configuration.groups if group.name not in self._watched]
         await run_all(stamp(group) for group in missing)
@@ -113,11 +114,16 @@ class WatchedGroups:
             watched.unsure = False
 
     async def _stamp(self, group: Group, held: Versioned | None) -> None:
-        if held is not None:
-            held = await self._committer.settle(held, self._lease.check)
         self._lease.check()
         stamped = await self._commit(group, Elected(self._lease.epoch), held)
-        self._watched[group.name] = WatchedGroup(group, stamped)
+        # What an older leader's death left undone is found in the state that now carries our epoch.
+        settled = await self._committer.settle(stamped, self._lease.check)
+        self._watched[group.name] = WatchedGroup(group, settled)
+
+    def _still_lead(self, state: GroupState) -> None:
+        if state.epoch > self._lease.epoch:
+            self.newest_epoch = max(self.newest_epoch, state.epoch)
+            raise Deposed(f"{state.group}: epoch {self._lease.epoch} is deposed by epoch {state.epoch}")
 
     async def _commit(self, group: Group, happened: Input, held: Versioned | None) -> Versioned:
         committed = await self._committer.commit(group, happened, held, guard=self._lease.check)

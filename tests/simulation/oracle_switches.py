@@ -100,7 +100,9 @@ class SwitchOracle:
         world.note(name, f"BEGINS {request.operation} ({request.trigger}) to {request.target}")
         world.count(f"switches: {request.trigger}")
         world.oracle.operations.begun.append(request.operation)
-        rules = self._commanded if request.trigger is Trigger.MANUAL else self._automatic
+        by_itself = change.process.kind != "web" and _finishes(change.old, request)
+        commanded = request.trigger is Trigger.MANUAL and not by_itself
+        rules = self._commanded if commanded else self._automatic
         for wrong in rules(change, request):
             yield f"{request.operation} ({request.trigger}) to {request.target}: {wrong}"
 
@@ -127,24 +129,30 @@ class SwitchOracle:
             yield "the monitor is blind"
         if not _up(target):
             yield f"the target is {target}"
-        if not policy.automatic:
+        commanded = request.trigger is Trigger.MANUAL
+        if not policy.automatic and not commanded:
             yield "automatic switches are off"
         if old.paused:
             yield "the group is paused"
-        yield from self._too_soon(change, change.history.switches)
+        yield from self._too_soon(change, change.history.switches, commanded=commanded)
         if request.trigger is Trigger.REPAIR:
             yield from self._too_soon(change, change.history.repairs)
-        yield from self._not_called_for(change, request)
-        change.history.lane(request.trigger).begun[request.operation] = self._world.loop.now_s
+        if not _finishes(old, request):
+            yield from self._not_called_for(change, request)
+        if request.trigger is not Trigger.MANUAL:
+            change.history.lane(request.trigger).begun[request.operation] = self._world.loop.now_s
 
-    def _too_soon(self, change: Change, lane: Lane) -> Iterator[str]:
+    def _too_soon(self, change: Change, lane: Lane, *, commanded: bool = False) -> Iterator[str]:
         policy, sent_s = change.group.policy, change.sent.sent_s
         held_down = sent_s < lane.ended_s + policy.hold_down_s - CLOCK_S
-        if held_down and change.old.phase is not Phase.SWITCHING:
+        between = change.old.phase is Phase.SWITCHING or change.old.wanted is not None
+        if held_down and not between:
             yield f"in hold-down: the last switch ended at {lane.ended_s:.1f}"
         back_off = min(BACK_OFF_S * 2 ** max(0, lane.failed_in_a_row - 1), MAX_BACK_OFF_S)
         if lane.failed_in_a_row and sent_s < lane.failed_s + back_off - CLOCK_S:
             yield f"too soon after failure {lane.failed_in_a_row} at {lane.failed_s:.1f}"
+        if commanded:
+            return
         now = self._world.loop.now_s
         lately = [began for began in lane.begun.values() if now - began < HOUR_S - CLOCK_S]
         if len(lately) >= policy.max_switches_per_hour:
@@ -153,7 +161,7 @@ class SwitchOracle:
     def _not_called_for(self, change: Change, request: SwitchRequest) -> Iterator[str]:
         old = change.old
         switching = old.phase is Phase.SWITCHING and old.request is not None
-        leaving = old.request.target if switching and old.request else old.active
+        leaving = old.request.target if switching and old.request else old.wanted or old.active
         if request.trigger is Trigger.FAILOVER:
             left = UNKNOWN if leaving is None else self._counts(change, leaving)
             if not (left[0] == "down" and left[2] >= self._world.knobs.fall):
@@ -200,3 +208,14 @@ class SwitchOracle:
 
 def _up(counts: Counts) -> bool:
     return counts[0] == "up" and counts[1] == 0
+
+
+def _finishes(old: GroupState, request: SwitchRequest) -> bool:
+    """Tell whether a request asks again for what the last one, which failed, was asked to do."""
+    last = old.request
+    return (
+        old.phase is Phase.UNKNOWN
+        and last is not None
+        and (last.target, last.trigger) == (request.target, request.trigger)
+        and old.wanted == request.target
+    )

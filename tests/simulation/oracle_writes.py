@@ -41,7 +41,7 @@ class _Sent:
     asked: Counter[tuple[int, str]] = field(default_factory=Counter)
 
     def may_ask(self, writer: Writer, nic: str, public_ip: str) -> bool:
-        """Tell whether an attach may be only a question: nothing was taken off yet, and it was seldom asked."""
+        """Tell whether an attach may be just a question: nothing was taken off, and it was seldom asked."""
         self.asked[writer.run, nic] += 1
         return (writer.run, public_ip) not in self.took_off and self.asked[writer.run, nic] <= QUESTIONS
 

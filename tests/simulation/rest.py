@@ -74,6 +74,9 @@ def _unsettled_group(world: World, group: Group) -> Iterator[str]:
     if state is None:
         yield f"{group.name} has no state"
         return
+    if not any(world.alive[name] for name in group.names) and state.wanted is not None:
+        # With nobody up, what was asked for waits.
+        return
     if state.phase is not Phase.STEADY or state.active is None:
         yield f"{group.name} is {state.phase} on {state.active}, blocked by {state.blocked}"
         return
