@@ -97,11 +97,9 @@ def _due(change: Change) -> Iterator[Due]:
     if began and new.request is not None:
         yield "switch_requested", group, new.request.operation
     if old.phase is Phase.SWITCHING and old.request is not None:
-        ended = {Phase.STEADY: "switch_done", Phase.UNKNOWN: "switch_failed"}.get(new.phase)
-        if ended is not None:
-            yield ended, group, old.request.operation
-        elif began:
-            yield "switch_superseded", group, old.request.operation
+        for closing in new.closings:
+            if closing.operation == old.request.operation:
+                yield f"switch_{closing.status}", group, closing.operation
     if new.all_down and not old.all_down:
         yield "all_down", group, ""
     if new.paused is not old.paused:

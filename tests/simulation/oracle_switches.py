@@ -182,10 +182,13 @@ class SwitchOracle:
             return
         world.note(change.process.name, f"ENDS {request.operation}: {new.phase} on {new.active}")
         history, sent = change.history, change.sent
-        outcomes = {Phase.STEADY: Status.DONE, Phase.UNKNOWN: Status.FAILED}
-        world.oracle.operations.outcomes[request.operation] = outcomes.get(new.phase, Status.SUPERSEDED)
+        closed = {each.operation: each.status for each in new.closings}
+        outcome = closed.get(request.operation)
+        world.oracle.operations.outcomes[request.operation] = outcome or Status.FAILED
+        if outcome is None or (new.phase is Phase.SWITCHING) != (outcome is Status.SUPERSEDED):
+            yield f"{request.operation} ended as {outcome}, and the group is {new.phase}"
         lane = history.lane(request.trigger)
-        if new.phase is Phase.STEADY:
+        if outcome is Status.DONE:
             world.count("done")
             lane.ended_s = sent.sent_s
             history.switches.failed_in_a_row = history.repairs.failed_in_a_row = 0
@@ -195,10 +198,12 @@ class SwitchOracle:
             left = world.oracle.writes.verified(sent.writer, change.group, request.target)
             if left or new.active != request.target:
                 yield f"{request.operation} was called done on {new.active}, but {left}"
-        elif new.phase is Phase.SWITCHING:
+        elif outcome is Status.SUPERSEDED:
             world.count("superseded")
         else:
             world.count("failed")
+            if new.active != change.old.active:
+                yield f"{request.operation} failed, and the active one is {new.active}"
             lane.failed_s, lane.failed_in_a_row = sent.sent_s, lane.failed_in_a_row + 1
             lane.begun.pop(request.operation, None)
 
