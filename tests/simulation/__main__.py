@@ -33,9 +33,7 @@ def many(
     failed: dict[int, list[str]] = {}
     counts: Counter[str] = Counter()
     with ProcessPoolExecutor(jobs) as pool:
-        results = pool.map(
-            check, seeds, [runs] * len(seeds), [waiting] * len(seeds), chunksize=CHUNK
-        )
+        results = pool.map(check, seeds, [runs] * len(seeds), [waiting] * len(seeds), chunksize=CHUNK)
         for seed, violations, counted, virtual_s in results:
             counts.update(counted)
             counts["virtual seconds"] += int(virtual_s)

@@ -7,7 +7,6 @@ from collections.abc import Coroutine, Generator
 from contextvars import ContextVar
 from typing import Any
 
-
 OWNER: ContextVar[dict[asyncio.Task[Any], None] | None] = ContextVar("owner", default=None)
 """Where the tasks are kept that are made in this context: every task of a process, whoever awaits it."""
 

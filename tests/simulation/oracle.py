@@ -62,7 +62,7 @@ class Oracle:
             if epoch is None:
                 self.violated(f"{process.name} writes {state.group} without the leader's lease")
         told = self.health.told(process) if process.kind == "monitor" else None
-        return Saving(now, told, WRITER.get(), epoch)
+        return Saving(now, told, WRITER.get(), epoch, process.hindered)
 
     def state_written(
         self, process: Process, before: Versioned | None, after: Versioned, sent: Saving

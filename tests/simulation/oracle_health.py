@@ -109,9 +109,7 @@ class HealthOracle:
                     return None
         return f"health counts went from {stood} to {found} after {told}"
 
-    def _use(
-        self, group: str, told: Told, found: Mapping[str, Counts], stood: Mapping[str, Counts]
-    ) -> None:
+    def _use(self, group: str, told: Told, found: Mapping[str, Counts], stood: Mapping[str, Counts]) -> None:
         """Use up the readings that a write counted; each counts once, whatever storage answered."""
         for name in found:
             number = told.numbers.get(name, 0)

@@ -28,6 +28,7 @@ class Saving:
     told: Told | None
     writer: Writer | None
     epoch: int | None
+    hindered: int
 
 
 @dataclass(slots=True)

@@ -73,9 +73,7 @@ class Storage:
         self.world = world
         self.tables = Tables()
 
-    def acquire(
-        self, name: str, holder: str, token: str, at_least: int, *, stamp: bool
-    ) -> LeaseGrant | None:
+    def acquire(self, name: str, holder: str, token: str, at_least: int, *, stamp: bool) -> LeaseGrant | None:
         """Grant the lease if it is free, or held under this very token, as when a request is repeated.
 
         Without `stamp` the epoch is not raised, as when the taker dies.
