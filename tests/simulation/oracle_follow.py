@@ -82,9 +82,7 @@ class FollowOracle:
             if request.operation in self._queued or superseded:
                 return
             if not process.dead and process.hindered == hindered:
-                text = (
-                    f"{process.name} wrote {request.operation}; no message for {MESSAGE_S:g} s"
-                )
+                text = f"{process.name} wrote {request.operation}; no message for {MESSAGE_S:g} s"
                 world.oracle.violated(text, rule="message follows")
 
         world.loop.call_later(MESSAGE_S, check)
