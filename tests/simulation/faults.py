@@ -48,6 +48,8 @@ class Faults:
         self.on = True
         self.storage_out_until_s = self.lease_out_until_s = self.arm_out_until_s = 0.0
         self.planned: list[Planned] = []
+        self.unreadable: dict[str, NetworkFault] = {}
+        self.unwritable: dict[str, NetworkFault] = {}
 
     def happens(self, kind: str) -> bool:
         """Tell whether a fault of this kind hits the request at hand."""
@@ -57,6 +59,8 @@ class Faults:
     def stop(self) -> None:
         """End the first phase."""
         self.on = False
+        self.unreadable.clear()
+        self.unwritable.clear()
 
     def storage_fate(self, process: Process, what: str, subject: Any) -> Fate:
         """Return what happens to a request to storage."""
@@ -85,6 +89,16 @@ class Faults:
         elif what in REPEATED and self.happens("answer_repeated"):
             fate.again_s = rng.uniform(*rng.choice(REPEATED_S))
             self._world.count("answers lost and requests repeated")
+        return fate
+
+    def read_fate(self, resource_id: str) -> Fate:
+        """Return what happens to a read of one resource."""
+        fate = self.arm_fate(write=False)
+        fault = self.unreadable.get(resource_id.casefold())
+        if fault is NetworkFault.UNAVAILABLE:
+            fate.out_s = None
+        elif fault is not None:
+            fate.refused = NetworkError(fault, resource_id, f"{fault}", retry_after_s=5.0)
         return fate
 
     def arm_fate(self, *, write: bool) -> Fate:

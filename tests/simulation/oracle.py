@@ -14,6 +14,7 @@ from tests.simulation.azure import WRITER
 from tests.simulation.oracle_follow import FollowOracle
 from tests.simulation.oracle_health import HealthOracle
 from tests.simulation.oracle_leases import LeaseOracle
+from tests.simulation.oracle_looks import LookOracle
 from tests.simulation.oracle_operations import OperationOracle
 from tests.simulation.oracle_switches import Change, History, Saving, SwitchOracle
 from tests.simulation.oracle_writes import WriteOracle
@@ -34,6 +35,7 @@ class Oracle:
         self.operations = OperationOracle(world)
         self.leases = LeaseOracle(world)
         self.follow = FollowOracle(world)
+        self.looks = LookOracle(world)
         self._switches = SwitchOracle(world)
         self._histories: dict[str, History] = {}
 
@@ -54,6 +56,11 @@ class Oracle:
         """Return when a group's switch began or a worker last moved it."""
         return self._histories[group].moved_s
 
+    def wanted(self, group: str) -> str | None:
+        """Return the NVA that a group was last asked to be on, unless it has fallen since."""
+        history = self._histories.get(group)
+        return history.wanted if history else None
+
     def save_sent(self, process: Process, state: GroupState) -> Saving:
         """Check a state write at the moment it is sent."""
         now, epoch = self._world.loop.now_s, None
@@ -61,8 +68,10 @@ class Oracle:
             epoch = self.leases.epoch(process, "leader")
             if epoch is None:
                 self.violated(f"{process.name} writes {state.group} without the leader's lease")
-        told = self.health.told(process) if process.kind == "monitor" else None
-        return Saving(now, told, WRITER.get(), epoch)
+        leads = process.kind == "monitor"
+        told = self.health.told(process) if leads else None
+        look = self.looks.look(process, self._world.group(state.group)) if leads else None
+        return Saving(now, told, WRITER.get(), epoch, process.hindered, look)
 
     def state_written(
         self, process: Process, before: Versioned | None, after: Versioned, sent: Saving
@@ -85,6 +94,8 @@ class Oracle:
             change.history.heartbeat_s = self._world.loop.now_s
         for wrong in self._switches.disagreements(change):
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
+        for rule, wrong in self.looks.disagreements(change):
+            self.violated(f"{process.name} wrote {state.group}: {wrong}", rule=rule)
         self.follow.written(change)
         if process.kind == "worker" or state.generation != change.old.generation:
             change.history.moved_s = change.history.queued_s = sent.sent_s

@@ -42,7 +42,7 @@ class FollowOracle:
             self._untold.setdefault(due, self._world.loop.now_s)
         old, new = change.old, change.new
         if new.generation != old.generation and new.request is not None:
-            self._await_message(change.process, new.request)
+            self._await_message(change.process, new.request, change.sent.hindered)
         writer = change.sent.writer
         if old.phase is Phase.SWITCHING and new.phase is not Phase.SWITCHING and writer and old.request:
             self._ended_by[old.request.operation] = writer.run
@@ -73,8 +73,8 @@ class FollowOracle:
         for (event, group, which), since_s in self._untold.items():
             yield f"nobody was told {event} {which} of {group}, written at {since_s:.1f}"
 
-    def _await_message(self, process: Process, request: SwitchRequest) -> None:
-        world, hindered = self._world, process.hindered
+    def _await_message(self, process: Process, request: SwitchRequest, hindered: int) -> None:
+        world = self._world
 
         def check() -> None:
             state = world.state(request.group)
@@ -82,9 +82,7 @@ class FollowOracle:
             if request.operation in self._queued or superseded:
                 return
             if not process.dead and process.hindered == hindered:
-                text = (
-                    f"{process.name} wrote {request.operation} {MESSAGE_S:g} s ago; no message has followed"
-                )
+                text = f"{process.name} wrote {request.operation}; no message for {MESSAGE_S:g} s"
                 world.oracle.violated(text, rule="message follows")
 
         world.loop.call_later(MESSAGE_S, check)

@@ -40,9 +40,9 @@ class OperationOracle:
             ):
                 text = f"{process.name} calls {step.key} of {after.id} done, but its last write failed"
                 self._world.oracle.violated(text)
-        if after.status.ended and after.status is not self.outcomes.get(after.id):
-            outcome = self.outcomes.get(after.id)
-            text = f"{process.name} records {after.id} as {after.status}, but it is {outcome}"
+        outcome = self.outcomes.get(after.id)
+        if after.status.ended and after.status is not outcome:
+            text = f"{process.name} records {after.id} as {after.status}, but it ended as {outcome}"
             self._world.oracle.violated(text)
         if before is not None and before.status.ended and after.status is not before.status:
             text = f"{process.name} turned {after.id} from {before.status} to {after.status}"

@@ -13,6 +13,7 @@ from tests.simulation.process import Process
 from tests.simulation.tolerances import CLOCK_S, STALE_S
 
 if TYPE_CHECKING:
+    from tests.simulation.oracle_looks import Look
     from tests.simulation.world import World
 
 HOUR_S, NO_PROGRESS_S = 3600.0, 15.0
@@ -28,6 +29,8 @@ class Saving:
     told: Told | None
     writer: Writer | None
     epoch: int | None
+    hindered: int
+    look: Look | None
 
 
 @dataclass(slots=True)
@@ -44,7 +47,9 @@ class Lane:
 class History:
     """What has happened to one group.
 
-    What repairs do holds up only repairs; what other switches do holds up both.
+    What repairs do holds up only repairs; what other switches do holds up both. `wanted` is the target of
+    the last switch until it falls or something newer is asked for, and `unfinished` says that the switch
+    failed, so that it is to be tried again; `by_hand` that a person had asked for it.
     """
 
     switches: Lane = field(default_factory=Lane)
@@ -52,6 +57,9 @@ class History:
     heartbeat_s: float = NEVER
     moved_s: float = NEVER
     queued_s: float = NEVER
+    wanted: str | None = None
+    unfinished: bool = False
+    by_hand: bool = False
 
     def lane(self, trigger: Trigger) -> Lane:
         """Return the lane of a trigger."""
@@ -89,6 +97,9 @@ class SwitchOracle:
         began = new.generation != old.generation
         if began and new.request is not None:
             yield from self._begun(change, new.request)
+            _want(change.history, new.request)
+        if self._has_fallen(change, change.history.wanted):
+            change.history.wanted = None
         if old.phase is Phase.SWITCHING and (began or new.phase is not Phase.SWITCHING):
             yield from self._ended(change)
         elif new.active != old.active and old.phase is not Phase.UNKNOWN:
@@ -100,7 +111,8 @@ class SwitchOracle:
         world.note(name, f"BEGINS {request.operation} ({request.trigger}) to {request.target}")
         world.count(f"switches: {request.trigger}")
         world.oracle.operations.begun.append(request.operation)
-        by_itself = change.process.kind != "web" and _finishes(change.old, request)
+        again = change.history.unfinished and request.target == change.history.wanted
+        by_itself = change.process.kind != "web" and again
         commanded = request.trigger is Trigger.MANUAL and not by_itself
         rules = self._commanded if commanded else self._automatic
         for wrong in rules(change, request):
@@ -130,17 +142,29 @@ class SwitchOracle:
         if not _up(target):
             yield f"the target is {target}"
         commanded = request.trigger is Trigger.MANUAL
-        if not policy.automatic and not commanded:
+        again = change.history.unfinished and request.target == change.history.wanted
+        if not policy.automatic and not (again and change.history.by_hand):
             yield "automatic switches are off"
         if old.paused:
             yield "the group is paused"
         yield from self._too_soon(change, change.history.switches, commanded=commanded)
         if request.trigger is Trigger.REPAIR:
             yield from self._too_soon(change, change.history.repairs)
-        if not _finishes(old, request):
+        if not again:
             yield from self._not_called_for(change, request)
-        if request.trigger is not Trigger.MANUAL:
+            self._check_target(change, request)
+        if not commanded:
             change.history.lane(request.trigger).begun[request.operation] = self._world.loop.now_s
+
+    def _check_target(self, change: Change, request: SwitchRequest) -> None:
+        """Check that what was asked for before and not finished does not give way to something else."""
+        wanted = change.history.wanted
+        if change.history.unfinished and wanted and not self._has_fallen(change, wanted):
+            text = f"{request.operation} goes to {request.target}, though {wanted} was asked for and is up"
+            self._world.oracle.violated(text, rule="target stays")
+
+    def _has_fallen(self, change: Change, nva: str | None) -> bool:
+        return nva is not None and self._counts(change, nva)[0] == "down"
 
     def _too_soon(self, change: Change, lane: Lane, *, commanded: bool = False) -> Iterator[str]:
         policy, sent_s = change.group.policy, change.sent.sent_s
@@ -204,23 +228,28 @@ class SwitchOracle:
             world.count("failed")
             if new.active != change.old.active:
                 yield f"{request.operation} failed, and the active one is {new.active}"
+            history.unfinished = request.trigger is not Trigger.REPAIR
+            if self._not_begun(change, request):
+                history.wanted, history.unfinished = None, False
             lane.failed_s, lane.failed_in_a_row = sent.sent_s, lane.failed_in_a_row + 1
             lane.begun.pop(request.operation, None)
+
+    def _not_begun(self, change: Change, request: SwitchRequest) -> bool:
+        """Tell whether a worker found that a planned move could not end well, and left everything as it was."""
+        planned = request.trigger in {Trigger.MANUAL, Trigger.FAILBACK} and not request.forced
+        wrote = request.operation in self._world.oracle.writes.wrote
+        return planned and change.process.kind == "worker" and not wrote
 
     def _counts(self, change: Change, nva: str) -> Counts:
         return self._world.oracle.health.counts(change.group.name, change.version, nva)
 
 
+def _want(history: History, request: SwitchRequest) -> None:
+    """Note what was asked for; the same asked for again by the code is still what a person wanted."""
+    again = history.unfinished and request.target == history.wanted
+    history.by_hand = request.trigger is Trigger.MANUAL or (again and history.by_hand)
+    history.wanted, history.unfinished = request.target, False
+
+
 def _up(counts: Counts) -> bool:
     return counts[0] == "up" and counts[1] == 0
-
-
-def _finishes(old: GroupState, request: SwitchRequest) -> bool:
-    """Tell whether a request asks again for what the last one, which failed, was asked to do."""
-    last = old.request
-    return (
-        old.phase is Phase.UNKNOWN
-        and last is not None
-        and (last.target, last.trigger) == (request.target, request.trigger)
-        and old.wanted == request.target
-    )

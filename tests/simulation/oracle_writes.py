@@ -54,6 +54,7 @@ class WriteOracle:
         self._groups: dict[str, _Sent] = {}
         self.edits: dict[str, dict[tuple[str, str], str]] = {}
         self.late: list[str] = []
+        self.wrote: set[str] = set()
 
     def lease_broken(self, group: str) -> None:
         """Note that somebody took a group's switch lease from its holder."""
@@ -89,7 +90,10 @@ class WriteOracle:
         if now - read_s > LOST_EDIT_S and world.arm.entry(resource.id).kind == "nic":
             world.oracle.violated(f"{who} writes {resource.id}, read {now - read_s:.1f} s ago")
         self._check_owned(who, writer, resource)
-        for public_ip, nic in self._held_elsewhere(writer, resource):
+        held_elsewhere = list(self._held_elsewhere(writer, resource))
+        if not held_elsewhere:
+            self.wrote.add(writer.operation)
+        for public_ip, nic in held_elsewhere:
             if not sent.may_ask(writer, resource.id, public_ip):
                 world.oracle.violated(f"{who} attaches {public_ip} before it is detached from {nic}")
         sent.took_off |= {(writer.run, each) for each in self._taken_off(resource)}

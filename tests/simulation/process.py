@@ -96,11 +96,11 @@ class Process:
         self._ids += 1
         return f"{self.name}-{self._ids}"
 
-    def start(self, main: Any) -> None:
-        """Run the process's main coroutine."""
+    def start(self, main: Any) -> asyncio.Task[Any]:
+        """Run a coroutine in this process; it ends with it."""
         context = contextvars.copy_context()
         context.run(OWNER.set, self._tasks)
-        context.run(self._loop.create_task, main)
+        return context.run(self._loop.create_task, main)
 
     def crash(self) -> None:
         """End at once: nothing that runs in this process reaches the outside from here on."""

@@ -83,6 +83,9 @@ def _unsettled_group(world: World, group: Group) -> Iterator[str]:
     up = [name for name in group.names if world.alive[name]]
     if up and state.active not in up:
         yield f"{group.name} is on {state.active}, which is dead, while {up} are up"
+    wanted = world.oracle.wanted(group.name)
+    if wanted in up and state.active != wanted and world.oracle.enforced("target stays"):
+        yield f"{group.name} is on {state.active}, but was asked to be on {wanted}, which is up"
     for name in group.names:
         if state.nvas[name].health != ("up" if name in up else "down"):
             yield f"{group.name} takes {name} for {state.nvas[name].health}"
