@@ -27,6 +27,7 @@ RATES: dict[str, tuple[float, float]] = {
     "reads_fail": (0.2, 4.0),
     "table_locked": (0.2, 3.0),
     "nic_busy": (0.2, 3.0),
+    "attach_refused": (0.2, 2.0),
     # Kinds of fault of one request, as a share of all.
     "crash_at_call": (0.0005, 0.02),
     "stall_at_call": (0.0005, 0.02),
@@ -48,7 +49,7 @@ RATES: dict[str, tuple[float, float]] = {
 }
 """Least and largest rate of each kind of fault when it is not zero."""
 
-FAULTS_WAITING = frozenset({"answer_repeated", "reads_fail", "table_locked", "nic_busy"})
+FAULTS_WAITING = frozenset({"answer_repeated", "reads_fail", "table_locked", "nic_busy", "attach_refused"})
 RULES_WAITING = frozenset(
     {
         "counted once",
@@ -58,6 +59,7 @@ RULES_WAITING = frozenset(
         "whole look",
         "reads paced",
         "target stays",
+        "planned whole",
     }
 )
 WAITING = FAULTS_WAITING | RULES_WAITING
