@@ -78,7 +78,7 @@ def plan(group: Group, snapshot: Snapshot, target: str, remembered: Mapping[str,
 
 def plan_with(group: Group, snapshot: Snapshot, target: str, addresses: Addresses) -> Plan:
     """Return the plan, for a caller that has the group's addresses already."""
-    problems: list[str] = []
+    problems = _unknown_nics(group, snapshot, addresses)
     steps = [
         step
         for table_id in group.route_tables
@@ -123,6 +123,18 @@ def unsettled(group: Group, snapshot: Snapshot, target: str) -> tuple[str, ...]:
         for each in resources
         if each is not None and still_being_written(each)
     )
+
+
+def _unknown_nics(group: Group, snapshot: Snapshot, addresses: Addresses) -> list[str]:
+    """Return the NICs whose addresses nobody knows: routes that lead there look like somebody else's."""
+    if not group.route_tables:
+        return []
+    return [
+        f"{unread(snapshot, 'NIC', nic_id)}, so routes that lead to it cannot be told"
+        for nva in group.nvas
+        for role, nic_id in nva.interfaces.items()
+        if role not in addresses.current.get(nva.name, {}) and nic_id.casefold() not in snapshot.absent
+    ]
 
 
 def _route_step(

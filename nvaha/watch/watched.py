@@ -24,13 +24,15 @@ class Deposed(Exception):
 class WatchedGroup:
     """What the leader keeps of one group between rounds; `lock` orders its own writers.
 
-    `unsure` means that a write was not answered: the state is read again before the next one.
+    `unsure` means that a write was not answered: the state is read again before the next one. `cut_off` means
+    that a look was ended by the end of a tick, and is to be made up for.
     """
 
     group: Group
     held: Versioned
     due_at: float = 0.0
     looked_at: float = float("-inf")
+    cut_off: bool = False
     unsure: bool = False
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 

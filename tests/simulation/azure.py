@@ -176,9 +176,12 @@ class Arm:
 
     def _check_free(self, entry: Entry, body: Mapping[str, Any]) -> None:
         now = carried_by(entry.body)
+        refused = self.world.faults.unattachable.get(entry.id.casefold())
         for name, public_ip in carried_by(body).items():
             if now.get(name) == public_ip:
                 continue
+            if refused is not None:
+                raise NetworkError(refused, entry.id, f"may not join {public_ip}")
             for other in self.entries.values():
                 if other.kind != "nic":
                     continue
@@ -233,6 +236,7 @@ class NetworkPort:
             found: Resource = await self._process.send(fate, serve, lost)
         except (NetworkError, asyncio.CancelledError) as error:
             world.oracle.looks.answered(self._process, resource_id, error)
+            world.oracle.writes.unread(writer, resource_id)
             raise
         world.oracle.looks.answered(self._process, resource_id, None)
         self._read_s[_by(writer), resource_id.casefold()] = served[0]

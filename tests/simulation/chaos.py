@@ -49,6 +49,7 @@ class Chaos:
             "reads_fail": self._fail_reads,
             "table_locked": self._lock_table,
             "nic_busy": self._keep_nic_busy,
+            "attach_refused": self._refuse_attach,
         }
         for kind, event in events.items():
             if self._world.knobs.rates[kind]:
@@ -217,6 +218,15 @@ class Chaos:
             seconds = self._world.rng.uniform(10.0, 180.0)
             self._world.note("arm", f"has {entry.id} busy for {seconds:.1f} s")
             self._for_a_while(self._world.faults.unwritable, entry.id.casefold(), NetworkFault.BUSY, seconds)
+
+    def _refuse_attach(self) -> None:
+        """Let a NIC not take any public IP: no right to join, or no such thing on this NIC."""
+        entry, rng = self._entry("nic"), self._world.rng
+        if entry is not None:
+            fault = rng.choice([NetworkFault.DENIED, NetworkFault.REFUSED])
+            seconds = rng.choice([rng.uniform(10.0, 120.0), LONGEST_S])
+            self._world.note("arm", f"lets {entry.id} take no public IP for {seconds:.1f} s: {fault}")
+            self._for_a_while(self._world.faults.unattachable, entry.id.casefold(), fault, seconds)
 
     def _for_a_while(self, faults: dict[str, Fault], key: str, fault: Fault, seconds: float) -> None:
         """Put a fault where it belongs, and take it away after a while, unless it has been put there anew."""

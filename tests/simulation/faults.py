@@ -50,6 +50,7 @@ class Faults:
         self.planned: list[Planned] = []
         self.unreadable: dict[str, NetworkFault] = {}
         self.unwritable: dict[str, NetworkFault] = {}
+        self.unattachable: dict[str, NetworkFault] = {}
 
     def happens(self, kind: str) -> bool:
         """Tell whether a fault of this kind hits the request at hand."""
@@ -61,6 +62,7 @@ class Faults:
         self.on = False
         self.unreadable.clear()
         self.unwritable.clear()
+        self.unattachable.clear()
 
     def storage_fate(self, process: Process, what: str, subject: Any) -> Fate:
         """Return what happens to a request to storage."""

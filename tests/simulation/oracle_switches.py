@@ -59,6 +59,7 @@ class History:
     queued_s: float = NEVER
     wanted: str | None = None
     unfinished: bool = False
+    fell: bool = False
     by_hand: bool = False
 
     def lane(self, trigger: Trigger) -> Lane:
@@ -99,7 +100,7 @@ class SwitchOracle:
             yield from self._begun(change, new.request)
             _want(change.history, new.request)
         if self._has_fallen(change, change.history.wanted):
-            change.history.wanted = None
+            change.history.fell = True
         if old.phase is Phase.SWITCHING and (began or new.phase is not Phase.SWITCHING):
             yield from self._ended(change)
         elif new.active != old.active and old.phase is not Phase.UNKNOWN:
@@ -159,7 +160,8 @@ class SwitchOracle:
     def _check_target(self, change: Change, request: SwitchRequest) -> None:
         """Check that what was asked for before and not finished does not give way to something else."""
         wanted = change.history.wanted
-        if change.history.unfinished and wanted and not self._has_fallen(change, wanted):
+        fell = change.history.fell or self._has_fallen(change, wanted)
+        if change.history.unfinished and wanted and not fell:
             text = f"{request.operation} goes to {request.target}, though {wanted} was asked for and is up"
             self._world.oracle.violated(text, rule="target stays")
 
@@ -235,7 +237,7 @@ class SwitchOracle:
             lane.begun.pop(request.operation, None)
 
     def _not_begun(self, change: Change, request: SwitchRequest) -> bool:
-        """Tell whether a worker found that a planned move could not end well, and left everything as it was."""
+        """Tell whether a worker found that a planned move could not end well, and left all as it was."""
         planned = request.trigger in {Trigger.MANUAL, Trigger.FAILBACK} and not request.forced
         wrote = request.operation in self._world.oracle.writes.wrote
         return planned and change.process.kind == "worker" and not wrote
@@ -248,7 +250,7 @@ def _want(history: History, request: SwitchRequest) -> None:
     """Note what was asked for; the same asked for again by the code is still what a person wanted."""
     again = history.unfinished and request.target == history.wanted
     history.by_hand = request.trigger is Trigger.MANUAL or (again and history.by_hand)
-    history.wanted, history.unfinished = request.target, False
+    history.wanted, history.unfinished, history.fell = request.target, False, False
 
 
 def _up(counts: Counts) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nvaha.model import Group, GroupState, Phase, PublicIp, Resource
+from nvaha.model import Group, GroupState, Health, Phase, PublicIp, Resource, Trigger
 from tests.simulation.azure import Body, Entry, Writer, carried_by
 from tests.simulation.process import Process
 from tests.simulation.scenery import first_name
@@ -29,6 +29,7 @@ class _Attempt:
     read_s: float = float("-inf")
     failed_s: float = float("-inf")
     done_s: float = float("-inf")
+    unread_s: float = float("-inf")
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class WriteOracle:
         self.edits: dict[str, dict[tuple[str, str], str]] = {}
         self.late: list[str] = []
         self.wrote: set[str] = set()
+        self._started: set[str] = set()
 
     def lease_broken(self, group: str) -> None:
         """Note that somebody took a group's switch lease from its holder."""
@@ -66,6 +68,29 @@ class WriteOracle:
             attempt = self._attempt(writer, found.id)
             attempt.version, attempt.read_s = found.etag, served_s
 
+    def unread(self, writer: Writer | None, resource_id: str) -> None:
+        """Remember that a worker was not shown a resource."""
+        if writer is not None:
+            self._attempt(writer, resource_id).unread_s = self._world.loop.now_s
+
+    def _check_whole(self, who: str, writer: Writer, state: GroupState | None) -> None:
+        """Check that a move nobody is in need of starts only when all of it can be done."""
+        request = state.request if state else None
+        if writer.operation in self._started or state is None or request is None:
+            return
+        self._started.add(writer.operation)
+        planned = request.trigger in {Trigger.MANUAL, Trigger.FAILBACK} and not request.forced
+        source = state.nvas.get(request.source or "")
+        if not planned or source is None or source.health is not Health.UP:
+            return
+        group = self._world.group(writer.group)
+        nics = [group.nva(request.target).interfaces[each.role] for each in group.public_ips]
+        for resource_id in (*group.route_tables, *nics):
+            attempt = self._attempt(writer, resource_id)
+            if attempt.read_s <= attempt.unread_s:
+                text = f"{who} starts a planned move, though {resource_id} could not be read"
+                self._world.oracle.violated(text, rule="planned whole")
+
     def sent(self, process: Process, resource: Resource, writer: Writer | None, read_s: float) -> None:
         """Check a write at the moment it is sent."""
         world, now = self._world, self._world.loop.now_s
@@ -76,7 +101,9 @@ class WriteOracle:
         who = f"{process.name} ({writer.operation})"
         if world.oracle.leases.epoch(process, f"switch-{writer.group}") is None:
             world.oracle.violated(f"{who} writes {resource.id} without the switch lease")
-        if not _under_way(world.oracle.leases.shown(process, writer.group), writer):
+        shown = world.oracle.leases.shown(process, writer.group)
+        self._check_whole(who, writer, shown)
+        if not _under_way(shown, writer):
             world.oracle.violated(f"{who} writes {resource.id} without having looked whether it still may")
         sent = self._groups.setdefault(writer.group, _Sent())
         if writer.generation < sent.generation and now > sent.broken_s + BROKEN_S:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
-from nvaha.model import GroupState
+from nvaha.model import GroupState, Phase
 from nvaha.operate.control import Control
 from tests.simulation.actors import ports_of
 from tests.simulation.azure import Body, carried_by
@@ -16,6 +16,7 @@ from tests.simulation.faults import Planned
 from tests.simulation.knobs import RATES, draw
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.process import Process
+from tests.simulation.scenery import SECOND, Place
 from tests.simulation.storage import StoragePorts
 from tests.simulation.world import World
 
@@ -96,10 +97,11 @@ async def command(world: World, command: FailoverCommanded | PauseCommanded, gro
 async def until(world: World, happened: Callable[[GroupState], bool], within_s: float = 60.0) -> None:
     """Wait until a group's state is so."""
     for _ in range(round(within_s / 0.05)):
-        if happened(the_state(world)):
+        state = world.state("g0")
+        if state is not None and happened(state):
             return
         await world.pass_time(0.05)
-    raise AssertionError(f"not within {within_s:g} s: {the_state(world)}")
+    raise AssertionError(f"not within {within_s:g} s: {world.state('g0')}")
 
 
 def take_off(world: World) -> None:
@@ -111,3 +113,32 @@ def take_off(world: World) -> None:
 
     carrying = next(entry for entry in world.arm.entries.values() if carried_by(entry.body))
     assert world.arm.edit(carrying, change)
+
+
+def point_at(world: World, table: str, nva: str) -> None:
+    """Let somebody point all of a group's routes in a table at one of its NVAs."""
+
+    def change(body: Body) -> None:
+        for each in body["properties"]["routes"]:
+            place = world.places.get(each["properties"].get("nextHopIpAddress", ""))
+            if place is not None and nva in world.group(place.group).names:
+                each["properties"]["nextHopIpAddress"] = address_of(world, replace(place, nva=nva))
+
+    assert world.arm.edit(world.arm.entry(table), change)
+
+
+def address_of(world: World, wanted: Place) -> str:
+    """Return the address of the same IP configuration, the primary one for the primary one, on an NVA."""
+    return next(
+        address
+        for address, place in world.places.items()
+        if (place.nva, place.role) == (wanted.nva, wanted.role)
+        and (place.configuration == SECOND) is (wanted.configuration == SECOND)
+    )
+
+
+async def settled(world: World) -> None:
+    """Wait until the group is steady and every NVA up."""
+    await until(world, lambda state: state.phase is Phase.STEADY)
+    await until(world, lambda state: all(nva.health == "up" for nva in state.nvas.values()))
+    await world.pass_time(1.0)

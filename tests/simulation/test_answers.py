@@ -20,7 +20,6 @@ def untold(world: World) -> list[str]:
     return list(world.oracle.follow.untold())
 
 
-@pytest.mark.xfail(strict=True, reason="a repeated write is decided again")
 def test_a_reading_counts_once_when_its_write_is_repeated() -> None:
     """The write that counts a first failure meets itself, and the failure is still the first."""
     failures: list[int] = []
@@ -38,7 +37,6 @@ def test_a_reading_counts_once_when_its_write_is_repeated() -> None:
     assert failures == [1]
 
 
-@pytest.mark.xfail(strict=True, reason="a repeated write is decided again")
 def test_a_reading_counts_once_with_somebody_elses_write_on_top() -> None:
     """A pause is written between the two sendings of a failure; it is kept, and the failure counts once."""
     failures: list[int] = []
@@ -58,7 +56,6 @@ def test_a_reading_counts_once_with_somebody_elses_write_on_top() -> None:
     assert the_state(world).paused
 
 
-@pytest.mark.xfail(strict=True, reason="a repeated write is decided again")
 def test_a_look_counts_once_when_its_write_is_repeated() -> None:
     """The write that counts a first look at drift meets itself, and the look is still the first."""
     seen: list[int] = []
@@ -76,7 +73,6 @@ def test_a_look_counts_once_when_its_write_is_repeated() -> None:
     assert seen == [1]
 
 
-@pytest.mark.xfail(strict=True, reason="a worker whose report is repeated calls itself superseded")
 def test_a_worker_stands_by_the_end_it_has_written() -> None:
     """The report that a switch is done meets itself: the switch is done, and that is what people are told."""
 
@@ -112,7 +108,6 @@ def test_a_command_whose_write_is_repeated_starts_one_switch(again_s: float) -> 
     assert the_state(world).active == "g0n1"
 
 
-@pytest.mark.xfail(strict=True, reason="nobody is told of a pause whose write is repeated")
 def test_people_are_told_of_a_pause_whose_write_is_repeated() -> None:
     """The pause meets itself, and is told."""
 
@@ -127,7 +122,6 @@ def test_people_are_told_of_a_pause_whose_write_is_repeated() -> None:
     assert untold(world) == []
 
 
-@pytest.mark.xfail(strict=True, reason="notices are not found again after a crash")
 @pytest.mark.parametrize("what", ["pause", "command"])
 def test_people_are_told_of_a_command_whose_instance_dies(what: str) -> None:
     """The instance dies between the write and the notice; a leader finds in the state what is to be told."""
@@ -149,7 +143,6 @@ def test_people_are_told_of_a_command_whose_instance_dies(what: str) -> None:
     assert untold(world) == []
 
 
-@pytest.mark.xfail(strict=True, reason="notices are not found again after a crash")
 @pytest.mark.parametrize("dead", [("g0n0",), ("g0n0", "g0n1")])
 def test_people_are_told_of_what_a_leader_wrote_before_it_died(dead: tuple[str, ...]) -> None:
     """The leader dies between writing that NVAs are down and telling it; the next one tells."""
@@ -174,7 +167,6 @@ def test_people_are_told_of_what_a_leader_wrote_before_it_died(dead: tuple[str, 
     assert untold(world) == []
 
 
-@pytest.mark.xfail(strict=True, reason="the end of another duty cancels a commit half-way")
 def test_a_lost_lease_ends_no_commit_between_a_write_and_its_message() -> None:
     """The leader loses its lease just after it has written a switch: the message follows all the same."""
     violations: list[str] = []

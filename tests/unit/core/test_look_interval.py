@@ -14,7 +14,7 @@ from tests.builders import NOON, group_of, later, steady, switching
 @pytest.mark.parametrize(
     ("state", "seconds"),
     [
-        (GroupState("g"), 5.0),
+        (GroupState("g"), 6.0),
         (switching(), 60.0),
         (steady(seen=1), 10.0),
         (steady(seen=2), 60.0),
@@ -49,4 +49,4 @@ def test_a_large_group_is_looked_at_less_often_in_every_phase(state: GroupState)
 def test_a_group_that_is_not_known_is_never_left_for_long() -> None:
     """Unknown comes before everything else."""
     state = steady(phase=Phase.UNKNOWN, seen=2, last_switch_at=NOON)
-    assert look_interval_s(group_of(), state, NOON) == 5.0
+    assert look_interval_s(group_of(), state, NOON) == look_interval_s(group_of(), GroupState("g"), NOON)
