@@ -149,18 +149,17 @@ class Attempt:
         refused: dict[str, str] = {}
         unanswered: dict[str, str] = {}
         kept: dict[str, str] = {}
+        optional = request.trigger in PLANNED and not request.forced and record.untouched
         for number in range(PASSES):
             todo, snapshot, read_at = await self._plan(target)
-            if number == 0:
-                asked = self._to_be_asked(todo)
-                if asked:
-                    await record.plan(todo.steps)
-                    kept = await applier.try_attaches(asked, snapshot, again)
-                    todo, snapshot, read_at = await self._plan(target)
-                planned = request.trigger in PLANNED and not request.forced
-                stops = (*todo.problems, *kept.values())
-                if planned and stops and record.untouched:
-                    return Left(tuple(f"not begun: {each}" for each in stops), begun=False)
+            asked = self._to_be_asked(todo) if number == 0 and not (optional and todo.problems) else []
+            if asked:
+                await record.plan(todo.steps)
+                kept = await applier.try_attaches(asked, snapshot, again)
+                todo, snapshot, read_at = await self._plan(target)
+            stops = (*todo.problems, *kept.values())
+            if number == 0 and optional and stops:
+                return Left(tuple(f"not begun: {each}" for each in stops), begun=False)
             todo = _without(todo, kept)
             stuck = [step for step in todo.steps if step.key in refused or set(step.after) & set(refused)]
             if len(stuck) == len(todo.steps):
