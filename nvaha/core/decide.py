@@ -59,7 +59,7 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
         case NetworkUnread():
             return discovery.unread(group, before, happened)
         case NetworkRead():
-            return discovery.read(group, before, happened)
+            return discovery.read(group, before, happened, now)
         case FailoverCommanded():
             return commands.commanded(group, before, happened, now)
         case PauseCommanded():

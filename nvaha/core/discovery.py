@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from nvaha.core.decision import Decision
+from nvaha.core.guards import after_success
 from nvaha.core.inputs import NetworkRead, NetworkUnread, Survey
 from nvaha.core.notices import bounded, listed, notice
-from nvaha.model import Drift, Group, GroupState, Notice, NvaState, Phase
+from nvaha.model import Drift, Group, GroupState, Notice, NvaState, Phase, Trigger
 
 CONFIRMED = 2
 """So many looks in a row have to find drift before it is told and acted on."""
@@ -23,7 +25,7 @@ MOST_UNREADY = 5
 MOST_FORMER = 8
 
 
-def read(group: Group, before: GroupState, happened: NetworkRead) -> Decision:
+def read(group: Group, before: GroupState, happened: NetworkRead, now: datetime) -> Decision:
     """Take in what Azure says."""
     if happened.standing not in (None, (before.phase, before.generation)):
         return Decision(before)
@@ -32,7 +34,7 @@ def read(group: Group, before: GroupState, happened: NetworkRead) -> Decision:
     if survey.unanswered:
         return _unread(group, state, listed(survey.unanswered))
     state, notices = _with_readiness(group, replace(state, unread=None), survey)
-    return _decide(group, state, survey).told_after(*notices)
+    return _decide(group, state, survey, now).told_after(*notices)
 
 
 def unread(group: Group, before: GroupState, happened: NetworkUnread) -> Decision:
@@ -53,11 +55,11 @@ def _unread(group: Group, state: GroupState, error: str) -> Decision:
     return Decision(replace(state, unread=listed([error])), notices=(said,))
 
 
-def _decide(group: Group, state: GroupState, survey: Survey) -> Decision:
+def _decide(group: Group, state: GroupState, survey: Survey, now: datetime) -> Decision:
     if state.phase is Phase.SWITCHING:
         return Decision(state)
     if state.phase is Phase.UNKNOWN:
-        return _discovered(group, state, survey)
+        return _discovered(group, state, survey, now)
     active = state.active or ""
     found = _drift_from(survey, active, group)
     if not found.sentences:
@@ -70,7 +72,7 @@ def _decide(group: Group, state: GroupState, survey: Survey) -> Decision:
     return decision.told_after(notice("drift_found", "warning", text, group, nva=active))
 
 
-def _discovered(group: Group, state: GroupState, survey: Survey) -> Decision:
+def _discovered(group: Group, state: GroupState, survey: Survey, now: datetime) -> Decision:
     """Tell who is active, where the record does not say so.
 
     What was asked for and is not finished stays asked for, however many routes point elsewhere. Else the NVA
@@ -80,7 +82,10 @@ def _discovered(group: Group, state: GroupState, survey: Survey) -> Decision:
     if state.wanted is not None:
         if survey.off.get(state.wanted, ()):
             return Decision(state)
-        return _adopt(group, state, survey, state.wanted)
+        # The last of a switch that was called failed has arrived: it counts as one that ended now.
+        trigger = state.request.trigger if state.request else Trigger.MANUAL
+        state = replace(state, guards=after_success(state.guards, trigger, group.policy, now))
+        return _adopt(group, state, survey, state.wanted or "")
     owner = survey.owner() or state.active
     if owner is None or (survey.hidden and len(survey.owners) > 1):
         return _undecided(group, state, survey)

@@ -101,6 +101,8 @@ class SwitchOracle:
             _want(change.history, new.request)
         if self._has_fallen(change, change.history.wanted):
             change.history.fell = True
+        if new.phase is Phase.STEADY and new.active == change.history.wanted:
+            change.history.unfinished = False
         if old.phase is Phase.SWITCHING and (began or new.phase is not Phase.SWITCHING):
             yield from self._ended(change)
         elif new.active != old.active and old.phase is not Phase.UNKNOWN:

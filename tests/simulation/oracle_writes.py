@@ -43,7 +43,6 @@ class _Sent:
 
     def may_ask(self, writer: Writer, nic: str, public_ip: str) -> bool:
         """Tell whether an attach may be just a question: nothing was taken off, and it was seldom asked."""
-        self.asked[writer.run, nic] += 1
         return (writer.run, public_ip) not in self.took_off and self.asked[writer.run, nic] <= QUESTIONS
 
 
@@ -118,7 +117,9 @@ class WriteOracle:
             world.oracle.violated(f"{who} writes {resource.id}, read {now - read_s:.1f} s ago")
         self._check_owned(who, writer, resource)
         held_elsewhere = list(self._held_elsewhere(writer, resource))
-        if not held_elsewhere:
+        if held_elsewhere:
+            sent.asked[writer.run, resource.id] += 1
+        else:
             self.wrote.add(writer.operation)
         for public_ip, nic in held_elsewhere:
             if not sent.may_ask(writer, resource.id, public_ip):
