@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from nvaha.text import shortened
+
 DEFAULT_CONFIG = "nvaha.yaml"
 DEFAULT_SCHEDULE = "*/10 * * * * *"
 DEFAULT_CONNECTION = "AzureWebJobsStorage"
 
 _NCRONTAB_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
-_LONGEST_INSTANCE = 100
+_LONGEST_INSTANCE = _LONGEST_SHOWN = 100
 
 
 class Cloud(StrEnum):
@@ -112,6 +114,14 @@ class Settings:
         return settings
 
 
+def not_a_connection_string(name: str) -> str:
+    """Return the problem of a setting whose connection string cannot be used; it never shows the value."""
+    return (
+        f"{name} is not a storage connection string (its value is not shown); "
+        "copy it from the account's access keys, or use an identity instead"
+    )
+
+
 class _Reader:
     """Reads one setting after the other and gathers what is wrong with them."""
 
@@ -170,7 +180,7 @@ class _Reader:
         value = self.text(name) or self.text("WEBSITE_INSTANCE_ID") or f"{socket.gethostname()}-{os.getpid()}"
         if len(value) > _LONGEST_INSTANCE or not value.isprintable():
             self.problems.append(
-                f"{name} is {value[:_LONGEST_INSTANCE]!r}: "
+                f"{name} is {shortened(value, _LONGEST_SHOWN)!r}: "
                 f"give at most {_LONGEST_INSTANCE} printable characters"
             )
         return value
@@ -200,10 +210,7 @@ class _Reader:
         if not value:
             return None
         if not all("=" in part for part in value.rstrip(";").split(";")):
-            self.problems.append(
-                f"{connection} is not a storage connection string (its value is not shown); "
-                "copy it from the account's access keys, or use an identity instead"
-            )
+            self.problems.append(not_a_connection_string(connection))
         return value
 
     def _part(self, connection: str, part: str) -> str | None:
@@ -239,4 +246,4 @@ def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
 
 def _shown(value: str) -> str:
     """Cut what may carry a secret: a URL's query and user part, and anything long."""
-    return re.sub(r"//[^/@]*@", "//…@", value.split("?", 1)[0])[:100]
+    return shortened(re.sub(r"//[^/@]*@", "//…@", value.split("?", 1)[0]), _LONGEST_SHOWN)
