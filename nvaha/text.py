@@ -1,4 +1,4 @@
-"""Text made fit for a sentence, a log line or a record: pure, and lowest of all; it imports nothing of nvaha."""
+"""Text made fit for a sentence, a log line or a record: pure, and lowest of all: imports nothing of nvaha."""
 
 from __future__ import annotations
 
