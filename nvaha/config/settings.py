@@ -22,7 +22,6 @@ DEFAULT_CONFIG = "nvaha.yaml"
 DEFAULT_SCHEDULE = "*/10 * * * * *"
 DEFAULT_CONNECTION = "AzureWebJobsStorage"
 
-_NCRONTAB_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
 _LONGEST_INSTANCE = _LONGEST_SHOWN = 100
 
 
@@ -72,7 +71,7 @@ class Settings:
 
     Args:
         config: the groups: a file, inline JSON, or a blob's URL.
-        schedule: NCRONTAB expression of the tick, six fields, or a time span.
+        schedule: NCRONTAB expression of the tick, six fields.
         storage: where state, leases and the queue live.
         arm_endpoint: another ARM endpoint than the cloud's, without a trailing slash.
         arm_ca: the CA file to trust for `arm_endpoint`.
@@ -143,11 +142,15 @@ class _Reader:
 
     def schedule(self, name: str) -> str:
         value = self.text(name) or DEFAULT_SCHEDULE
-        fields = value.split()
-        if len(fields) != 6 or not all(_NCRONTAB_FIELD.fullmatch(each) for each in fields):
+        # croniter takes a while to import, which indexing the functions need not wait for.
+        from nvaha.config.ncrontab import Ncrontab  # noqa: PLC0415
+
+        try:
+            Ncrontab(value)
+        except ValueError as error:
             self.problems.append(
-                f"{name} is {value!r}: not an NCRONTAB expression; give six fields, seconds first, "
-                f"such as {DEFAULT_SCHEDULE!r}"
+                f"{name} is {shortened(value, _LONGEST_SHOWN)!r}, which {error}; "
+                f"give NCRONTAB: six fields, seconds first, such as {DEFAULT_SCHEDULE!r}"
             )
         return value
 
