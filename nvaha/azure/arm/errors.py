@@ -127,7 +127,7 @@ def answer_error(
     Args:
         resource_id: what was asked for.
         status: the HTTP status.
-        headers: the answer's headers, looked up without regard to case.
+        headers: the answer's headers, in a mapping without regard to case.
         body: the answer's body.
     """
     error = read_error(body)
@@ -159,7 +159,7 @@ def operation_error(resource_id: str, status: str, error: Mapping[str, Any] | No
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of a Retry-After header; ARM sends no dates in it."""
-    value = next((text for name, text in headers.items() if name.casefold() == "retry-after"), "").strip()
+    value = headers.get("Retry-After", "").strip()
     if not re.fullmatch(r"[0-9]{1,9}", value):
         return None
     return min(float(value), _LONGEST_WAIT_S)
