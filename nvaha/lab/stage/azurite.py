@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from nvaha.lab.stage.child import end
+
 VERSION = "3.37.0"
 ACCOUNT = "devstoreaccount1"
 # The emulator's published account key: the same on every machine, so not a secret.
@@ -241,7 +243,7 @@ class Azurite:
 
     async def kill(self) -> None:
         """End it at once, as a crash would; what it persisted in the last seconds may be lost."""
-        await self._end(signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
+        await end(self._process, asking_s=0)
 
     def freeze(self) -> None:
         """Let it take requests and answer none, until `thaw`."""
@@ -255,7 +257,7 @@ class Azurite:
 
     async def shut_down(self) -> None:
         """End it in good order; `start` brings it back on the same ports."""
-        await self._end(signal.SIGTERM)
+        await end(self._process, asking_s=_STOP_TIMEOUT_S)
 
     async def restart(self) -> None:
         """Start it again on the same ports; what it held is there again only if it persists."""
@@ -267,18 +269,6 @@ class Azurite:
         await self.shut_down()
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
-
-    async def _end(self, how: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.poll() is None:
-            process.send_signal(how)
-        try:
-            await asyncio.to_thread(process.wait, _STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            await asyncio.to_thread(process.wait)
 
     async def __aenter__(self) -> Self:
         await self.start()
