@@ -159,7 +159,7 @@ class Azurite:
 
     Args:
         folder: where its log and, if `persist`, its data go; by default a temporary folder of its own.
-        persist: keep data on disk, so that `restart` finds it again; else it lives in memory.
+        persist: keep data on disk, so that the next `start` finds it again; else it lives in memory.
         ports: blob, queue and table port; by default free ones.
     """
 
@@ -197,7 +197,7 @@ class Azurite:
                 self.blob_port, self.queue_port, self.table_port = _free_ports(3)
             self._launch(script)
             if await self._ready():
-                # From here on a restart has to come back where its clients look for it.
+                # From here on it has to come back where its clients look for it.
                 self._wanted = (self.blob_port, self.queue_port, self.table_port)
                 return
             await self.kill()
@@ -258,11 +258,6 @@ class Azurite:
     async def shut_down(self) -> None:
         """End it in good order; `start` brings it back on the same ports."""
         await end(self._process, asking_s=_STOP_TIMEOUT_S)
-
-    async def restart(self) -> None:
-        """Start it again on the same ports; what it held is there again only if it persists."""
-        await self.shut_down()
-        await self.start()
 
     async def stop(self) -> None:
         """End it for good, and remove its folder unless that was given."""
