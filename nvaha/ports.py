@@ -29,6 +29,12 @@ class StoreUnavailable(Exception):
     """Storage did not answer, or answered with an error that says nothing about the data."""
 
 
+LEASE_S = 15.0
+"""How long a lease lasts: the shortest that Blob Storage grants (azure-facts C1)."""
+LEASE_MARGIN_S = 3.0
+"""Seconds of a lease that are never relied on: clocks run at slightly different rates."""
+
+
 class Clock(Protocol):
     """Time, passed in."""
 
@@ -55,7 +61,10 @@ class LeaseGrant:
 
 
 class Leases(Protocol):
-    """Exclusive, expiring leases. What they do not give: a holder that stalls does not know it lost one."""
+    """Exclusive leases that expire after LEASE_S, counted by the service.
+
+    What they do not give: a holder that stalls does not know it lost one.
+    """
 
     async def acquire(self, name: str, holder: str, *, at_least: int = 0) -> LeaseGrant | None:
         """Take the lease and raise its epoch above both its own last one and `at_least`.
@@ -74,11 +83,6 @@ class Leases(Protocol):
 
     async def release(self, grant: LeaseGrant) -> None:
         """Give the lease up, if it is still ours. StoreUnavailable if storage did not answer."""
-        ...
-
-    @property
-    def duration_s(self) -> float:
-        """How long a grant or a renewal lasts, in seconds, counted by the service."""
         ...
 
 
@@ -154,6 +158,16 @@ class NetworkFault(StrEnum):
     UNAVAILABLE = "unavailable"  # no answer, 5xx, reset: it may or may not have taken effect
     UNREADABLE = "unreadable"  # an answer that is not what ARM documents
 
+    @property
+    def lasting(self) -> bool:
+        """Whether the answer will be the same the next time; all others are worth another try."""
+        return self in {
+            NetworkFault.REFUSED,
+            NetworkFault.DENIED,
+            NetworkFault.MISSING,
+            NetworkFault.UNREADABLE,
+        }
+
 
 class NetworkError(Exception):
     """ARM did not do what was asked.
@@ -217,3 +231,16 @@ class Notifier(Protocol):
     def notify(self, notice: Notice) -> None:
         """Pass the notice on; must not raise and must not block."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything that a process has of the outside, in one value."""
+
+    leases: Leases
+    store: StateStore
+    queue: SwitchQueue
+    network: Network
+    prober: Prober
+    clock: Clock
+    notifier: Notifier

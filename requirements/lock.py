@@ -11,8 +11,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 COMMAND = (
-    sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--no-emit-index-url",
-    "--no-emit-find-links", "--no-annotate", "--custom-compile-command", "make lock", "pyproject.toml",
+    sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
+    "--no-emit-index-url", "--no-emit-find-links", "--no-annotate",
+    "--custom-compile-command", "make lock", "pyproject.toml",
 )  # fmt: skip
 
 

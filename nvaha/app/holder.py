@@ -49,7 +49,7 @@ class AppHolder:
 
     async def switch(self, body: bytes) -> None:
         """Carry out the switch that a message points at; read the configuration again if it is of another."""
-        from nvaha.switch.worker import OtherConfiguration  # noqa: PLC0415 - as below
+        from nvaha.switch.attempt import OtherConfiguration  # noqa: PLC0415 - as below
 
         try:
             await (await self.get()).switch(body)

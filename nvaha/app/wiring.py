@@ -18,8 +18,8 @@ from nvaha.model import Notice
 from nvaha.model.messages import BadMessage, parse_message
 from nvaha.notify import LogNotifier
 from nvaha.operate.control import Control
+from nvaha.ports import Ports
 from nvaha.probes import NetworkProber
-from nvaha.state.commit import Committer
 from nvaha.switch.worker import Switcher
 from nvaha.watch.monitor import Monitor
 
@@ -29,39 +29,27 @@ class App:
 
     def __init__(self, settings: Settings, loaded: Loaded) -> None:
         self._settings = settings
-        self._notifier = notifier = LogNotifier()
         clock = ServiceClock()
+        self._notifier = LogNotifier()
         self._storage = storage = Storage(settings, clock)
         self._credential = arm_credential(settings)
         self._prober = NetworkProber()
-        leases, store = BlobLeases(storage), TableStore(storage)
-        self._network = network = ArmNetwork(settings, self._credential, clock)
-        committer = Committer(store, StorageSwitchQueue(storage), clock, notifier)
-        configuration, instance = loaded.configuration, settings.instance
-        self._monitor = Monitor(
-            configuration,
-            leases=leases,
-            store=store,
-            committer=committer,
-            network=network,
+        self._network = ArmNetwork(settings, self._credential, clock)
+        ports = Ports(
+            leases=BlobLeases(storage),
+            store=TableStore(storage),
+            queue=StorageSwitchQueue(storage),
+            network=self._network,
             prober=self._prober,
             clock=clock,
-            notifier=notifier,
-            instance=instance,
+            notifier=self._notifier,
         )
-        self._switcher = Switcher(
-            configuration,
-            leases=leases,
-            store=store,
-            committer=committer,
-            network=network,
-            clock=clock,
-            notifier=notifier,
-            instance=instance,
-        )
-        self.control = Control(configuration, store=store, committer=committer, network=network, clock=clock)
+        configuration, instance = loaded.configuration, settings.instance
+        self._monitor = Monitor(configuration, ports, instance)
+        self._switcher = Switcher(configuration, ports, instance)
+        self.control = Control(configuration, ports)
         for warning in loaded.warnings:
-            notifier.notify(Notice("config_warning", "warning", str(warning), {"instance": instance}))
+            self._notifier.notify(Notice("config_warning", "warning", str(warning), {"instance": instance}))
 
     async def tick(self) -> None:
         """Lead, or try to, until the next tick is due."""

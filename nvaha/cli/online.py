@@ -25,7 +25,7 @@ from nvaha.config.settings import Settings, SettingsError
 from nvaha.core.plan import survey
 from nvaha.model import Configuration, Group, Resource
 from nvaha.ports import Network, NetworkError
-from nvaha.state.snapshot import LASTING, read_snapshot
+from nvaha.state.snapshot import lasting, read_snapshot
 from nvaha.text import last_part
 
 _TOKEN_S = 60.0
@@ -126,7 +126,7 @@ class _Noting:
         try:
             resource = await self._network.get(resource_id)
         except NetworkError as error:
-            if error.fault in LASTING:
+            if lasting(error):
                 self.answered.add(resource_id.casefold())
             raise
         self.answered.add(resource_id.casefold())

@@ -24,9 +24,8 @@ from nvaha.cli.replies import (
     StepReply,
 )
 from nvaha.cli.words import age, duration
+from nvaha.model import STALE_AFTER_S
 
-STALE_S = 30.0
-"""As the app has it: health older than this says nothing about now."""
 _PIPE_WIDTH = 160
 _LAYOUTS = (
     ("Group", "Phase", "Active", "Switched", "NVA", "Health", "Latency", "Failures", "Last error"),
@@ -210,7 +209,7 @@ def _notes(view: GroupReply, now: datetime) -> list[Text]:
     notes = []
     if view.all_down:
         notes.append(Text("every NVA is down", style="bold red"))
-    if view.probed_at is None or now - view.probed_at > timedelta(seconds=STALE_S):
+    if view.probed_at is None or now - view.probed_at > timedelta(seconds=STALE_AFTER_S):
         notes.append(Text(f"health is old: last probed {age(view.probed_at, now)}", style="bold red"))
     if view.paused:
         text = f"paused: probed and reported, never switched by itself; ends with: nvaha resume {view.name}"

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from nvaha.cli.words import clean
-from nvaha.model import FINAL
+from nvaha.model import Status
 
 Text = Annotated[str, AfterValidator(clean)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
@@ -103,7 +103,7 @@ class OperationReply(Reply):
     @property
     def ended(self) -> bool:
         """Whether it will not change any more."""
-        return self.status in FINAL
+        return self.status in [each for each in Status if each.ended]
 
     @property
     def why(self) -> str:

@@ -12,9 +12,9 @@ from nvaha.config.draft import Draft, GroupDraft, NvaDraft, ProbeDraft, build_pr
 from nvaha.config.forms import write_duration
 from nvaha.config.problems import Findings, Unshown, at
 from nvaha.model import Policy, ProbeSpec
-from nvaha.state.lease import LEASE_S, MARGIN_S
+from nvaha.ports import LEASE_MARGIN_S, LEASE_S
 
-DETECTION_S = LEASE_S - MARGIN_S
+DETECTION_S = LEASE_S - LEASE_MARGIN_S
 """The longest that `fall` failed probes may take.
 
 A leader counts failures by itself. They have to lead to a decision within one lease, with room for a renewal

@@ -21,15 +21,16 @@ def look_interval_s(group: Group, state: GroupState, now: datetime) -> float:
     network is looked at more often for a while: that is when a write of an older generation, already on its
     way, could still arrive.
     """
+    guards = state.guards
     if state.phase is Phase.UNKNOWN:
         return UNKNOWN_S
     if state.phase is Phase.SWITCHING:
         return DRIFTING_S
-    if state.drift_seen == 1:
+    if state.drift.seen == 1:
         return SECOND_LOOK_S
-    if state.drift_seen:
+    if state.drift.seen:
         return DRIFTING_S
-    for ended in (state.last_switch_at, state.retry_at, state.repair_at):
+    for ended in (guards.last_switch_at, guards.retry_at, guards.repair_at):
         if ended is not None and (now - ended).total_seconds() < AFTER_A_SWITCH_FOR_S:
             return AFTER_A_SWITCH_S
     return max(group.policy.drift_interval_s, len(group.resource_ids) * 3600.0 / READS_PER_HOUR)

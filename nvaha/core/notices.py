@@ -1,21 +1,11 @@
-"""The sentences that operators read; log, HTTP and CLI all take them from here."""
+"""What operators are told of a group, in sentences; log, HTTP and CLI all take them from here: pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from nvaha.model import Group, Health, Notice, NvaState, SwitchRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why something is not done; HTTP, CLI and log all say `message`."""
-
-    status: int
-    code: str
-    message: str
 
 
 def clock_time(time: datetime) -> str:

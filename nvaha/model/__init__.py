@@ -20,27 +20,34 @@ from nvaha.model.configured import (
 from nvaha.model.ids import same_id
 from nvaha.model.observed import Health, NvaState, Reading, Resource, Snapshot
 from nvaha.model.recorded import (
-    FINAL,
+    STALE_AFTER_S,
+    WRITTEN_EVERY_S,
     Closing,
+    Drift,
     GroupState,
+    Guards,
     LeaderRecord,
     Operation,
     Phase,
     Status,
     StepRecord,
     StepStatus,
+    Switch,
     SwitchRequest,
     Trigger,
 )
 from nvaha.model.told import Notice
 
 __all__ = [
-    "FINAL",
+    "STALE_AFTER_S",
+    "WRITTEN_EVERY_S",
     "Closing",
     "Configuration",
     "ControlTarget",
+    "Drift",
     "Group",
     "GroupState",
+    "Guards",
     "Health",
     "LeaderRecord",
     "Notice",
@@ -58,6 +65,7 @@ __all__ = [
     "Status",
     "StepRecord",
     "StepStatus",
+    "Switch",
     "SwitchRequest",
     "Trigger",
     "same_id",

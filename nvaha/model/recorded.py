@@ -9,6 +9,11 @@ from enum import StrEnum
 
 from nvaha.model.observed import NvaState
 
+WRITTEN_EVERY_S = 10.0
+"""At rest a leader writes its own record and each group's state this often, and no more."""
+STALE_AFTER_S = 3 * WRITTEN_EVERY_S
+"""What was written longer ago says nothing about now: three writes in a row are missing."""
+
 
 class Phase(StrEnum):
     """Where a group stands: not read from Azure yet, at rest, or being switched."""
@@ -36,8 +41,10 @@ class Status(StrEnum):
     FAILED = "failed"
     SUPERSEDED = "superseded"
 
-
-FINAL = frozenset({Status.DONE, Status.FAILED, Status.SUPERSEDED})
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to such an operation."""
+        return self in {Status.DONE, Status.FAILED, Status.SUPERSEDED}
 
 
 class StepStatus(StrEnum):
@@ -82,28 +89,80 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupState:
-    """Everything remembered of one group; one table entity, written by compare-and-swap.
+class Switch:
+    """The switch under way in phase `switching`, else the last one.
 
     Args:
-        request: the switch under way in phase `switching`, else the last one.
-        progress_at: when the switch under way last moved.
-        tries: how often the switch under way was put on the queue again.
+        request: what was asked for.
+        progress_at: when it last moved; None once it has ended.
+        tries: how often it was put on the queue again since it last moved.
+    """
+
+    request: SwitchRequest
+    progress_at: datetime | None = None
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What holds automatic switches back; nvaha.core.guards says how.
+
+    Args:
         last_switch_at: when the last switch ended; hold-down counts from here.
         switches: when the automatic switches of the last hour were asked for; the flap limit counts these.
         failed_in_a_row: operations that failed since one succeeded.
         retry_at: no automatic switch starts before this, after a failed operation.
-        all_down: every NVA is down, and that has been reported.
-        drift: one sentence for each write that it would have taken, at the last look, to agree with `active`.
-        drift_seen: consecutive looks that found drift or problems.
-        problems: what disagrees with `active` and no write of ours can put right.
-        closings: operations whose records may not have been closed yet.
-        blocked: why an automatic switch that is due does not start, or None.
-        request_ids: the last few (request id, operation id) pairs of manual failovers.
         repairs: when the repairs of the last hour were asked for; they have a limit of their own.
         repair_at: no repair starts before this, after one that was done or failed.
         repairs_failed_in_a_row: repairs that failed since one succeeded.
+    """
+
+    last_switch_at: datetime | None = None
+    switches: tuple[datetime, ...] = ()
+    failed_in_a_row: int = 0
+    retry_at: datetime | None = None
+    repairs: tuple[datetime, ...] = ()
+    repair_at: datetime | None = None
+    repairs_failed_in_a_row: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How Azure disagreed with the recorded active NVA when it was last read.
+
+    Args:
+        writes: one sentence for each write that it would take to agree.
+        problems: what no write of ours can put right.
+        seen: consecutive looks that found either.
+    """
+
+    writes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    seen: int = 0
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All of it, in words."""
+        return (*self.writes, *self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """Everything remembered of one group; one table entity, written by compare-and-swap.
+
+    What belongs together is one value and replaced whole, so that no way out of a phase can forget a part.
+
+    Args:
+        active: the NVA that carries traffic, as recorded.
+        generation: grows with every switch.
+        epoch: of the newest leader that wrote here.
         fingerprint: of the configuration that the leader has.
+        probed_at: when the NVAs were last probed, as far as that was worth a write.
+        all_down: every NVA is down, and that has been reported.
+        unread: why Azure could not be read at the last look, or None.
+        blocked: why an automatic switch that is due does not start, or why none can be, or None.
+        closings: operations whose records may not have been closed yet.
+        request_ids: the last few (request id, operation id) pairs of manual failovers.
     """
 
     group: str
@@ -111,32 +170,33 @@ class GroupState:
     active: str | None = None
     generation: int = 0
     epoch: int = 0
+    fingerprint: str | None = None
     paused: bool = False
     nvas: Mapping[str, NvaState] = field(default_factory=dict)
-    request: SwitchRequest | None = None
-    progress_at: datetime | None = None
-    tries: int = 0
-    last_switch_at: datetime | None = None
-    switches: tuple[datetime, ...] = ()
-    failed_in_a_row: int = 0
-    retry_at: datetime | None = None
+    probed_at: datetime | None = None
     all_down: bool = False
-    drift: tuple[str, ...] = ()
-    drift_seen: int = 0
-    problems: tuple[str, ...] = ()
+    switch: Switch | None = None
+    guards: Guards = field(default_factory=Guards)
+    drift: Drift = field(default_factory=Drift)
+    unread: str | None = None
     blocked: str | None = None
     closings: tuple[Closing, ...] = ()
     request_ids: tuple[tuple[str, str], ...] = ()
-    heartbeat_at: datetime | None = None
-    repairs: tuple[datetime, ...] = ()
-    repair_at: datetime | None = None
-    repairs_failed_in_a_row: int = 0
-    fingerprint: str | None = None
+
+    @property
+    def request(self) -> SwitchRequest | None:
+        """What the switch under way, or the last one, was asked to do."""
+        return self.switch.request if self.switch else None
 
     @property
     def target(self) -> str | None:
         """The NVA being switched to, or None at rest."""
-        return self.request.target if self.request and self.phase is Phase.SWITCHING else None
+        return self.switch.request.target if self.switch and self.phase is Phase.SWITCHING else None
+
+    def under_way(self, operation: str, generation: int) -> bool:
+        """Tell whether exactly this operation is what the group is being switched by."""
+        mine = self.switch is not None and self.switch.request.operation == operation
+        return mine and self.phase is Phase.SWITCHING and self.generation == generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +207,6 @@ class LeaderRecord:
     epoch: int
     round_at: datetime
     blind: bool = False
-    blind_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from nvaha.core.decide import refuses
+from nvaha.core.commands import refuses
+from nvaha.core.discovery import unread_sentence
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
-from nvaha.core.notices import Refusal
 from nvaha.core.plan import plan
+from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import Configuration, Group, GroupState, Operation
 from nvaha.operate.views import Json, group_view, leader_view, operation_view, plan_view
-from nvaha.ports import Clock, Network, NetworkError, StateStore
+from nvaha.ports import NetworkError, Ports
 from nvaha.state.commit import Committer
 from nvaha.state.snapshot import read_snapshot
 
-FRESH_S = 30.0
-"""A leader's round older than this is not fresh any more: three beacons."""
 MAX_HISTORY = 100
 HEALTH_KEPT_S = 2.0
 
 
 class Refused(Exception):
-    """A request is not followed; carries the sentence that says why, and the HTTP status."""
+    """A request is not followed; carries why."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.message)
@@ -29,20 +28,12 @@ class Refused(Exception):
 class Control:
     """Answers operators."""
 
-    def __init__(
-        self,
-        configuration: Configuration,
-        *,
-        store: StateStore,
-        committer: Committer,
-        network: Network,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, configuration: Configuration, ports: Ports) -> None:
         self._groups = {group.name: group for group in configuration.groups}
-        self._store = store
-        self._committer = committer
-        self._network = network
-        self._clock = clock
+        self._store = ports.store
+        self._network = ports.network
+        self._clock = ports.clock
+        self._committer = Committer(ports)
         self._health = (float("-inf"), False)
 
     async def healthy(self) -> bool:
@@ -52,7 +43,7 @@ class Control:
         """
         asked_at, answer = self._health
         if self._clock.monotonic() - asked_at >= HEALTH_KEPT_S:
-            view = leader_view(await self._store.load_leader(), self._clock.now(), FRESH_S)
+            view = leader_view(await self._store.load_leader(), self._clock.now())
             answer = view is not None and bool(view["fresh"])
             self._health = (self._clock.monotonic(), answer)
         return answer
@@ -60,7 +51,7 @@ class Control:
     async def groups(self) -> Json:
         """Return the leader and every configured group."""
         stored = await self._store.load_all()
-        leader = leader_view(await self._store.load_leader(), self._clock.now(), FRESH_S)
+        leader = leader_view(await self._store.load_leader(), self._clock.now())
         views = []
         for group in self._groups.values():
             held = stored.get(group.name)
@@ -81,13 +72,13 @@ class Control:
         group = self._group(name)
         state = await self._state(group)
         refusal = refuses(group, state, FailoverCommanded(to=to, by=""), self._clock.now())
-        if refusal is not None and refusal.status == 400:
+        if refusal is not None and refusal.code is RefusalCode.UNKNOWN_NVA:
             raise Refused(refusal)
         try:
             snapshot = await read_snapshot(self._network, group)
             todo = plan(group, snapshot, to, state.nvas)
         except NetworkError as error:
-            raise Refused(Refusal(502, "azure_unread", f"Azure could not be read: {error}")) from error
+            raise Refused(Refusal(RefusalCode.AZURE_UNREAD, unread_sentence(str(error)))) from error
         return plan_view(group, todo, refusal.message if refusal else None)
 
     async def failover(self, name: str, command: FailoverCommanded) -> Json:
@@ -117,7 +108,9 @@ class Control:
         """Return one operation; Refused if there is none."""
         operation = await self._store.operation(operation_id)
         if operation is None:
-            raise Refused(Refusal(404, "unknown_operation", f"there is no operation {operation_id[:80]!r}"))
+            raise Refused(
+                Refusal(RefusalCode.UNKNOWN_OPERATION, f"there is no operation {operation_id[:80]!r}")
+            )
         return operation_view(operation)
 
     async def _state(self, group: Group) -> GroupState:
@@ -129,5 +122,5 @@ class Control:
         if group is None:
             known = ", ".join(list(self._groups)[:20])
             text = f"there is no group {name[:80]!r}; configured are: {known}"
-            raise Refused(Refusal(404, "unknown_group", text))
+            raise Refused(Refusal(RefusalCode.UNKNOWN_GROUP, text))
         return group

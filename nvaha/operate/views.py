@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from nvaha.core.decide import fit
+from nvaha.core.decide import as_configured
+from nvaha.core.discovery import unread_sentence
 from nvaha.core.plan import Plan
-from nvaha.model import Group, GroupState, LeaderRecord, Operation, StepRecord
+from nvaha.model import STALE_AFTER_S, Group, GroupState, LeaderRecord, Operation, StepRecord
 
 Json = dict[str, Any]
 
 
 def group_view(group: Group, state: GroupState) -> Json:
     """Return one group as `GET /groups/{group}` answers it, without its last operation."""
-    state = fit(group, state)
+    state = as_configured(group, state)
+    unread = [unread_sentence(state.unread)] if state.unread is not None else []
     return {
         "name": group.name,
         "phase": str(state.phase),
@@ -26,9 +28,9 @@ def group_view(group: Group, state: GroupState) -> Json:
         "automatic": group.policy.automatic,
         "all_down": state.all_down,
         "blocked": state.blocked,
-        "drift": [*state.drift, *state.problems],
-        "probed_at": _time(state.heartbeat_at),
-        "last_switch_at": _time(state.last_switch_at),
+        "drift": [*state.drift.sentences, *unread],
+        "probed_at": _time(state.probed_at),
+        "last_switch_at": _time(state.guards.last_switch_at),
         "nvas": [_nva_view(group, state, name) for name in group.names],
     }
 
@@ -48,7 +50,7 @@ def _nva_view(group: Group, state: GroupState, name: str) -> Json:
     }
 
 
-def leader_view(leader: LeaderRecord | None, now: datetime, fresh_s: float) -> Json | None:
+def leader_view(leader: LeaderRecord | None, now: datetime) -> Json | None:
     """Return who leads, and whether its last round is recent enough to say so."""
     if leader is None:
         return None
@@ -57,7 +59,7 @@ def leader_view(leader: LeaderRecord | None, now: datetime, fresh_s: float) -> J
         "instance": leader.instance,
         "epoch": leader.epoch,
         "round_at": _time(leader.round_at),
-        "fresh": age_s <= fresh_s,
+        "fresh": age_s <= STALE_AFTER_S,
         "blind": leader.blind,
     }
 

@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from nvaha.core.decide import decide, worth_writing
+from nvaha.core.decision import Decision
 from nvaha.core.inputs import Input
-from nvaha.core.lifecycle import Decision
-from nvaha.core.notices import Refusal
-from nvaha.model import FINAL, Closing, Group, GroupState, Notice, Operation, SwitchRequest
-from nvaha.ports import Clock, Conflict, Notifier, StateStore, StoreUnavailable, SwitchQueue, Versioned
+from nvaha.core.refusal import Refusal
+from nvaha.model import Closing, Group, GroupState, Notice, Operation, SwitchRequest
+from nvaha.ports import Conflict, Ports, StoreUnavailable, Versioned
 
 MAX_RACES = 20
 """So often is a state read again because somebody else wrote first."""
@@ -33,11 +33,8 @@ class Committed:
 class Committer:
     """Decides on inputs and makes the decisions last."""
 
-    def __init__(self, store: StateStore, queue: SwitchQueue, clock: Clock, notifier: Notifier) -> None:
-        self._store = store
-        self._queue = queue
-        self._clock = clock
-        self._notifier = notifier
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
 
     async def commit(
         self,
@@ -62,12 +59,12 @@ class Committer:
         tried: Decision | None = None
         for _ in range(MAX_RACES):
             if held is None:
-                held = await self._store.load(group.name)
+                held = await self._ports.store.load(group.name)
             if tried is not None and tried.send is not None and held and held.state.request == tried.send:
                 # The write had been carried out although its answer was lost: sending it again met itself.
                 return await self._written(held, tried)
             before = held.state if held else GroupState(group=group.name)
-            now = self._clock.now()
+            now = self._ports.clock.now()
             decision = decide(group, before, happened, now)
             after = decision.state
             if held is not None and (decision.refusal or not worth_writing(group, before, after)):
@@ -76,7 +73,7 @@ class Committer:
                 return Committed(Versioned(after, ""), decision.refusal)
             if guard is not None:
                 guard()
-            written = await self._store.save(after, held.version if held else None)
+            written = await self._ports.store.save(after, held.version if held else None)
             if isinstance(written, Conflict):
                 held, tried = None, decision
                 continue
@@ -85,7 +82,7 @@ class Committer:
 
     async def _written(self, held: Versioned, decision: Decision) -> Committed:
         for notice in decision.notices:
-            self._notifier.notify(notice)
+            self._ports.notifier.notify(notice)
         state = await self._follow(held.state, decision.send)
         return Committed(replace(held, state=state), operation=decision.operation)
 
@@ -102,7 +99,7 @@ class Committer:
         if send is not None:
             # The record comes first, so that it cannot overwrite what the worker writes of itself.
             await self._answered(state, self._begin(send))
-            await self._answered(state, self._queue.send(send))
+            await self._answered(state, self._ports.queue.send(send))
         left = [each for each in state.closings if not await self._answered(state, self._close(each))]
         return replace(state, closings=tuple(left))
 
@@ -112,19 +109,21 @@ class Committer:
             await duty
         except StoreUnavailable as error:
             text = f"{state.group}: written, but not all that follows from it was done: {error}"
-            self._notifier.notify(Notice("store_unavailable", "warning", text, {"group": state.group}))
+            self._ports.notifier.notify(Notice("store_unavailable", "warning", text, {"group": state.group}))
             return False
         return True
 
     async def _begin(self, request: SwitchRequest) -> None:
-        if await self._store.operation(request.operation) is None:
-            await self._store.record(Operation(request=request))
+        if await self._ports.store.operation(request.operation) is None:
+            await self._ports.store.record(Operation(request=request))
 
     async def _close(self, closing: Closing) -> None:
-        operation = await self._store.operation(closing.operation)
+        operation = await self._ports.store.operation(closing.operation)
         if operation is None and closing.request is not None:
             operation = Operation(request=closing.request)
-        if operation is None or operation.status in FINAL:
+        if operation is None or operation.status.ended:
             return
-        ended = replace(operation, status=closing.status, ended_at=self._clock.now(), error=closing.error)
-        await self._store.record(ended)
+        ended = replace(
+            operation, status=closing.status, ended_at=self._ports.clock.now(), error=closing.error
+        )
+        await self._ports.store.record(ended)

@@ -9,28 +9,23 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from nvaha.ports import Clock, LeaseGrant, Leases, StoreUnavailable
-
-LEASE_S = 15.0
-"""How long a lease lasts: the shortest that Blob Storage grants (azure-facts C1)."""
-MARGIN_S = 3.0
-"""Seconds of a lease that are never relied on: clocks run at slightly different rates."""
+from nvaha.ports import LEASE_MARGIN_S, LEASE_S, LeaseGrant, Ports, StoreUnavailable
 
 
 class LeaseLost(Exception):
     """The lease can no longer be relied on; whoever held it stops at once."""
 
 
-class Tenure:
+class HeldLease:
     """One holder's hold on one lease.
 
     Validity counts on the monotonic clock from before the request that got or renewed it was sent, so a slow
     answer shortens it instead of stretching it.
     """
 
-    def __init__(self, leases: Leases, clock: Clock, name: str, holder: str) -> None:
-        self._leases = leases
-        self._clock = clock
+    def __init__(self, ports: Ports, name: str, holder: str) -> None:
+        self._leases = ports.leases
+        self._clock = ports.clock
         self._name = name
         self._holder = holder
         self._grant: LeaseGrant | None = None
@@ -87,7 +82,7 @@ class Tenure:
         """Renew until cancelled; LeaseLost once the lease cannot be relied on any more."""
         unanswered = False
         while True:
-            await self._clock.sleep(1.0 if unanswered else self._leases.duration_s / 4)
+            await self._clock.sleep(1.0 if unanswered else LEASE_S / 4)
             try:
                 await self.renew()
                 unanswered = False
@@ -106,4 +101,4 @@ class Tenure:
             return
 
     def _stamp(self, sent_at: float) -> None:
-        self._valid_until = sent_at + self._leases.duration_s - MARGIN_S
+        self._valid_until = sent_at + LEASE_S - LEASE_MARGIN_S

@@ -8,8 +8,6 @@ from nvaha.core.bodies import UnreadableBodyError, check
 from nvaha.model import Group, Resource, Snapshot
 from nvaha.ports import Network, NetworkError, NetworkFault
 
-LASTING = frozenset({NetworkFault.MISSING, NetworkFault.DENIED, NetworkFault.UNREADABLE})
-"""Answers that will be the same the next time; whatever else goes wrong may pass."""
 PATIENCE_S = 5.0
 """Longer than this a read is not waited for, so that one resource cannot hold up a look at all the others."""
 AT_ONCE = 20
@@ -47,9 +45,14 @@ async def read_snapshot(network: Network, group: Group) -> Snapshot:
             resources[resource_id.casefold()] = answer
             continue
         missing[resource_id.casefold()] = f"could not be read: {answer.message}"
-        if answer.fault not in LASTING:
+        if not lasting(answer):
             passing.append(answer)
     if passing and not resources:
         raise passing[0]
     waits = [error.retry_after_s or 0.0 for error in passing]
     return Snapshot(resources, missing, retry_after_s=max(waits) if waits else None)
+
+
+def lasting(error: NetworkError) -> bool:
+    """Tell whether a read that failed will fail the next time too; a 400 to a read is Azure's own trouble."""
+    return error.fault.lasting and error.fault is not NetworkFault.REFUSED

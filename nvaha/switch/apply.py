@@ -10,8 +10,8 @@ from nvaha.concurrency import run_all
 from nvaha.core.bodies import UnreadableBodyError
 from nvaha.core.plan import Plan, Step, plan
 from nvaha.model import Group, NvaState, Resource, Snapshot, StepStatus
-from nvaha.ports import Clock, Network, NetworkError, NetworkFault
-from nvaha.switch.record import Journal
+from nvaha.ports import NetworkError, NetworkFault, Ports
+from nvaha.switch.record import OperationRecorder
 
 ATTEMPTS = 6
 BACK_OFF_S, MAX_WAIT_S = 0.5, 30.0
@@ -23,8 +23,6 @@ LOOKS = 3
 SLOWEST_S = 5.0
 """A read that took longer than this was not slow but stopped, perhaps with the whole process."""
 WRITES_AT_ONCE = 50
-FINAL = frozenset({NetworkFault.REFUSED, NetworkFault.DENIED, NetworkFault.MISSING, NetworkFault.UNREADABLE})
-"""Answers that will be the same the next time; all others are worth another try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +42,10 @@ class Applier:
     """Applies plans of one switch.
 
     Args:
+        group: the group as configured.
+        remembered: what is known of each NVA, for the addresses of NICs that cannot be read.
+        ports: reads, writes and waits.
+        record: told of each step before it is written and once it has ended.
         fence: awaited before every write; raises if this switch may not write any more.
         alive: awaited while a write's operation is waited for; raises likewise.
     """
@@ -52,18 +54,17 @@ class Applier:
         self,
         group: Group,
         remembered: Mapping[str, NvaState],
+        ports: Ports,
+        record: OperationRecorder,
         *,
-        network: Network,
-        clock: Clock,
-        journal: Journal,
         fence: Callable[[], Awaitable[None]],
         alive: Callable[[], Awaitable[None]],
     ) -> None:
         self._group = group
         self._remembered = remembered
-        self._network = network
-        self._clock = clock
-        self._journal = journal
+        self._network = ports.network
+        self._clock = ports.clock
+        self._record = record
         self._fence = fence
         self._alive = alive
         self._places = asyncio.Semaphore(WRITES_AT_ONCE)
@@ -88,7 +89,7 @@ class Applier:
             if failed:
                 error = f"not tried, because {failed[0]} did not succeed"
                 applied.unanswered[step.key] = error
-                await self._journal.ended(step.key, StepStatus.SKIPPED, error)
+                await self._record.ended(step.key, StepStatus.SKIPPED, error)
             else:
                 async with self._places:
                     await self._carry_out(step, todo.target, snapshot, pass_, applied)
@@ -112,16 +113,16 @@ class Applier:
                 await self._network.put(wanted, alive=self._alive)
             except (NetworkError, UnreadableBodyError) as failure:
                 error = failure
-                if isinstance(failure, UnreadableBodyError) or failure.fault in FINAL:
+                if isinstance(failure, UnreadableBodyError) or failure.fault.lasting:
                     applied.refused[step.key] = str(failure)
-                    return await self._journal.ended(step.key, StepStatus.FAILED, str(failure))
+                    return await self._record.ended(step.key, StepStatus.FAILED, str(failure))
             else:
                 pass_.wrote(wanted)
                 break
         else:
             applied.unanswered[step.key] = str(error)
-            return await self._journal.ended(step.key, StepStatus.FAILED, str(error))
-        return await self._journal.ended(step.key, StepStatus.DONE)
+            return await self._record.ended(step.key, StepStatus.FAILED, str(error))
+        return await self._record.ended(step.key, StepStatus.DONE)
 
     async def _cleared(
         self, step: Step, target: str, snapshot: Snapshot, pass_: _Pass, *, again: bool
@@ -136,7 +137,7 @@ class Applier:
             if current is None:
                 return None
             if look == 0:
-                await self._journal.started(step.key)
+                await self._record.started(step.key)
             await self._fence()
             key, now = step.resource_id.casefold(), self._clock.monotonic()
             if step.kind == "routes" or pass_.fresh(key, now):

@@ -9,16 +9,14 @@ from typing import Any
 
 from nvaha.core.plan import Step
 from nvaha.model import Notice, Operation, Status, StepRecord, StepStatus
-from nvaha.ports import Clock, Notifier, StateStore
+from nvaha.ports import Ports
 
 
-class Journal:
+class OperationRecorder:
     """Keeps one operation's record; steps that report at the same time share a write."""
 
-    def __init__(self, store: StateStore, clock: Clock, notifier: Notifier, operation: Operation) -> None:
-        self._store = store
-        self._clock = clock
-        self._notifier = notifier
+    def __init__(self, ports: Ports, operation: Operation) -> None:
+        self._ports = ports
         self._operation = operation
         self._steps = {step.key: step for step in operation.steps}
         self._changes = self._written = 0
@@ -32,7 +30,7 @@ class Journal:
             worker=worker,
             error=None,
             attempts=self._operation.attempts + 1,
-            started_at=self._operation.started_at or self._clock.now(),
+            started_at=self._operation.started_at or self._ports.clock.now(),
         )
         self._notify("switch_claimed", "info", f"{worker} carries it out", instance=worker)
         await self._write()
@@ -51,7 +49,7 @@ class Journal:
     async def started(self, key: str) -> None:
         """Record that a write is about to be sent; returns once that is on record."""
         step = self._steps[key]
-        now = step.started_at or self._clock.now()
+        now = step.started_at or self._ports.clock.now()
         await self._step(
             key, status=StepStatus.RUNNING, started_at=now, attempts=step.attempts + 1, error=None
         )
@@ -63,7 +61,7 @@ class Journal:
             self._notify("step_done", "info", step.detail, resource_id=step.resource_id)
         else:
             self._notify("step_failed", "error", f"{step.detail}: {error}", resource_id=step.resource_id)
-        await self._step(key, status=status, ended_at=self._clock.now(), error=error)
+        await self._step(key, status=status, ended_at=self._ports.clock.now(), error=error)
 
     async def trouble(self, error: str) -> None:
         """Record what ended an attempt without a result; the next attempt goes on from here."""
@@ -78,7 +76,7 @@ class Journal:
     def _notify(self, event: str, level: str, text: str, **fields: Any) -> None:
         request = self._operation.request
         which = {"group": request.group, "operation": request.operation, "generation": request.generation}
-        self._notifier.notify(Notice(event, level, f"{request.operation}: {text}", {**which, **fields}))
+        self._ports.notifier.notify(Notice(event, level, f"{request.operation}: {text}", {**which, **fields}))
 
     async def _step(self, key: str, **changes: Any) -> None:
         self._steps[key] = replace(self._steps[key], **changes)
@@ -91,5 +89,5 @@ class Journal:
             if self._written >= mine:
                 return
             seen = self._changes
-            await self._store.record(replace(self._operation, steps=tuple(self._steps.values())))
+            await self._ports.store.record(replace(self._operation, steps=tuple(self._steps.values())))
             self._written = seen

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nvaha.model import ControlTarget, Group, ProbeSpec, Reading
-from nvaha.ports import Clock, Prober
+from nvaha.ports import Ports
 
 TIMEOUT_S = 1.0
-SIGHT_S = 1.0
+SEEN_S = 1.0
 """An answer this long before a round still proves in it that the monitor can see."""
 WITNESSES = 3
 """So many of the NVAs that answered last are asked once more before a monitor calls itself blind."""
@@ -25,16 +25,16 @@ class Probe:
     reading: Reading
 
 
-class Sight:
-    """What one monitor can see.
+class Blindness:
+    """Whether one monitor can see.
 
     With control targets it can see as long as one of them answers. Without, as long as any NVA of any group
     does: one that answered just before the round, or one of those that answered last, asked again.
     """
 
-    def __init__(self, prober: Prober, clock: Clock, control_targets: tuple[ControlTarget, ...]) -> None:
-        self._prober = prober
-        self._clock = clock
+    def __init__(self, ports: Ports, control_targets: tuple[ControlTarget, ...]) -> None:
+        self._prober = ports.prober
+        self._clock = ports.clock
         self._control_targets = control_targets
         self._witnesses: dict[ControlTarget, None] = {}
         self._answered_at = float("-inf")
@@ -64,7 +64,7 @@ class Sight:
         if not all(reading.ok for reading in readings.values()):
             if self._control_targets:
                 blind = not await self._reachable(self._control_targets)
-            elif self._answered_at < start - SIGHT_S:
+            elif self._answered_at < start - SEEN_S:
                 blind = not await self._reachable(tuple(self._witnesses))
         if readings:
             (self._blind_in.add if blind else self._blind_in.discard)(group.name)

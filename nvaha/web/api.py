@@ -13,6 +13,7 @@ from nvaha.app.holder import AppHolder
 from nvaha.config import ConfigError
 from nvaha.config.settings import SettingsError
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
+from nvaha.core.refusal import RefusalCode
 from nvaha.operate.control import MAX_HISTORY, Control, Refused
 from nvaha.ports import StoreUnavailable
 from nvaha.web.bodies import MAX_BYTES, FailoverBody, PauseBody, complaints
@@ -20,6 +21,17 @@ from nvaha.web.bodies import MAX_BYTES, FailoverBody, PauseBody, complaints
 Request = func.HttpRequest
 Response = func.HttpResponse
 Body = TypeVar("Body", FailoverBody, PauseBody)
+
+
+STATUS = dict.fromkeys(RefusalCode, 412) | {
+    RefusalCode.UNKNOWN_NVA: 400,
+    RefusalCode.UNKNOWN_GROUP: 404,
+    RefusalCode.UNKNOWN_OPERATION: 404,
+    RefusalCode.SWITCHING: 409,
+    RefusalCode.OTHER_CONFIGURATION: 409,
+    RefusalCode.AZURE_UNREAD: 502,
+}
+"""What a refusal is over HTTP: not possible as things stand, unless something else is said here."""
 
 
 class BadRequestError(Exception):
@@ -123,7 +135,7 @@ class Api:
         try:
             content = await call((await self._holder.get()).control)
         except Refused as refused:
-            return _error(refused.refusal.status, refused.refusal.code, refused.refusal.message)
+            return _error(STATUS[refused.refusal.code], refused.refusal.code, refused.refusal.message)
         except BadRequestError as bad:
             return _error(400, "bad_request", str(bad), bad.details)
         except StoreUnavailable as error:

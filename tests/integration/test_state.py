@@ -21,6 +21,7 @@ from nvaha.azure.storage.rows import (
 from nvaha.azure.storage.states import TableStore
 from nvaha.model import (
     GroupState,
+    Guards,
     Health,
     LeaderRecord,
     NvaState,
@@ -28,6 +29,7 @@ from nvaha.model import (
     Phase,
     Status,
     StepRecord,
+    Switch,
     SwitchRequest,
     Trigger,
 )
@@ -69,9 +71,9 @@ def full_state(group: str) -> GroupState:
         generation=5,
         epoch=3,
         nvas={"nva-1": NvaState(Health.DOWN, failures=3, since=NOW, last_error="refused")},
-        request=operation(group, 5).request,
-        switches=(NOW,),
-        heartbeat_at=NOW,
+        switch=Switch(operation(group, 5).request, progress_at=NOW, tries=1),
+        guards=Guards(switches=(NOW,)),
+        probed_at=NOW,
     )
 
 
@@ -194,7 +196,7 @@ def test_the_leaders_record_is_kept_from_older_epochs(opened: Opened) -> None:
             later = LeaderRecord("old", 4, NOW + timedelta(seconds=10))
             await old.save_leader(later)
             assert await other.load_leader() == later
-            record = LeaderRecord("new", 5, NOW, blind=True, blind_since=NOW)
+            record = LeaderRecord("new", 5, NOW, blind=True)
             await new.save_leader(record)
             await old.save_leader(later)
             await old.save_leader(later)

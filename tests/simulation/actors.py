@@ -11,10 +11,10 @@ from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.model import ControlTarget, Group, Notice, ProbeSpec, Reading
 from nvaha.model.messages import SwitchMessage
 from nvaha.operate.control import Control, Refused
-from nvaha.ports import NetworkError, StoreUnavailable
-from nvaha.state.commit import Committer
+from nvaha.ports import NetworkError, Ports, StoreUnavailable
 from nvaha.state.lease import LeaseLost
-from nvaha.switch.worker import Switcher, SwitchIncomplete
+from nvaha.switch.attempt import SwitchIncomplete
+from nvaha.switch.worker import Switcher
 from nvaha.watch.monitor import Monitor
 from tests.simulation.azure import WRITER, NetworkPort, Writer
 from tests.simulation.process import Process
@@ -101,25 +101,22 @@ class NotifierPort:
             self._process.world.note(self._process.name, f"{notice.event}: {notice.text}")
 
 
-def committer_of(process: Process, ports: StoragePorts) -> Committer:
-    """Return a process's committer."""
-    return Committer(ports, ports, process.clock, NotifierPort(process))
-
-
-async def monitor(process: Process) -> None:
-    """Run ticks as the timer does."""
-    ports = StoragePorts(process)
-    subject = Monitor(
-        process.world.configuration,
-        leases=ports,
-        store=ports,
-        committer=committer_of(process, ports),
+def ports_of(process: Process, storage: StoragePorts) -> Ports:
+    """Return all that a process has of the outside."""
+    return Ports(
+        leases=storage,
+        store=storage,
+        queue=storage,
         network=NetworkPort(process),
         prober=ProberPort(process),
         clock=process.clock,
         notifier=NotifierPort(process),
-        instance=process.name,
     )
+
+
+async def monitor(process: Process) -> None:
+    """Run ticks as the timer does."""
+    subject = Monitor(process.world.configuration, ports_of(process, StoragePorts(process)), process.name)
     loop = process.world.loop
     while True:
         await process.sleep(math.ceil(loop.now_s / TICK_S) * TICK_S - loop.now_s + 0.01)
@@ -129,16 +126,7 @@ async def monitor(process: Process) -> None:
 async def worker(process: Process) -> None:
     """Work messages off as the queue trigger does, some at once."""
     ports = StoragePorts(process)
-    switcher = Switcher(
-        process.world.configuration,
-        leases=ports,
-        store=ports,
-        committer=committer_of(process, ports),
-        network=NetworkPort(process),
-        clock=process.clock,
-        notifier=NotifierPort(process),
-        instance=process.name,
-    )
+    switcher = Switcher(process.world.configuration, ports_of(process, ports), process.name)
     busy = asyncio.Semaphore(AT_ONCE)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_poison(process, ports, switcher))
@@ -204,14 +192,7 @@ class Operator:
 
     def __init__(self, process: Process) -> None:
         self._process, self._world = process, process.world
-        ports = StoragePorts(process)
-        self._control = Control(
-            process.world.configuration,
-            store=ports,
-            committer=committer_of(process, ports),
-            network=NetworkPort(process),
-            clock=process.clock,
-        )
+        self._control = Control(process.world.configuration, ports_of(process, StoragePorts(process)))
 
     async def run(self) -> None:
         """Command now and then while faults are on; help out afterwards."""

@@ -78,5 +78,9 @@ class Oracle:
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
         if process.kind == "worker" or state.generation != change.old.generation:
             change.history.moved_s = change.history.queued_s = sent.sent_s
-        elif state.tries != change.old.tries:
+        elif _tries(state) != _tries(change.old):
             change.history.queued_s = sent.sent_s
+
+
+def _tries(state: GroupState) -> int:
+    return state.switch.tries if state.switch else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nvaha.model import FINAL, Operation, StepStatus
+from nvaha.model import Operation, StepStatus
 from tests.simulation.azure import WRITER, Writer
 from tests.simulation.process import Process
 
@@ -39,7 +39,7 @@ class OperationOracle:
             ):
                 text = f"{process.name} calls {step.key} of {after.id} done, but its last write failed"
                 self._world.oracle.violated(text)
-        if before is not None and before.status in FINAL and after.status is not before.status:
+        if before is not None and before.status.ended and after.status is not before.status:
             text = f"{process.name} turned {after.id} from {before.status} to {after.status}"
             self._world.oracle.violated(text)
 
@@ -60,5 +60,5 @@ class OperationOracle:
         return [
             f"operation {name} is {'not recorded' if name not in records else records[name].status}"
             for name in self.begun
-            if name not in records or records[name].status not in FINAL
+            if name not in records or not records[name].status.ended
         ]

@@ -162,8 +162,8 @@ class SwitchOracle:
             yield "another switch is under way"
         elif request.trigger is Trigger.REPAIR and request.target != old.active:
             yield f"the active one is {old.active}"
-        elif request.trigger is Trigger.REPAIR and old.drift_seen < 2:
-            yield f"drift was seen {old.drift_seen} times"
+        elif request.trigger is Trigger.REPAIR and old.drift.seen < 2:
+            yield f"drift was seen {old.drift.seen} times"
         elif request.trigger is Trigger.FAILBACK and request.target != change.group.names[0]:
             yield "it is not preferred"
 

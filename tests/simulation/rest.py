@@ -85,11 +85,11 @@ def _unsettled_group(world: World, group: Group) -> Iterator[str]:
         yield f"{group.name} says all_down={state.all_down}"
     if state.paused:
         yield f"{group.name} is paused"
-    if not up and state.drift_seen > 1:
+    if not up and state.drift.seen > 1:
         # Nothing may be moved to an NVA that is not up: what disagrees is reported and waits for one.
         return
-    if state.drift or state.problems:
-        yield f"{group.name}: {state.drift} {state.problems}"
+    if state.drift.sentences or state.unread:
+        yield f"{group.name}: {state.drift} {state.unread}"
     bodies = {key: entry.body for key, entry in world.arm.entries.items()}
     yield from off_target(world, group, state.active, bodies)
     yield from (f"in effect: {each}" for each in _not_in_effect(world, group, state.active))

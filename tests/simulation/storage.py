@@ -16,7 +16,7 @@ from nvaha.azure.storage.rows import (
     read_leader,
     read_operation,
 )
-from nvaha.model import FINAL, GroupState, LeaderRecord, Operation, SwitchRequest
+from nvaha.model import GroupState, LeaderRecord, Operation, SwitchRequest
 from nvaha.model.messages import SwitchMessage, parse_message, write_message
 from nvaha.ports import Conflict, LeaseGrant, StoreUnavailable, Versioned
 from tests.simulation.process import START_S, Process
@@ -125,7 +125,7 @@ class Storage:
     def record(self, process: Process, operation: Operation) -> None:
         """Write an operation whole, unless that would reopen it."""
         found = self.tables.operations.get(operation.id)
-        if found is not None and found.status in FINAL and operation.status not in FINAL:
+        if found is not None and found.status.ended and not operation.status.ended:
             return
         written = read_operation(operation_entity(operation))
         self.tables.operations[operation.id] = written
@@ -182,11 +182,6 @@ class StoragePorts:
     def __init__(self, process: Process) -> None:
         self._process, self._world = process, process.world
         self._storage = process.world.storage
-
-    @property
-    def duration_s(self) -> float:
-        """How long a lease lasts."""
-        return LEASE_S
 
     async def acquire(self, name: str, holder: str, *, at_least: int = 0) -> LeaseGrant | None:
         """Take a lease."""

@@ -130,7 +130,9 @@ class World:
             return view["blocked"] is not None
         if state.active and self.alive[state.active] and not view["drift"]:
             return False
-        limited = max(len(state.switches), len(state.repairs)) >= group.policy.max_switches_per_hour
+        limited = (
+            max(len(state.guards.switches), len(state.guards.repairs)) >= group.policy.max_switches_per_hour
+        )
         by_hand = limited or not group.policy.automatic
         reported = group.policy.drift == "report" and bool(view["drift"])
         return reported or (by_hand and view["blocked"] is not None)

@@ -75,7 +75,7 @@ def state(**changes: Any) -> GroupState:
         )
         for name in ("nva1", "nva2")
     }
-    rest = {"phase": Phase.STEADY, "active": "nva1", "nvas": nvas, "epoch": 12, "heartbeat_at": ago}
+    rest = {"phase": Phase.STEADY, "active": "nva1", "nvas": nvas, "epoch": 12, "probed_at": ago}
     return GroupState("edge", **{**rest, **changes})
 
 
@@ -83,7 +83,7 @@ def groups(*states: GroupState, leader: LeaderRecord | None = None) -> Json:
     """Return what GET /groups answers."""
     record = leader or LeaderRecord("monitor-1", 12, now() - timedelta(seconds=2))
     return {
-        "leader": leader_view(record, now(), 30.0),
+        "leader": leader_view(record, now()),
         "groups": [group_view(GROUP, each) for each in states or (state(),)],
     }
 

@@ -21,7 +21,7 @@ from nvaha.cli.failure import ExitCode
 from nvaha.cli.no_answer import NoAnswer
 from nvaha.cli.replies import GroupsReply
 from nvaha.cli.words import age, clean
-from nvaha.model import Health, LeaderRecord, Status
+from nvaha.model import Drift, Guards, Health, LeaderRecord, Status
 from nvaha.operate.views import group_view
 
 from .cli_fake_app import (
@@ -53,7 +53,9 @@ def test_status_says_what_matters(fake: FakeApp) -> None:
     """Health is in words, and paused, blocked and drifted groups are named with their sentence."""
     down = replace(state().nvas["nva1"], health=Health.DOWN, failures=12, last_error="connection refused")
     nvas = {**state().nvas, "nva1": down}
-    ailing = state(paused=True, blocked="no other NVA is up", nvas=nvas, drift=("route default is off",))
+    ailing = state(
+        paused=True, blocked="no other NVA is up", nvas=nvas, drift=Drift(("route default is off",))
+    )
     fake.says("GET /groups", groups(ailing))
     result = run(fake, "status")
     assert result.exit_code == ExitCode.DONE
@@ -77,7 +79,7 @@ def test_status_fits_the_terminal(columns: int) -> None:
     ailing = replace(
         state().nvas["nva1"], health=Health.DOWN, failures=12, last_error="timed out after 1.0 s"
     )
-    answer = groups(state(nvas={**state().nvas, "nva1": ailing}, last_switch_at=now()))
+    answer = groups(state(nvas={**state().nvas, "nva1": ailing}, guards=Guards(last_switch_at=now())))
     names = {"nva1": "ha-nva-vm1", "nva2": "ha-nva-vm2"}
     for each in answer["groups"]:
         each.update(active=names["nva1"], target=names["nva2"], phase="switching")

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from nvaha.cli import act, client
 from nvaha.cli.main import app
 from nvaha.cli.replies import OperationReply
-from nvaha.model import Status
+from nvaha.model import Drift, Status
 
 from .cli_fake_app import KEY, FakeApp, Reply, error, group, groups, operation, plan, running
 
@@ -36,7 +36,7 @@ JSON = st.recursive(
 )
 DOCUMENTS = [
     groups(),
-    group(operation(Status.FAILED, 1, error="no", unfinished=("x",)), paused=True, drift=("off",)),
+    group(operation(Status.FAILED, 1, error="no", unfinished=("x",)), paused=True, drift=Drift(("off",))),
     plan("not up"),
     {"group": "edge", "operations": [operation(Status.DONE, 2), operation()]},
     operation(Status.DONE, 2),

@@ -25,10 +25,9 @@ from azure.storage.blob.aio import BlobClient, BlobLeaseClient
 
 from nvaha.azure.storage.connection import Storage, answering, creating, error_code
 from nvaha.azure.storage.rows import StateUnreadable
-from nvaha.ports import LeaseGrant, StoreUnavailable
+from nvaha.ports import LEASE_S, LeaseGrant, StoreUnavailable
 
 CONTAINER = "nvaha"
-_DURATION_S = 15
 _LONGEST_HOLDER = 200
 
 _TAKEN = frozenset({"LeaseAlreadyPresent", "LeaseIsBreakingAndCannotBeAcquired"})
@@ -62,11 +61,6 @@ class BlobLeases:
         self._container = storage.blobs.get_container_client(CONTAINER)
         self._new_token = new_token
 
-    @property
-    def duration_s(self) -> float:
-        """How long a grant or a renewal lasts, in seconds, counted by the service."""
-        return float(_DURATION_S)
-
     async def acquire(self, name: str, holder: str, *, at_least: int = 0) -> LeaseGrant | None:
         """Take the lease and raise its epoch above both its own last one and `at_least`.
 
@@ -92,7 +86,7 @@ class BlobLeases:
 
     async def _take(self, blob: BlobClient, lease: BlobLeaseClient) -> bool:
         async def take() -> None:
-            await lease.acquire(lease_duration=_DURATION_S)
+            await lease.acquire(lease_duration=round(LEASE_S))
 
         async def create() -> None:
             # Without a condition this could overwrite, and with it the epoch would start again.

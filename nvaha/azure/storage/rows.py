@@ -4,6 +4,9 @@ The column `state` holds the whole value as JSON with its schema number and is t
 other columns are for people looking at the table. A string column holds 32 Ki characters and an entity
 1 MiB (Microsoft Learn, "Understanding the Table service data model"), so the JSON is cut into `state`,
 `state_1` and so on.
+
+A group's JSON is flat, as release 0.1.0 wrote it: monitors of two releases share a table during an upgrade,
+so what is stored keeps its names however the values in memory are arranged.
 """
 
 from __future__ import annotations
@@ -11,13 +14,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from nvaha.model import GroupState, LeaderRecord, Operation, StepRecord
+from nvaha.core.discovery import unread_sentence
+from nvaha.model import Drift, GroupState, Guards, LeaderRecord, Operation, StepRecord, Switch
 from nvaha.ports import StoreUnavailable
 
 SCHEMA = 1
@@ -50,15 +54,36 @@ class StateUnreadable(StoreUnavailable):
     """What is stored cannot be read by this version: it is left as it is, and a person has to look."""
 
 
-class _Codec(Generic[_Value]):
-    """Writes and reads one kind of value in the `state` columns."""
+Content = dict[str, Any]
 
-    def __init__(self, kind: type[_Value], table: str) -> None:
+
+def _as_it_is(content: Content) -> Content:
+    return content
+
+
+class _Codec(Generic[_Value]):
+    """Writes and reads one kind of value in the `state` columns.
+
+    Args:
+        kind: the value's type.
+        table: where it is stored, for errors.
+        to_stored: turns the value's JSON into what is stored.
+        from_stored: turns that back, in place of whatever an older or newer release left out or added.
+    """
+
+    def __init__(
+        self,
+        kind: type[_Value],
+        table: str,
+        to_stored: Callable[[Content], Content] = _as_it_is,
+        from_stored: Callable[[Content], Content] = _as_it_is,
+    ) -> None:
         self._adapter: TypeAdapter[_Value] = TypeAdapter(kind)
         self._table = table
+        self._to_stored, self._from_stored = to_stored, from_stored
 
     def text(self, value: _Value) -> str:
-        content = self._adapter.dump_python(value, mode="json")
+        content = self._to_stored(self._adapter.dump_python(value, mode="json"))
         return json.dumps({"schema": SCHEMA, **content}, separators=(",", ":"))
 
     def read(self, entity: Mapping[str, Any], defaults: Mapping[str, Any]) -> _Value:
@@ -70,7 +95,7 @@ class _Codec(Generic[_Value]):
         if schema > SCHEMA:
             raise self._unreadable(entity, schema, f"its schema is newer than {SCHEMA}: update this monitor")
         try:
-            value = self._adapter.validate_python({**defaults, **content})
+            value = self._adapter.validate_python(self._from_stored({**defaults, **content}))
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False)[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -98,7 +123,45 @@ class _Codec(Generic[_Value]):
         )
 
 
-_GROUP = _Codec(GroupState, GROUPS_TABLE)
+_PARTS = {"switch": Switch, "guards": Guards, "drift": Drift}
+"""The values inside a group's state whose fields are stored beside its own."""
+_STORED_AS = {"probed_at": "heartbeat_at", "writes": "drift", "seen": "drift_seen"}
+"""What is called otherwise in the table."""
+_IN_MEMORY = {stored: name for name, stored in _STORED_AS.items()}
+
+
+def _flat(content: Content) -> Content:
+    """Return a group's JSON as it is stored: on one level, under the names of release 0.1.0."""
+    flat: Content = {}
+    for name, value in content.items():
+        if name in _PARTS:
+            # Without a switch there is no request, but the columns beside it have their defaults.
+            flat |= value if value is not None else {"request": None, "progress_at": None, "tries": 0}
+        else:
+            flat[name] = value
+    stored = {_STORED_AS.get(name, name): value for name, value in flat.items()}
+    if content["unread"] is not None:
+        # Release 0.1.0 has no place of its own for this and tells it among the problems.
+        stored["problems"] = [unread_sentence(content["unread"]), *stored["problems"]]
+    return stored
+
+
+def _nested(stored: Content) -> Content:
+    """Return what `_flat` made of a group's JSON as it was."""
+    flat = {_IN_MEMORY.get(name, name): value for name, value in stored.items()}
+    content: Content = {}
+    for part, kind in _PARTS.items():
+        names = [field.name for field in dataclasses.fields(kind)]
+        content[part] = {name: flat.pop(name) for name in names if name in flat}
+    if content["switch"].get("request") is None:
+        content["switch"] = None
+    error, problems = flat.get("unread"), content["drift"].get("problems")
+    if isinstance(error, str) and isinstance(problems, list):
+        content["drift"]["problems"] = [each for each in problems if each != unread_sentence(error)]
+    return {**flat, **content}
+
+
+_GROUP = _Codec(GroupState, GROUPS_TABLE, _flat, _nested)
 _LEADER = _Codec(LeaderRecord, GROUPS_TABLE)
 _OPERATION = _Codec(Operation, HISTORY_TABLE)
 
@@ -126,8 +189,8 @@ def group_entity(state: GroupState) -> Entity:
         "epoch": (state.epoch, "Edm.Int64"),
         "paused": state.paused,
         "all_down": state.all_down,
-        "last_switch_at": state.last_switch_at,
-        "heartbeat_at": state.heartbeat_at,
+        "last_switch_at": state.guards.last_switch_at,
+        "heartbeat_at": state.probed_at,
         **_nva_columns(state),
         **_state_columns(_GROUP.text(state), f"the state of group {state.group}"),
     }
@@ -151,7 +214,6 @@ def leader_entity(record: LeaderRecord) -> Entity:
         "epoch": (record.epoch, "Edm.Int64"),
         "round_at": record.round_at,
         "blind": record.blind,
-        "blind_since": record.blind_since,
         **_state_columns(_LEADER.text(record), "the leader's record"),
     }
 

@@ -33,7 +33,7 @@ from nvaha.azure.storage.rows import (
     read_leader,
     read_operation,
 )
-from nvaha.model import FINAL, GroupState, LeaderRecord, Operation
+from nvaha.model import GroupState, LeaderRecord, Operation
 from nvaha.ports import Conflict, StoreUnavailable, Versioned
 
 _log = logging.getLogger(__name__)
@@ -120,8 +120,8 @@ class TableStore:
             for _ in range(_TRIES):
                 found = await _get(self._history, entity["PartitionKey"], entity["RowKey"])
                 # Read in any case, so that a record of a newer version is never overwritten.
-                ended = found is not None and read_operation(found).status in FINAL
-                if ended and operation.status not in FINAL:
+                ended = found is not None and read_operation(found).status.ended
+                if ended and not operation.status.ended:
                     return
                 version = None if found is None else _version(found)
                 if isinstance(await _put(self._history, entity, version), str):

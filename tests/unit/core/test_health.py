@@ -14,7 +14,7 @@ from nvaha.core.health import (
     undecided,
 )
 from nvaha.model import Health, NvaState, ProbeSpec, Reading
-from tests.unit.core_builders import BAD, NOON, OK, down, later, up
+from tests.builders import BAD, NOON, OK, down, later, up
 
 READINGS = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=30)
 SPECS = st.builds(ProbeSpec, address=st.just("127.0.0.1"), fall=st.integers(1, 5), rise=st.integers(1, 5))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nvaha.core.bodies import ip_configurations, next_hops
 from nvaha.core.plan import Plan, Step, plan, survey
 from nvaha.model import Group, NvaState, PublicIp, Resource, Snapshot
-from tests.unit.core_builders import group_of, nic, nic_id, pip, pip_id, snapshot_of, table, table_id
+from tests.builders import group_of, nic, nic_id, pip, pip_id, snapshot_of, table, table_id
 
 FOREIGN = "10.99.0.1"
 NAMES = ("a", "b", "c")

@@ -21,7 +21,7 @@ from nvaha.core.bodies import (
     with_public_ips,
 )
 from nvaha.model import Resource
-from tests.unit.core_builders import nic, nic_id, pip, pip_id, table
+from tests.builders import nic, nic_id, pip, pip_id, table
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),

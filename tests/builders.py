@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nvaha.model import (
+    Drift,
     Group,
     GroupState,
+    Guards,
     Health,
     Nva,
     NvaState,
@@ -20,6 +22,7 @@ from nvaha.model import (
     Reading,
     Resource,
     Snapshot,
+    Switch,
     SwitchRequest,
     Trigger,
 )
@@ -78,10 +81,17 @@ def down(**more: Any) -> NvaState:
 
 
 def steady(active: str | None = "a", **more: Any) -> GroupState:
-    """Return a group at rest whose NVAs are up unless said otherwise."""
+    """Return a group at rest whose NVAs are up unless said otherwise; guards and drift by their fields."""
     nvas = {"a": up(), "b": up(), **more.pop("nvas", {})}
-    found: dict[str, Any] = {"phase": Phase.STEADY, "active": active, "epoch": 1, "heartbeat_at": NOON}
-    return GroupState("g", nvas=nvas, **{**found, **more})
+    found: dict[str, Any] = {"phase": Phase.STEADY, "active": active, "epoch": 1, "probed_at": NOON}
+    parts = {"guards": Guards(**_taken(Guards, more)), "drift": Drift(**_taken(Drift, more))}
+    return GroupState("g", nvas=nvas, **{**found, **parts, **more})
+
+
+def _taken(kind: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Take what belongs to a part of the state out of a test's keywords."""
+    names = [each.name for each in fields(kind)]
+    return {name: values.pop(name) for name in names if name in values}
 
 
 def request_to(target: str, trigger: Trigger = Trigger.FAILOVER, **more: Any) -> SwitchRequest:
@@ -96,8 +106,14 @@ def request_to(target: str, trigger: Trigger = Trigger.FAILOVER, **more: Any) ->
 def switching(target: str = "b", trigger: Trigger = Trigger.FAILOVER, **more: Any) -> GroupState:
     """Return a group that is being switched."""
     request = more.pop("request", request_to(target, trigger))
-    state = steady(**{"generation": 1, "progress_at": NOON, **more})
-    return replace(state, phase=Phase.SWITCHING, request=request)
+    switch = Switch(request, more.pop("progress_at", NOON), more.pop("tries", 0))
+    return steady(**{"generation": 1, "phase": Phase.SWITCHING, "switch": switch, **more})
+
+
+def switch_of(state: GroupState) -> Switch:
+    """Return the switch that a state must have."""
+    assert state.switch is not None
+    return state.switch
 
 
 def nic(nva: str, role: str, addresses: Mapping[str, str], carried: Mapping[str, str]) -> Resource:

@@ -8,7 +8,7 @@ import pytest
 
 from nvaha.core.look_interval import look_interval_s
 from nvaha.model import GroupState, Phase
-from tests.unit.core_builders import NOON, group_of, later, steady, switching
+from tests.builders import NOON, group_of, later, steady, switching
 
 
 @pytest.mark.parametrize(
@@ -16,8 +16,8 @@ from tests.unit.core_builders import NOON, group_of, later, steady, switching
     [
         (GroupState("g"), 5.0),
         (switching(), 60.0),
-        (steady(drift_seen=1), 10.0),
-        (steady(drift_seen=2), 60.0),
+        (steady(seen=1), 10.0),
+        (steady(seen=2), 60.0),
         (steady(last_switch_at=NOON - timedelta(seconds=119)), 30.0),
         (steady(retry_at=NOON - timedelta(seconds=119)), 30.0),
         (steady(retry_at=later(200)), 30.0),
@@ -41,5 +41,5 @@ def test_rest_costs_no_more_than_a_read_a_minute(tables: int) -> None:
 
 def test_a_group_that_is_not_known_is_never_left_for_long() -> None:
     """Unknown comes before everything else."""
-    state = steady(phase=Phase.UNKNOWN, drift_seen=2, last_switch_at=NOON)
+    state = steady(phase=Phase.UNKNOWN, seen=2, last_switch_at=NOON)
     assert look_interval_s(group_of(), state, NOON) == 5.0

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import pytest
 
 from nvaha.model import ControlTarget, ProbeSpec, Reading
-from nvaha.watch.blindness import SIGHT_S, WITNESSES, Probe, Sight
-from tests.unit.core_builders import BAD, OK, SPEC, group_of, later
+from nvaha.ports import Ports
+from nvaha.watch.blindness import SEEN_S, WITNESSES, Blindness, Probe
+from tests.builders import BAD, OK, SPEC, group_of, later
 
 CONTROL = ControlTarget("192.0.2.1", 443)
 ONE, OTHER = group_of("a", "b"), group_of("c", "d")
@@ -31,6 +33,11 @@ class Network:
         self.asked.append(target.address)
         return target.address in self.answering
 
+    def ports(self) -> Ports:
+        """Return this as all that seeing needs of the outside."""
+        rest: Any = None
+        return Ports(rest, rest, rest, rest, self, self, rest)
+
     def now(self) -> datetime:
         return later(self.now_s)
 
@@ -49,85 +56,85 @@ def probes(answers: str, first: int = 1) -> list[Probe]:
     ]
 
 
-def blind(sight: Sight, network: Network, round_: Iterable[Probe], group: str = "one") -> bool:
+def blind(blindness: Blindness, network: Network, round_: Iterable[Probe], group: str = "one") -> bool:
     """Return whether a round that begins now is blind."""
-    return asyncio.run(sight.is_blind(ONE if group == "one" else OTHER, round_, network.now_s))
+    return asyncio.run(blindness.is_blind(ONE if group == "one" else OTHER, round_, network.now_s))
 
 
 def test_a_round_in_which_anybody_answers_is_sighted() -> None:
     """One answer proves that the others' failures are theirs."""
     network = Network()
-    assert not blind(Sight(network, network, ()), network, probes("-+"))
+    assert not blind(Blindness(network.ports(), ()), network, probes("-+"))
 
 
 def test_a_round_without_any_answer_is_blind() -> None:
     """With nobody to vouch for the network no failure is believed."""
     network = Network()
-    sight = Sight(network, network, ())
-    assert blind(sight, network, probes("--"))
-    assert sight.blind
-    assert not blind(sight, network, probes("+-"))
-    assert not sight.blind
+    blindness = Blindness(network.ports(), ())
+    assert blind(blindness, network, probes("--"))
+    assert blindness.blind
+    assert not blind(blindness, network, probes("+-"))
+    assert not blindness.blind
 
 
-@pytest.mark.parametrize(("age_s", "expected"), [(SIGHT_S - 0.1, False), (SIGHT_S + 0.1, True)])
+@pytest.mark.parametrize(("age_s", "expected"), [(SEEN_S - 0.1, False), (SEEN_S + 0.1, True)])
 def test_an_answer_just_before_the_round_still_counts(age_s: float, expected: bool) -> None:
     """What was answered a moment ago was answered over the same network."""
     network = Network()
-    sight = Sight(network, network, ())
-    blind(sight, network, probes("++"))
+    blindness = Blindness(network.ports(), ())
+    blind(blindness, network, probes("++"))
     network.now_s += age_s
-    assert blind(sight, network, probes("--")) is expected
+    assert blind(blindness, network, probes("--")) is expected
 
 
 def test_who_answered_last_is_asked_before_a_monitor_calls_itself_blind() -> None:
     """A group that is dead beside one that is alive, and probed seldom, blinds nobody."""
     network = Network("10.0.0.10")
-    sight = Sight(network, network, ())
-    blind(sight, network, probes("+-", first=10), "other")
+    blindness = Blindness(network.ports(), ())
+    blind(blindness, network, probes("+-", first=10), "other")
     network.now_s += 60.0
-    assert not blind(sight, network, probes("--"))
+    assert not blind(blindness, network, probes("--"))
     assert network.asked == ["10.0.0.10"]
     network.answering.clear()
     network.now_s += 60.0
-    assert blind(sight, network, probes("--"))
+    assert blind(blindness, network, probes("--"))
 
 
 def test_only_the_last_few_are_asked() -> None:
     """However many NVAs there are, few are asked again."""
     network = Network()
-    sight = Sight(network, network, ())
-    blind(sight, network, probes("+" * 50))
+    blindness = Blindness(network.ports(), ())
+    blind(blindness, network, probes("+" * 50))
     network.now_s += 60.0
-    blind(sight, network, probes("-", first=100))
+    blind(blindness, network, probes("-", first=100))
     assert len(network.asked) == WITNESSES
 
 
 def test_control_targets_decide_where_there_are_any() -> None:
     """Failures are believed while a control target answers, and not when none does."""
     network = Network(CONTROL.address)
-    sight = Sight(network, network, (CONTROL,))
-    assert not blind(sight, network, probes("--"))
+    blindness = Blindness(network.ports(), (CONTROL,))
+    assert not blind(blindness, network, probes("--"))
     network.answering.clear()
     network.now_s += 60.0
-    assert blind(sight, network, probes("-+"))
+    assert blind(blindness, network, probes("-+"))
 
 
 def test_nobody_is_asked_when_everybody_answers() -> None:
     """A round without failures has nothing to be believed or not."""
     network = Network()
-    assert not blind(Sight(network, network, (CONTROL,)), network, probes("++"))
+    assert not blind(Blindness(network.ports(), (CONTROL,)), network, probes("++"))
     assert network.asked == []
 
 
 def test_a_monitor_sees_again_when_it_sees_in_every_group() -> None:
-    """One group's sight does not end another's blindness."""
+    """One group's blindness does not end another's blindness."""
     network = Network()
-    sight = Sight(network, network, (CONTROL,))
+    blindness = Blindness(network.ports(), (CONTROL,))
     one, other = group_of("a"), group_of("c")
     other = type(other)("other", other.nvas, other.route_tables)
-    asyncio.run(sight.is_blind(one, probes("-"), network.now_s))
-    asyncio.run(sight.is_blind(other, probes("+"), network.now_s))
-    assert sight.blind
-    sight.forget()
-    assert not sight.blind
+    asyncio.run(blindness.is_blind(one, probes("-"), network.now_s))
+    asyncio.run(blindness.is_blind(other, probes("+"), network.now_s))
+    assert blindness.blind
+    blindness.forget()
+    assert not blindness.blind

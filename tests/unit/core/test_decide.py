@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.core.decide import decide, fit, worth_writing
+from nvaha.core.decide import as_configured, decide, worth_writing
+from nvaha.core.decision import Decision
 from nvaha.core.inputs import (
     Elected,
     FailoverCommanded,
@@ -19,9 +20,9 @@ from nvaha.core.inputs import (
     Probed,
     Survey,
 )
-from nvaha.core.lifecycle import Decision
-from nvaha.model import Group, GroupState, Health, NvaState, Phase, Reading, Trigger
-from tests.unit.core_builders import BAD, NOON, OK, down, group_of, later, steady, switching, up
+from nvaha.core.refusal import RefusalCode
+from nvaha.model import Drift, Group, GroupState, Health, NvaState, Phase, Reading, Trigger
+from tests.builders import BAD, NOON, OK, down, group_of, later, steady, switching, up
 
 GROUP = group_of()
 NVAS = ("a", "b", "c")
@@ -55,7 +56,7 @@ class TestUnknown:
     def test_one_owner_is_the_active_one(self) -> None:
         """The NVA that owns everything is active, and there is nothing to repair."""
         state = look(GroupState("g"), routes={"b": 3}, off={"a": ("r",), "b": ()}).state
-        assert (state.phase, state.active, state.drift) == (Phase.STEADY, "b", ())
+        assert (state.phase, state.active, state.drift.writes) == (Phase.STEADY, "b", ())
 
     def test_of_several_owners_the_greatest_is_repaired_at_the_next_reading(self) -> None:
         """Routes count before public IPs; what is elsewhere is moved to the greatest owner."""
@@ -182,7 +183,7 @@ class TestSteady:
         """One look may have caught a moment in between; two start a repair at the next reading."""
         drift: dict[str, tuple[str, ...]] = {"a": ("route r",), "b": ()}
         once = look(steady(), off=drift)
-        assert (once.state.drift_seen, once.state.drift, once.send) == (1, ("route r",), None)
+        assert (once.state.drift, once.send) == (Drift(("route r",), seen=1), None)
         assert probed(once.state).send is None
         twice = look(once.state, off=drift)
         assert [each.event for each in twice.notices] == ["drift_found"]
@@ -193,25 +194,25 @@ class TestSteady:
 
     def test_drift_that_is_gone_is_forgotten(self) -> None:
         """A look that agrees starts the count again."""
-        state = look(steady(drift=("route r",), drift_seen=1)).state
-        assert (state.drift, state.drift_seen) == ((), 0)
+        state = look(steady(writes=("route r",), seen=1)).state
+        assert state.drift == Drift()
 
     @pytest.mark.parametrize("group", [group_of(drift="report"), group_of(automatic=False)])
     def test_drift_is_only_reported_where_repair_is_off(self, group: Group) -> None:
         """Without repair, drift stays in the state for people to see."""
-        decision = probed(steady(drift=("route r",), drift_seen=2), group)
+        decision = probed(steady(writes=("route r",), seen=2), group)
         assert decision.send is None
-        assert decision.state.drift
+        assert decision.state.drift.writes
 
     def test_nothing_is_repaired_towards_a_dead_nva(self) -> None:
         """Repair needs its target up like every other automatic switch."""
-        state = steady(nvas={"a": up(failures=1)}, drift=("route r",), drift_seen=2)
+        state = steady(nvas={"a": up(failures=1)}, writes=("route r",), seen=2)
         assert probed(state, readings={"a": BAD}).send is None
 
     def test_what_no_write_can_mend_is_reported_not_tried(self) -> None:
         """Problems count as drift that is seen, but start no repair."""
         state = look(look(steady(), problems={"a": ("p",)}).state, problems={"a": ("p",)}).state
-        assert (state.problems, state.drift_seen) == (("p",), 2)
+        assert state.drift == Drift(problems=("p",), seen=2)
         assert probed(state).send is None
 
     def test_a_look_that_began_before_the_group_moved_says_nothing(self) -> None:
@@ -221,7 +222,7 @@ class TestSteady:
             read = NetworkRead(1, survey, standing=standing)
             assert decide(GROUP, steady(), read, NOON).state == steady()
         read = NetworkRead(1, survey, standing=(Phase.STEADY, 0))
-        assert decide(GROUP, steady(), read, NOON).state.drift_seen == 1
+        assert decide(GROUP, steady(), read, NOON).state.drift.seen == 1
 
 
 class TestCommands:
@@ -232,32 +233,30 @@ class TestCommands:
         decision = command(steady(last_switch_at=NOON), "b")
         assert decision.send is not None
         assert (decision.send.trigger, decision.send.target) == (Trigger.MANUAL, "b")
-        assert decision.state.switches == ()
+        assert decision.state.guards.switches == ()
         assert decision.operation == decision.send.operation
 
     @pytest.mark.parametrize(
-        ("state", "to", "status"),
+        ("state", "to", "code"),
         [
-            (steady(), "nobody", 400),
-            (switching(), "b", 409),
-            (steady(), "a", 412),
-            (steady(nvas={"b": down()}), "b", 412),
-            (steady(nvas={"b": up(failures=1)}), "b", 412),
-            (steady(nvas={"b": NvaState()}), "b", 412),
-            (steady(heartbeat_at=later(-31)), "b", 412),
-            (steady(heartbeat_at=None), "b", 412),
+            (steady(), "nobody", RefusalCode.UNKNOWN_NVA),
+            (switching(), "b", RefusalCode.SWITCHING),
+            (steady(), "a", RefusalCode.ALREADY_ACTIVE),
+            (steady(nvas={"b": down()}), "b", RefusalCode.NOT_UP),
+            (steady(nvas={"b": up(failures=1)}), "b", RefusalCode.NOT_UP),
+            (steady(nvas={"b": NvaState()}), "b", RefusalCode.NOT_UP),
+            (steady(probed_at=later(-31)), "b", RefusalCode.STALE),
+            (steady(probed_at=None), "b", RefusalCode.STALE),
         ],
     )
-    def test_what_cannot_be_done_is_refused(self, state: GroupState, to: str, status: int) -> None:
-        """A refusal carries its status and changes nothing."""
+    def test_what_cannot_be_done_is_refused(self, state: GroupState, to: str, code: str) -> None:
+        """A refusal carries its code and changes nothing."""
         decision = command(state, to)
         assert decision.refusal is not None
-        assert decision.refusal.status == status
+        assert decision.refusal.code == code
         assert (decision.state, decision.send) == (state, None)
 
-    @pytest.mark.parametrize(
-        "state", [steady(nvas={"b": down()}), steady(heartbeat_at=None), GroupState("g")]
-    )
+    @pytest.mark.parametrize("state", [steady(nvas={"b": down()}), steady(probed_at=None), GroupState("g")])
     def test_force_overrides_health(self, state: GroupState) -> None:
         """A forced failover needs nobody's health."""
         decision = command(state, "b", force=True)
@@ -270,7 +269,7 @@ class TestCommands:
 
     def test_drift_can_be_repaired_by_command(self) -> None:
         """A failover to the active NVA is for something only when something is elsewhere."""
-        assert command(steady(drift=("route r",), drift_seen=1), "a").send is not None
+        assert command(steady(writes=("route r",), seen=1), "a").send is not None
 
     def test_a_repeated_request_leads_to_the_same_operation(self) -> None:
         """The same request id answers with the first operation, wherever that stands by now."""
@@ -313,23 +312,23 @@ class TestEpochs:
 class TestWriting:
     """What is written, and when."""
 
-    def test_rest_writes_a_heartbeat_every_ten_seconds(self) -> None:
-        """Nothing new is written before the heartbeat is due."""
+    def test_rest_is_written_every_ten_seconds(self) -> None:
+        """Nothing new is written before the ten seconds are over."""
         quiet = probed(steady(), now=later(9.9))
         assert not worth_writing(GROUP, steady(), quiet.state)
         beat = probed(steady(), now=later(10))
-        assert beat.state.heartbeat_at == later(10)
+        assert beat.state.probed_at == later(10)
         assert worth_writing(GROUP, steady(), beat.state)
 
     def test_news_is_written_at_once(self) -> None:
         """A failure is news, and comes with the time it is of."""
         decision = probed(steady(), now=later(1), readings={"b": BAD})
         assert worth_writing(GROUP, steady(), decision.state)
-        assert decision.state.heartbeat_at == later(1)
+        assert decision.state.probed_at == later(1)
 
     def test_an_nva_that_is_not_configured_any_more_is_forgotten(self) -> None:
         """A group whose active NVA is gone is unknown again; a new NVA starts unknown."""
-        state = fit(group_of("b", "c"), steady("a"))
+        state = as_configured(group_of("b", "c"), steady("a"))
         assert (state.phase, state.active, sorted(state.nvas)) == (Phase.UNKNOWN, None, ["b", "c"])
         assert state.nvas["c"].health is Health.UNKNOWN
 

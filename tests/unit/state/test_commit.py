@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,9 @@ from nvaha.model import (
     Status,
     SwitchRequest,
 )
-from nvaha.ports import Conflict, StoreUnavailable, Versioned
+from nvaha.ports import Conflict, Ports, StoreUnavailable, Versioned
 from nvaha.state.commit import MAX_RACES, Committer
-from tests.unit.core_builders import BAD, NOON, OK, group_of, later, steady, switching
+from tests.builders import BAD, NOON, OK, group_of, later, steady, switching
 
 GROUP = group_of()
 
@@ -95,6 +96,11 @@ class Storage:
     def notify(self, notice: Notice) -> None:
         self.notices.append(notice)
 
+    def ports(self) -> Ports:
+        """Return this as all that a committer needs of the outside."""
+        rest: Any = None
+        return Ports(rest, self, self, rest, rest, self, self)
+
     @property
     def state(self) -> GroupState:
         """The state as stored."""
@@ -106,7 +112,7 @@ def commit(
     storage: Storage, happened: Input, held: Versioned | None = None, **more: Callable[[], None]
 ) -> object:
     """Commit one input."""
-    return asyncio.run(Committer(storage, storage, storage, storage).commit(GROUP, happened, held, **more))
+    return asyncio.run(Committer(storage.ports()).commit(GROUP, happened, held, **more))
 
 
 def test_a_switch_is_written_recorded_and_sent() -> None:
@@ -207,7 +213,7 @@ def test_a_record_that_could_not_be_closed_is_closed_by_whoever_comes_next() -> 
     assert len(storage.state.closings) == 1
     storage.takes_records = True
     assert storage.held is not None
-    settled = asyncio.run(Committer(storage, storage, storage, storage).settle(storage.held))
+    settled = asyncio.run(Committer(storage.ports()).settle(storage.held))
     assert settled.state.closings == ()
     assert storage.operations["g-1-0"].status is Status.FAILED
 

@@ -26,7 +26,16 @@ from nvaha.azure.storage.rows import (
     read_leader,
     read_operation,
 )
-from nvaha.model import GroupState, LeaderRecord, NvaState, Operation, StepRecord, SwitchRequest, Trigger
+from nvaha.model import (
+    Drift,
+    GroupState,
+    LeaderRecord,
+    NvaState,
+    Operation,
+    StepRecord,
+    SwitchRequest,
+    Trigger,
+)
 from nvaha.ports import StoreUnavailable
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -168,7 +177,7 @@ def test_a_spoilt_state_is_read_or_refused(state: GroupState, data: st.DataObjec
 
 def test_a_long_state_is_cut_into_columns() -> None:
     """A state beyond one column's size is spread over several and comes back whole."""
-    state = GroupState("edge", drift=tuple("route ä" * 100 for _ in range(60)))
+    state = GroupState("edge", drift=Drift(tuple("route ä" * 100 for _ in range(60))))
     entity = group_entity(state)
     legal(entity)
     assert "state_1" in entity
@@ -178,7 +187,7 @@ def test_a_long_state_is_cut_into_columns() -> None:
 def test_a_state_beyond_an_entity_is_refused() -> None:
     """A state that no entity holds is not written in part."""
     with pytest.raises(StoreUnavailable):
-        group_entity(GroupState("edge", drift=("x" * 500_000,)))
+        group_entity(GroupState("edge", drift=Drift(("x" * 500_000,))))
 
 
 def test_nva_columns_are_legal_and_distinct() -> None:
@@ -264,5 +273,5 @@ def test_keys_are_checked(text: str, expected: bool) -> None:
 def test_a_time_zone_other_than_utc_keeps_its_moment() -> None:
     """A time written with another zone is the same moment when read."""
     aware = datetime.fromisoformat("2026-03-01T13:00:00+01:00")
-    assert read_group(group_entity(GroupState("e", heartbeat_at=aware))).heartbeat_at == NOW
+    assert read_group(group_entity(GroupState("e", probed_at=aware))).probed_at == NOW
     assert aware - NOW == timedelta(0)

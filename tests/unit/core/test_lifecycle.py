@@ -11,21 +11,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nvaha.core.decide import decide
+from nvaha.core.decision import Decision
+from nvaha.core.guards import BACK_OFF_S, MAX_BACK_OFF_S, forbidden
 from nvaha.core.inputs import Probed, SwitchDone, SwitchFailed, SwitchMoved
 from nvaha.core.lifecycle import (
-    BACK_OFF_S,
-    MAX_BACK_OFF_S,
     MAX_TRIES,
     NO_PROGRESS_S,
-    Decision,
     begin,
     candidate,
-    failed,
-    forbidden,
-    recent,
 )
-from nvaha.model import GroupState, Health, NvaState, Phase, Policy, Status, Trigger
-from tests.unit.core_builders import BAD, NOON, OK, down, group_of, later, request_to, steady, switching, up
+from nvaha.model import Drift, GroupState, Guards, Health, NvaState, Phase, Policy, Status, Switch, Trigger
+from tests.builders import (
+    BAD,
+    NOON,
+    OK,
+    down,
+    group_of,
+    later,
+    request_to,
+    steady,
+    switch_of,
+    switching,
+    up,
+)
 
 GROUP = group_of()
 
@@ -43,20 +51,22 @@ class TestUnderWay:
         """A switch that moved lately is left alone."""
         decision = probed(switching(), later(NO_PROGRESS_S - 0.1))
         assert decision.send is None
-        assert decision.state.tries == 0
+        assert switch_of(decision.state).tries == 0
 
     def test_without_progress_the_same_request_is_queued_again(self) -> None:
         """The queue may have lost the message for ten minutes; a second one does no harm."""
         state = switching()
         decision = probed(state, later(NO_PROGRESS_S))
         assert decision.send == state.request
-        assert (decision.state.tries, decision.state.progress_at) == (1, later(NO_PROGRESS_S))
+        assert switch_of(decision.state) == replace(
+            switch_of(state), tries=1, progress_at=later(NO_PROGRESS_S)
+        )
         assert decision.state.generation == state.generation
 
     def test_a_worker_that_moves_starts_the_count_again(self) -> None:
         """Any sign of a worker resets the tries."""
         moved = decide(GROUP, switching(tries=5), SwitchMoved(1, "g-1-0"), later(7))
-        assert (moved.state.tries, moved.state.progress_at) == (0, later(7))
+        assert (switch_of(moved.state).tries, switch_of(moved.state).progress_at) == (0, later(7))
 
     @pytest.mark.parametrize(
         ("state", "now"),
@@ -112,10 +122,10 @@ class TestReports:
 
     def test_done_makes_the_target_active(self) -> None:
         """The group is at rest on its target, and hold-down counts from now."""
-        start = switching(drift=("route r",), drift_seen=2, failed_in_a_row=3, retry_at=later(1))
+        start = switching(writes=("route r",), seen=2, failed_in_a_row=3, retry_at=later(1))
         state = decide(GROUP, start, SwitchDone(1, "g-1-0"), later(4)).state
-        assert (state.phase, state.active, state.last_switch_at) == (Phase.STEADY, "b", later(4))
-        assert (state.drift, state.drift_seen, state.failed_in_a_row, state.retry_at) == ((), 0, 0, None)
+        assert (state.phase, state.active, state.guards.last_switch_at) == (Phase.STEADY, "b", later(4))
+        assert (state.drift, state.guards) == (Drift(), Guards(last_switch_at=later(4)))
         assert [each.status for each in state.closings] == [Status.DONE]
 
     def test_failed_is_tried_again_later_and_later(self) -> None:
@@ -123,11 +133,12 @@ class TestReports:
         waits, state = [], steady()
         for _ in range(8):
             request = replace(request_to("b"), requested_at=NOON)
-            state = replace(state, phase=Phase.SWITCHING, request=request, generation=1, switches=(NOON,))
+            asked = replace(state.guards, switches=(NOON,))
+            state = replace(state, phase=Phase.SWITCHING, switch=Switch(request), generation=1, guards=asked)
             state = decide(GROUP, state, SwitchFailed(1, "g-1-0", "why"), NOON).state
-            assert (state.phase, state.switches) == (Phase.UNKNOWN, ())
-            assert state.retry_at is not None
-            waits.append((state.retry_at - NOON).total_seconds())
+            assert (state.phase, state.guards.switches) == (Phase.UNKNOWN, ())
+            assert state.guards.retry_at is not None
+            waits.append((state.guards.retry_at - NOON).total_seconds())
         assert waits[:3] == [BACK_OFF_S, 2 * BACK_OFF_S, 4 * BACK_OFF_S]
         assert waits[-1] == MAX_BACK_OFF_S
 
@@ -219,12 +230,12 @@ def test_a_candidate_is_the_first_that_is_healthy(kinds: list[str], leaving: int
 def test_a_beginning_is_one_generation_on() -> None:
     """A new operation is named after group, generation and time, and remembers where it came from."""
     decision = begin(
-        GROUP, steady(generation=7), NOON, [], trigger=Trigger.FAILBACK, target="b", reason="why", by="nvaha"
+        GROUP, steady(generation=7), NOON, trigger=Trigger.FAILBACK, target="b", reason="why", by="nvaha"
     )
     assert decision.send is not None
     assert (decision.state.generation, decision.send.generation, decision.send.source) == (8, 8, "a")
     assert decision.send.operation == f"g-8-{int(NOON.timestamp() * 1000)}"
-    assert decision.state.switches == (NOON,)
+    assert decision.state.guards.switches == (NOON,)
 
 
 def test_only_so_many_request_ids_and_closings_are_kept() -> None:
@@ -235,25 +246,21 @@ def test_only_so_many_request_ids_and_closings_are_kept() -> None:
             GROUP,
             replace(state, phase=Phase.STEADY),
             later(number),
-            [],
             trigger=Trigger.MANUAL,
             target="b",
             reason="why",
             by="somebody",
             request_id=f"r{number}",
         ).state
-        state = failed(GROUP, state, later(number), [], "why").state
+        request = switch_of(state).request
+        failed = SwitchFailed(request.generation, request.operation, "why")
+        state = decide(GROUP, state, failed, later(number)).state
     assert len(state.request_ids) == 10
     assert len(state.closings) == 10
     assert state.request_ids[-1][0] == "r29"
 
 
-def test_switches_of_the_last_hour_count() -> None:
-    """An hour is 3600 s, not a calendar hour."""
-    assert recent((later(-3600), later(-3599.9), NOON), NOON) == (later(-3599.9), NOON)
-
-
 def test_a_closing_can_make_the_record_that_nobody_made() -> None:
     """What ends carries its whole request, for a maker that died before it wrote a record."""
-    state = failed(GROUP, switching(), NOON, [], "why").state
+    state = decide(GROUP, switching(), SwitchFailed(1, "g-1-0", "why"), NOON).state
     assert [each.request for each in state.closings] == [request_to("b")]

@@ -1,0 +1,89 @@
+"""What holds automatic switches back: hold-down, flap limit, back-off, an operator's pause: pure.
+
+A repair waits for whatever a failover waits for, and for the repairs before it; a failover never waits for
+repairs. Whatever happens to a switch leads to new guards as a whole, here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from nvaha.core.notices import clock_time
+from nvaha.core.refusal import Refusal, RefusalCode
+from nvaha.model import Group, GroupState, Guards, Phase, Policy, SwitchRequest, Trigger
+
+BACK_OFF_S, MAX_BACK_OFF_S = 15.0, 300.0
+FLAP_WINDOW_S = 3600.0
+
+
+def forbidden(group: Group, state: GroupState, now: datetime, trigger: Trigger) -> Refusal | None:
+    """Return why no automatic switch of this group may start now, or None.
+
+    In phase `switching` hold-down says nothing: the group is between two NVAs already.
+    """
+    policy, guards = group.policy, state.guards
+    if not policy.automatic:
+        return Refusal(RefusalCode.AUTOMATIC_OFF, "automatic switches are off (policy.automatic)")
+    if state.paused:
+        return Refusal(RefusalCode.PAUSED, "the group is paused")
+    if guards.retry_at is not None and now < guards.retry_at:
+        text = f"the last switch failed; not tried again before {clock_time(guards.retry_at)}"
+        return Refusal(RefusalCode.BACK_OFF, text)
+    if guards.last_switch_at is not None and state.phase is not Phase.SWITCHING:
+        until = guards.last_switch_at + timedelta(seconds=policy.hold_down_s)
+        if now < until:
+            text = f"hold-down after the last switch, until {clock_time(until)}"
+            return Refusal(RefusalCode.HOLD_DOWN, text)
+    most = policy.max_switches_per_hour
+    if len(_recent(guards.switches, now)) >= most:
+        return Refusal(RefusalCode.FLAP_LIMIT, f"flap limit: {most} automatic switches within an hour")
+    if trigger is not Trigger.REPAIR:
+        return None
+    if guards.repair_at is not None and now < guards.repair_at:
+        text = f"the last repair was just now; no other one before {clock_time(guards.repair_at)}"
+        return Refusal(RefusalCode.BACK_OFF, text)
+    if len(_recent(guards.repairs, now)) >= most:
+        return Refusal(RefusalCode.FLAP_LIMIT, f"flap limit: {most} repairs within an hour")
+    return None
+
+
+def after_request(guards: Guards, trigger: Trigger, now: datetime) -> Guards:
+    """Return the guards once a switch was asked for; an operator's does not count."""
+    switches, repairs = _recent(guards.switches, now), _recent(guards.repairs, now)
+    if trigger is Trigger.REPAIR:
+        repairs = (*repairs, now)
+    elif trigger is not Trigger.MANUAL:
+        switches = (*switches, now)
+    return replace(guards, switches=switches, repairs=repairs)
+
+
+def after_success(guards: Guards, trigger: Trigger, policy: Policy, now: datetime) -> Guards:
+    """Return the guards once a switch has ended well."""
+    forgiven = replace(guards, failed_in_a_row=0, repairs_failed_in_a_row=0, retry_at=None)
+    if trigger is Trigger.REPAIR:
+        return replace(forgiven, repair_at=now + timedelta(seconds=policy.hold_down_s))
+    return replace(forgiven, last_switch_at=now)
+
+
+def after_failure(guards: Guards, request: SwitchRequest, now: datetime) -> Guards:
+    """Return the guards once a switch has failed: it waits longer each time, and is no flap."""
+    asked_at = request.requested_at
+    guards = replace(
+        guards,
+        switches=tuple(time for time in guards.switches if time != asked_at),
+        repairs=tuple(time for time in guards.repairs if time != asked_at),
+    )
+    if request.trigger is Trigger.REPAIR:
+        in_a_row = guards.repairs_failed_in_a_row + 1
+        return replace(guards, repairs_failed_in_a_row=in_a_row, repair_at=now + _back_off(in_a_row))
+    in_a_row = guards.failed_in_a_row + 1
+    return replace(guards, failed_in_a_row=in_a_row, retry_at=now + _back_off(in_a_row))
+
+
+def _back_off(in_a_row: int) -> timedelta:
+    return timedelta(seconds=min(BACK_OFF_S * 2 ** min(in_a_row - 1, 10), MAX_BACK_OFF_S))
+
+
+def _recent(times: tuple[datetime, ...], now: datetime) -> tuple[datetime, ...]:
+    return tuple(time for time in times if (now - time).total_seconds() < FLAP_WINDOW_S)

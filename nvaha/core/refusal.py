@@ -1,0 +1,40 @@
+"""Why something is not done: a code for programs, and a sentence that HTTP, CLI and log all say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RefusalCode(StrEnum):
+    """The reasons that programs can tell apart; stable names."""
+
+    # an operator's command
+    UNKNOWN_GROUP = "unknown_group"
+    UNKNOWN_NVA = "unknown_nva"
+    UNKNOWN_OPERATION = "unknown_operation"
+    ALREADY_ACTIVE = "already_active"
+    STALE = "stale"  # nobody has probed lately, so nothing is known of the target
+    NOT_UP = "not_up"
+    SWITCHING = "switching"
+    OTHER_CONFIGURATION = "other_configuration"
+    AZURE_UNREAD = "azure_unread"
+    # a leader or a worker that is not the present one
+    DEPOSED = "deposed"
+    NOT_UNDER_WAY = "not_under_way"
+    # an automatic switch that is due
+    BLIND = "blind"
+    NO_CANDIDATE = "no_candidate"
+    AUTOMATIC_OFF = "automatic_off"
+    PAUSED = "paused"
+    BACK_OFF = "back_off"
+    HOLD_DOWN = "hold_down"
+    FLAP_LIMIT = "flap_limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something is not done."""
+
+    code: RefusalCode
+    message: str

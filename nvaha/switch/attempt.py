@@ -1,0 +1,196 @@
+"""One attempt at one switch: read, plan, write in parallel, verify, report.
+
+What keeps it from doing harm: it acts only while the group's state says that this very generation is under
+way, it holds the group's switch lease, it looks at both before every write, and every write is conditional
+on the ETag of what was read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from nvaha.concurrency import unwrapped
+from nvaha.core.inputs import SwitchDone, SwitchFailed, SwitchMoved
+from nvaha.core.plan import Plan, plan, unsettled
+from nvaha.model import Group, GroupState, Operation, Snapshot
+from nvaha.model.messages import SwitchMessage
+from nvaha.ports import NetworkError, Ports
+from nvaha.state.commit import Committer
+from nvaha.state.lease import HeldLease
+from nvaha.state.snapshot import read_snapshot
+from nvaha.switch.apply import Applier
+from nvaha.switch.record import OperationRecorder
+
+PROGRESS_S = 5.0
+WATCH_S = 1.0
+SETTLE_S, SETTLE_EVERY_S = 300.0, 1.0
+"""How long a switch waits for the end of a write that a worker before it began, and how often it looks."""
+READ_WAITS_S, MAX_WAIT_S = (0.5, 1.0, 2.0), 30.0
+PASSES = 5
+"""So often is the network read and planned for again before a switch is called incomplete."""
+
+
+class Superseded(Exception):
+    """The switch is not under way any more: nothing more of it may be written."""
+
+
+class OtherConfiguration(Exception):
+    """The leader decided on another configuration of the group than this worker has."""
+
+
+class SwitchIncomplete(Exception):
+    """A switch ended with something left undone; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt at one switch.
+
+    Args:
+        group: the group as configured.
+        message: points at the switch.
+        state: the group's state in which that switch was found to be under way.
+        lease: the group's switch lease, held.
+        ports: the outside.
+        committer: makes what is reported last.
+        instance: who carries it out.
+    """
+
+    group: Group
+    message: SwitchMessage
+    state: GroupState
+    lease: HeldLease
+    ports: Ports
+    committer: Committer
+    instance: str
+
+    async def carry_out(self) -> str:
+        """Carry the switch out and end it; return what came of it, in a sentence."""
+        record, left = await self._work_under_watch()
+        await self._fence()
+        generation, name = self.message.generation, self.message.operation
+        if left:
+            await record.left(left)
+            undone = f"left undone: {'; '.join(left)}"
+            await self.committer.commit(self.group, SwitchFailed(generation, name, undone))
+            raise SwitchIncomplete(f"{self.group.name}: operation {name} {undone}")
+        committed = await self.committer.commit(self.group, SwitchDone(generation, name))
+        if committed.refusal is not None:
+            raise Superseded(committed.refusal.message)
+        return f"{self.group.name}: operation {name} is done"
+
+    async def _work_under_watch(self) -> tuple[OperationRecorder, tuple[str, ...]]:
+        """Work with the lease kept and the state watched beside it; what ends one of them ends all.
+
+        The watch is over before the switch is ended: to it, an ended switch is one that was superseded.
+        """
+        results: list[tuple[OperationRecorder, tuple[str, ...]]] = []
+
+        async def work() -> None:
+            results.append(await self._work())
+            for task in beside:
+                task.cancel()
+
+        async with unwrapped(), asyncio.TaskGroup() as tasks:
+            beside = [tasks.create_task(duty) for duty in (self.lease.keep(), self._watch())]
+            tasks.create_task(work())
+        return results[0]
+
+    async def _work(self) -> tuple[OperationRecorder, tuple[str, ...]]:
+        await self._report_progress()
+        request = self.state.request
+        if request is None:
+            raise Superseded("its request is gone from the state")
+        operation = await self.ports.store.operation(request.operation) or Operation(request=request)
+        record = OperationRecorder(self.ports, operation)
+        await record.open(self.instance)
+        try:
+            return record, await self._converge(record, request.target)
+        except NetworkError as error:
+            await record.trouble(str(error))
+            raise
+
+    async def _converge(self, record: OperationRecorder, target: str) -> tuple[str, ...]:
+        """Read, plan and write until nothing is left to write; return what cannot be put right.
+
+        The last pass writes nothing: it is the verification.
+        """
+        applier = Applier(
+            self.group,
+            self.state.nvas,
+            self.ports,
+            record,
+            fence=self._fence,
+            alive=self._alive,
+        )
+        refused: dict[str, str] = {}
+        unanswered: dict[str, str] = {}
+        for _ in range(PASSES):
+            todo, snapshot, read_at = await self._plan(target)
+            stuck = [step for step in todo.steps if step.key in refused or set(step.after) & set(refused)]
+            if len(stuck) == len(todo.steps):
+                why = [f"{step.detail}: {refused.get(step.key, 'waits for another step')}" for step in stuck]
+                return (*why, *todo.problems)
+            await record.plan(todo.steps)
+            applied = await applier.apply(todo, snapshot, read_at)
+            refused, unanswered = applied.refused, applied.unanswered
+        return (f"not as planned after {PASSES} passes", *(refused | unanswered).values())
+
+    async def _plan(self, target: str) -> tuple[Plan, Snapshot, float]:
+        """Read and plan; with nothing left to write, wait until Azure has ended what it still writes."""
+        until = self.ports.clock.monotonic() + SETTLE_S
+        while True:
+            snapshot, read_at = await self._read()
+            todo = plan(self.group, snapshot, target, self.state.nvas)
+            late = unsettled(self.group, snapshot, target)
+            if todo.steps or not late or self.ports.clock.monotonic() >= until:
+                return replace(todo, problems=(*todo.problems, *late)), snapshot, read_at
+            await self.ports.clock.sleep(SETTLE_EVERY_S)
+
+    async def _read(self) -> tuple[Snapshot, float]:
+        """Return the network and the monotonic clock before it was asked for.
+
+        What Azure does not answer for is asked for a few times; then the switch goes on without it, and the
+        plan says what that leaves undone.
+        """
+        for wait_s in READ_WAITS_S:
+            asked_at = self.ports.clock.monotonic()
+            try:
+                snapshot = await read_snapshot(self.ports.network, self.group)
+            except NetworkError as error:
+                retry_after_s = error.retry_after_s or 0.0
+            else:
+                if snapshot.retry_after_s is None:
+                    return snapshot, asked_at
+                retry_after_s = snapshot.retry_after_s
+            await self.ports.clock.sleep(max(wait_s, min(retry_after_s, MAX_WAIT_S)))
+        asked_at = self.ports.clock.monotonic()
+        return await read_snapshot(self.ports.network, self.group), asked_at
+
+    async def _fence(self) -> None:
+        """Raise unless this switch may write right now: its lease stands, and so does its generation."""
+        held = await self.ports.store.load(self.group.name)
+        if held is None or not held.state.under_way(self.message.operation, self.message.generation):
+            raise Superseded("it was superseded while it was carried out")
+        self.lease.check()
+
+    async def _alive(self) -> None:
+        self.lease.check()
+
+    async def _watch(self) -> None:
+        """Report progress while there is some, and notice soon when another switch has taken over."""
+        reported_at = self.ports.clock.monotonic()
+        while True:
+            await self.ports.clock.sleep(WATCH_S)
+            if self.ports.clock.monotonic() - reported_at >= PROGRESS_S:
+                await self._report_progress()
+                reported_at = self.ports.clock.monotonic()
+            else:
+                await self._fence()
+
+    async def _report_progress(self) -> None:
+        moved = SwitchMoved(self.message.generation, self.message.operation)
+        committed = await self.committer.commit(self.group, moved)
+        if committed.refusal is not None:
+            raise Superseded(committed.refusal.message)

@@ -1,0 +1,111 @@
+"""What the leader tells of itself: its record in the table, the heartbeat in the log, whether it can see."""
+
+from __future__ import annotations
+
+from nvaha.model import WRITTEN_EVERY_S, ControlTarget, LeaderRecord, Notice
+from nvaha.ports import Ports, StoreUnavailable
+from nvaha.state.lease import HeldLease
+from nvaha.watch.blindness import Blindness
+from nvaha.watch.watched import WatchedGroups
+
+
+class LeaderRecorder:
+    """Lets the other monitors, and the log, see that rounds are being done.
+
+    Args:
+        ports: the outside.
+        watched: the groups.
+        lease: the leader's lease.
+        blindness: asks the control targets.
+        instance: this monitor's name.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        watched: WatchedGroups,
+        lease: HeldLease,
+        blindness: Blindness,
+        instance: str,
+    ) -> None:
+        self._ports = ports
+        self._clock = ports.clock
+        self._watched = watched
+        self._lease = lease
+        self._blindness = blindness
+        self._instance = instance
+        self._round_at = ports.clock.now()
+        self._longest_s = 0.0
+        self._late = 0
+        self._blind = False
+        self._written_at = float("-inf")
+        self._control: dict[ControlTarget, bool] = {}
+
+    def elected(self) -> None:
+        """Write the record at once: there is a new leader."""
+        self._written_at = float("-inf")
+
+    def round_ended(self) -> None:
+        """Remember that a round of a group has ended just now."""
+        self._round_at = self._clock.now()
+
+    def round_took(self, seconds: float, *, late: bool) -> None:
+        """Remember how long a round took, and whether it began too late."""
+        self._longest_s = max(self._longest_s, seconds)
+        self._late += late
+
+    async def tell_blindness(self, *, blind: bool) -> None:
+        """Say when the monitor goes blind, in whichever group first, and when it sees everywhere again."""
+        if self._blind is blind:
+            return
+        self._blind = blind
+        if blind:
+            text = "nothing answers any more: the monitor calls itself blind and switches nothing"
+            self._notify("blind", "error", text, instance=self._instance)
+        else:
+            self._notify("blind_over", "info", "the monitor can see again", instance=self._instance)
+        await self._write()
+
+    async def run(self) -> None:
+        """Write the record at its interval until cancelled."""
+        while True:
+            await self._clock.sleep(self._written_at + WRITTEN_EVERY_S - self._clock.monotonic())
+            began_at = self._clock.monotonic()
+            await self._check_control_targets()
+            try:
+                await self._write()
+            except StoreUnavailable as error:
+                self._notify("store_unavailable", "warning", f"the leader's record: {error}")
+            # Not before: what the end of a tick cuts short is made up for at the start of the next.
+            self._written_at = began_at
+
+    async def _check_control_targets(self) -> None:
+        """Report targets that have gone: with none left, no failure would be believed when it matters."""
+        for target, answers in (await self._blindness.control_answers()).items():
+            if self._control.get(target, True) != answers:
+                name = f"{target.address}:{target.port}"
+                event, level = ("control_up", "info") if answers else ("control_down", "error")
+                text = f"control target {name} {'answers again' if answers else 'does not answer'}"
+                self._notify(event, level, text, instance=self._instance, target=name)
+            self._control[target] = answers
+
+    async def _write(self) -> None:
+        record = LeaderRecord(self._instance, self._lease.epoch, self._round_at, blind=self._blind)
+        await self._ports.store.save_leader(record)
+        count = len(self._watched)
+        fields = {
+            "instance": self._instance,
+            "epoch": record.epoch,
+            "groups": count,
+            "blind": self._blind,
+            "round_ms": round(self._longest_s * 1000),
+        }
+        text = f"{self._instance} leads {count} groups with epoch {record.epoch}"
+        self._notify("heartbeat", "info", text, **fields)
+        if self._late:
+            text = f"{self._late} rounds began more than a second after they were due"
+            self._notify("round_late", "warning", text, **fields)
+        self._longest_s, self._late = 0.0, 0
+
+    def _notify(self, event: str, level: str, text: str, **fields: object) -> None:
+        self._ports.notifier.notify(Notice(event, level, text, fields))

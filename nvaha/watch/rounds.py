@@ -1,0 +1,100 @@
+"""The leader's rounds: each group's NVAs are probed together, and what that means is decided."""
+
+from __future__ import annotations
+
+import asyncio
+
+from nvaha.concurrency import run_all
+from nvaha.core.health import next_interval_s
+from nvaha.core.inputs import Probed
+from nvaha.model import Group, GroupState, Notice, Nva, NvaState, ProbeSpec
+from nvaha.ports import Ports, StoreUnavailable
+from nvaha.state.lease import HeldLease
+from nvaha.watch.blindness import Blindness, Probe
+from nvaha.watch.leader_record import LeaderRecorder
+from nvaha.watch.watched import WatchedGroup, WatchedGroups
+
+LATE_S = 1.0
+"""A round that begins this long after it was due is late: the process has too much to do."""
+STOPPED_S = 5.0
+"""A round that takes so much longer than its probes may is not late: it is not believed."""
+
+
+class Rounds:
+    """Probes the watched groups, each at its own pace.
+
+    Args:
+        ports: the outside.
+        watched: the groups.
+        lease: the leader's lease.
+        blindness: tells whether failures are to be believed.
+        record: told how the rounds go.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        watched: WatchedGroups,
+        lease: HeldLease,
+        blindness: Blindness,
+        record: LeaderRecorder,
+    ) -> None:
+        self._ports = ports
+        self._clock = ports.clock
+        self._watched = watched
+        self._lease = lease
+        self._blindness = blindness
+        self._record = record
+
+    async def run(self, until: float) -> None:
+        """Do rounds of every group; none is begun at or after `until`, on the monotonic clock."""
+        await run_all(self._watch(each, until) for each in self._watched)
+
+    async def _watch(self, watched: WatchedGroup, until: float) -> None:
+        name = watched.group.name
+        while True:
+            due_at = max(self._clock.monotonic(), watched.due_at)
+            if due_at >= until:
+                return
+            await self._clock.sleep(due_at - self._clock.monotonic())
+            began_at = self._clock.monotonic()
+            try:
+                await self._round(watched, began_at)
+            except StoreUnavailable as error:
+                text = f"{name}: what this round found could not be written: {error}"
+                self._ports.notifier.notify(Notice("store_unavailable", "error", text, {"group": name}))
+            took_s = self._clock.monotonic() - began_at
+            self._record.round_took(took_s, late=began_at - due_at > LATE_S)
+            watched.due_at = due_at + next_interval_s(_nvas(watched.group, watched.state))
+
+    async def _round(self, watched: WatchedGroup, began_at: float) -> None:
+        group = watched.group
+        taken = await asyncio.gather(*(self._reading(nva, watched.state) for nva in group.nvas))
+
+        def believable() -> bool:
+            # A round that takes so long was stopped in the middle: what it has read is old.
+            longest_s = max(nva.probe.timeout_s for nva in group.nvas)
+            return self._clock.monotonic() - began_at <= longest_s + STOPPED_S
+
+        if not believable():
+            return
+        probes = {name: probe for name, probe in taken if probe is not None}
+        blind = await self._blindness.is_blind(group, probes.values(), began_at)
+        await self._record.tell_blindness(blind=self._blindness.blind)
+        readings = {name: probe.reading for name, probe in probes.items()}
+        await self._watched.decide(watched, Probed(self._lease.epoch, readings, blind), believable)
+        self._record.round_ended()
+
+    async def _reading(self, nva: Nva, state: GroupState) -> tuple[str, Probe | None]:
+        address = nva.probe.address
+        if address is None:
+            known = state.nvas.get(nva.name, NvaState())
+            role = nva.probe.interface or ""
+            address = known.addresses.get(role, {}).get(known.primary.get(role, ""))
+        if address is None:
+            return nva.name, None
+        return nva.name, Probe(address, nva.probe, await self._ports.prober.probe(address, nva.probe))
+
+
+def _nvas(group: Group, state: GroupState) -> list[tuple[NvaState, ProbeSpec]]:
+    return [(state.nvas.get(nva.name, NvaState()), nva.probe) for nva in group.nvas]

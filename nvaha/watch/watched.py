@@ -1,0 +1,127 @@
+"""The groups that a leader watches: each one's state as last seen, and the leader's one way to change it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from nvaha.concurrency import run_all
+from nvaha.core.inputs import Elected, Input
+from nvaha.model import Configuration, Group, GroupState, Notice
+from nvaha.ports import Ports, StoreUnavailable, Versioned
+from nvaha.state.commit import Committer
+from nvaha.state.lease import HeldLease
+
+STAMPS_AT_ONCE = 20
+
+
+class Deposed(Exception):
+    """A newer epoch was found in a group's state: somebody else leads now."""
+
+
+@dataclass(slots=True)
+class WatchedGroup:
+    """What the leader keeps of one group between rounds; `lock` orders its own writers.
+
+    `unsure` means that a write was not answered: the state is read again before the next one.
+    """
+
+    group: Group
+    held: Versioned
+    due_at: float = 0.0
+    looked_at: float = float("-inf")
+    unsure: bool = False
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def state(self) -> GroupState:
+        """The group's state as last seen."""
+        return self.held.state
+
+
+class WatchedGroups:
+    """All groups that this monitor watches, once it leads.
+
+    Args:
+        configuration: which groups there are.
+        ports: the outside.
+        lease: the leader's lease; nothing is written without it.
+    """
+
+    def __init__(self, configuration: Configuration, ports: Ports, lease: HeldLease) -> None:
+        self._configuration = configuration
+        self._ports = ports
+        self._lease = lease
+        self._committer = Committer(ports)
+        self._watched: dict[str, WatchedGroup] = {}
+        self.newest_epoch = 0
+
+    def __iter__(self) -> Iterator[WatchedGroup]:
+        return iter(tuple(self._watched.values()))
+
+    def __len__(self) -> int:
+        return len(self._watched)
+
+    def forget(self) -> None:
+        """Start afresh, as a new leader does."""
+        self._watched.clear()
+
+    async def take_over(self) -> None:
+        """Read what others wrote since, and stamp the epoch on the groups that are not watched yet.
+
+        The stamp comes before a group's first round, so that whatever an older leader still has in hand
+        conflicts.
+        """
+        stored = await self._ports.store.load_all()
+        places = asyncio.Semaphore(STAMPS_AT_ONCE)
+
+        async def stamp(group: Group) -> None:
+            async with places:
+                try:
+                    await self._stamp(group, stored.get(group.name))
+                except StoreUnavailable as error:
+                    text = f"{group.name} is not watched: {error}"
+                    self._ports.notifier.notify(
+                        Notice("state_unreadable", "error", text, {"group": group.name})
+                    )
+
+        for name, watched in self._watched.items():
+            now = stored.get(name)
+            if now is not None and now.version != watched.held.version:
+                watched.held = await self._committer.settle(now)
+        missing = [group for group in self._configuration.groups if group.name not in self._watched]
+        await run_all(stamp(group) for group in missing)
+
+    async def decide(
+        self, watched: WatchedGroup, happened: Input, still: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Decide on an input of a group, unless by the time it is its turn that is not `still` new.
+
+        Raises:
+            LeaseLost: the lease cannot be relied on any more.
+            Deposed: somebody else leads.
+            StoreUnavailable: storage did not answer.
+        """
+        async with watched.lock:
+            if not still():
+                return
+            self._lease.check()
+            held = None if watched.unsure else watched.held
+            watched.unsure = True
+            watched.held = await self._commit(watched.group, happened, held)
+            watched.unsure = False
+
+    async def _stamp(self, group: Group, held: Versioned | None) -> None:
+        if held is not None:
+            held = await self._committer.settle(held)
+        self._lease.check()
+        stamped = await self._commit(group, Elected(self._lease.epoch), held)
+        self._watched[group.name] = WatchedGroup(group, stamped)
+
+    async def _commit(self, group: Group, happened: Input, held: Versioned | None) -> Versioned:
+        committed = await self._committer.commit(group, happened, held, guard=self._lease.check)
+        if committed.refusal is not None:
+            self.newest_epoch = max(self.newest_epoch, committed.held.state.epoch)
+            raise Deposed(committed.refusal.message)
+        return committed.held

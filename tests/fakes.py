@@ -1,0 +1,329 @@
+"""The outside of one process, in memory: every port, each of which may fail, on a clock that never waits.
+
+`Outside` is what a test looks at afterwards: what stands in Azure, in the state, in history, on the queue.
+Fine-grained faults (stalls, lost answers, races of many processes) are the simulation's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from nvaha.model import (
+    ControlTarget,
+    GroupState,
+    LeaderRecord,
+    Notice,
+    Operation,
+    ProbeSpec,
+    Reading,
+    Resource,
+    SwitchRequest,
+)
+from nvaha.ports import (
+    LEASE_S,
+    Conflict,
+    LeaseGrant,
+    NetworkError,
+    NetworkFault,
+    Ports,
+    StoreUnavailable,
+    Versioned,
+)
+from tests.builders import later
+from tests.simulation.loop import VirtualLoop
+
+_Result = TypeVar("_Result")
+
+
+def run(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run to the end in virtual time; whatever would wait for ever is an error."""
+    loop = VirtualLoop()
+    asyncio.set_event_loop(loop)
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+class FakeClock:
+    """The virtual loop's time; the service's clock starts at noon."""
+
+    def now(self) -> datetime:
+        """Return the service's time."""
+        return later(self.monotonic())
+
+    def monotonic(self) -> float:
+        """Return the loop's seconds."""
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait in virtual time."""
+        await asyncio.sleep(max(0.0, seconds))
+
+
+@dataclass(slots=True)
+class FakeLeases:
+    """Leases by name: {name: (token, until)}."""
+
+    clock: FakeClock
+    answers: bool = True
+    held: dict[str, tuple[str, float]] = field(default_factory=dict)
+    epochs: dict[str, int] = field(default_factory=dict)
+
+    async def acquire(self, name: str, holder: str, *, at_least: int = 0) -> LeaseGrant | None:
+        """Grant the lease unless somebody has it."""
+        self._check()
+        if name in self.held and self.clock.monotonic() < self.held[name][1]:
+            return None
+        self.epochs[name] = max(self.epochs.get(name, 0), at_least) + 1
+        token = f"{holder}-{self.epochs[name]}"
+        self.held[name] = token, self.clock.monotonic() + LEASE_S
+        return LeaseGrant(name, token, self.epochs[name])
+
+    async def renew(self, grant: LeaseGrant) -> bool:
+        """Extend the lease of whoever has it."""
+        self._check()
+        if self.held.get(grant.name, ("", 0.0))[0] != grant.token:
+            return False
+        self.held[grant.name] = grant.token, self.clock.monotonic() + LEASE_S
+        return True
+
+    async def release(self, grant: LeaseGrant) -> None:
+        """Give the lease up."""
+        self._check()
+        if self.held.get(grant.name, ("", 0.0))[0] == grant.token:
+            del self.held[grant.name]
+
+    def steal(self, name: str) -> None:
+        """Let somebody else have the lease from now on."""
+        self.held[name] = "thief", float("inf")
+
+    def _check(self) -> None:
+        if not self.answers:
+            raise StoreUnavailable("leases: no answer")
+
+
+@dataclass(slots=True)
+class FakeStore:
+    """States, operations and the leader's record.
+
+    Args:
+        answers: False: nothing is done and nobody answers.
+        lose_answers: so many of the next writes are done although their answer is lost.
+        before_save: called before each write of a state, to race with it.
+    """
+
+    states: dict[str, Versioned] = field(default_factory=dict)
+    operations: dict[str, Operation] = field(default_factory=dict)
+    leader: LeaderRecord | None = None
+    answers: bool = True
+    takes_records: bool = True
+    lose_answers: int = 0
+    saves: int = 0
+    before_save: Callable[[], None] = lambda: None
+
+    def put(self, state: GroupState) -> None:
+        """Write a state as somebody else would."""
+        self.saves += 1
+        self.states[state.group] = Versioned(state, f"v{self.saves}")
+
+    async def load(self, group: str) -> Versioned | None:
+        """Return a state."""
+        self._check()
+        return self.states.get(group)
+
+    async def load_all(self) -> Mapping[str, Versioned]:
+        """Return all states."""
+        self._check()
+        return dict(self.states)
+
+    async def save(self, state: GroupState, version: str | None) -> str | Conflict:
+        """Write a state by compare-and-swap."""
+        self._check()
+        self.before_save()
+        held = self.states.get(state.group)
+        if version != (held.version if held else None):
+            return Conflict()
+        self.put(state)
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise StoreUnavailable("save: the answer is lost")
+        return self.states[state.group].version
+
+    async def load_leader(self) -> LeaderRecord | None:
+        """Return the leader's record."""
+        self._check()
+        return self.leader
+
+    async def save_leader(self, record: LeaderRecord) -> None:
+        """Write the leader's record."""
+        self._check()
+        self.leader = record
+
+    async def record(self, operation: Operation) -> None:
+        """Write an operation; an ended one is never reopened."""
+        self._check(records=True)
+        found = self.operations.get(operation.id)
+        if found is None or operation.status.ended or not found.status.ended:
+            self.operations[operation.id] = operation
+
+    async def operation(self, operation_id: str) -> Operation | None:
+        """Return an operation."""
+        self._check(records=True)
+        return self.operations.get(operation_id)
+
+    async def history(self, group: str, limit: int) -> tuple[Operation, ...]:
+        """Return a group's operations, newest first."""
+        self._check(records=True)
+        mine = [each for each in self.operations.values() if each.request.group == group]
+        newest_first = sorted(mine, key=lambda each: each.request.generation, reverse=True)
+        return tuple(newest_first[:limit])
+
+    def _check(self, *, records: bool = False) -> None:
+        if not self.answers or (records and not self.takes_records):
+            raise StoreUnavailable("store: no answer")
+
+
+@dataclass(slots=True)
+class FakeQueue:
+    """The switch queue: what was sent, in order."""
+
+    sent: list[SwitchRequest] = field(default_factory=list)
+    answers: bool = True
+
+    async def send(self, request: SwitchRequest) -> None:
+        """Take a request."""
+        if not self.answers:
+            raise StoreUnavailable("queue: no answer")
+        self.sent.append(request)
+
+
+@dataclass(slots=True)
+class FakeNetwork:
+    """Azure: resources by casefolded id, written under their ETag, done after `operation_s`.
+
+    Args:
+        refuse: {resource id: the errors that its next writes get}, in order.
+        unread: {resource id: the error that each read of it gets}.
+        before_put: called with the resource before each write takes effect, to race with it.
+        puts: the ids of the resources that were written, in order.
+    """
+
+    clock: FakeClock
+    resources: dict[str, Resource] = field(default_factory=dict)
+    operation_s: float = 1.0
+    read_s: float = 0.01
+    refuse: dict[str, list[NetworkError]] = field(default_factory=dict)
+    unread: dict[str, NetworkError] = field(default_factory=dict)
+    before_put: Callable[[Resource], None] = lambda _: None
+    puts: list[str] = field(default_factory=list)
+    reads: int = 0
+    writes: int = 0
+
+    def put_there(self, *resources: Resource) -> None:
+        """Place resources as somebody else would write them."""
+        for each in resources:
+            self.writes += 1
+            self.resources[each.id.casefold()] = replace(each, etag=f'W/"{self.writes}"')
+
+    async def get(self, resource_id: str) -> Resource:
+        """Read a resource."""
+        self.reads += 1
+        await self.clock.sleep(self.read_s)
+        if resource_id in self.unread:
+            raise self.unread[resource_id]
+        found = self.resources.get(resource_id.casefold())
+        if found is None:
+            raise NetworkError(NetworkFault.MISSING, resource_id, "404: not found")
+        return replace(found, body=copy.deepcopy(dict(found.body)))
+
+    async def put(self, resource: Resource, *, alive: Callable[[], Awaitable[None]]) -> None:
+        """Write a resource if it is as it was read."""
+        self.before_put(resource)
+        refused = self.refuse.get(resource.id, [])
+        if refused:
+            raise refused.pop(0)
+        found = self.resources.get(resource.id.casefold())
+        if found is None or found.etag != resource.etag:
+            raise NetworkError(NetworkFault.CHANGED, resource.id, "412: changed")
+        self.puts.append(resource.id)
+        self.put_there(resource)
+        until = self.clock.monotonic() + self.operation_s
+        while (left := until - self.clock.monotonic()) > 0:
+            await alive()
+            await self.clock.sleep(min(left, 1.0))
+        # An ETag changes once more when the operation ends (azure-facts B1).
+        self.put_there(self.resources[resource.id.casefold()])
+
+
+@dataclass(slots=True)
+class FakeProber:
+    """Who answers; everybody does until told otherwise."""
+
+    clock: FakeClock
+    silent: set[str] = field(default_factory=set)
+    probes: int = 0
+
+    async def probe(self, address: str, spec: ProbeSpec) -> Reading:
+        """Ask an address."""
+        self.probes += 1
+        if address in self.silent:
+            await self.clock.sleep(spec.timeout_s)
+            return Reading(ok=False, latency_ms=0.0, error="timed out")
+        await self.clock.sleep(0.001)
+        return Reading(ok=True, latency_ms=1.0)
+
+    async def reachable(self, target: ControlTarget, timeout_s: float) -> bool:
+        """Ask a control target."""
+        await self.clock.sleep(timeout_s if target.address in self.silent else 0.001)
+        return target.address not in self.silent
+
+
+@dataclass(slots=True)
+class Told:
+    """What operators were told."""
+
+    notices: list[Notice] = field(default_factory=list)
+
+    def notify(self, notice: Notice) -> None:
+        """Remember a notice."""
+        self.notices.append(notice)
+
+    @property
+    def events(self) -> list[str]:
+        """The names of the events, in order."""
+        return [each.event for each in self.notices]
+
+
+class Outside:
+    """Everything outside one process, and the ports to it; several processes may share one."""
+
+    def __init__(self, *states: GroupState) -> None:
+        self.clock = FakeClock()
+        self.leases = FakeLeases(self.clock)
+        self.store = FakeStore()
+        self.queue = FakeQueue()
+        self.network = FakeNetwork(self.clock)
+        self.prober = FakeProber(self.clock)
+        self.told = Told()
+        for state in states:
+            self.store.put(state)
+        self.ports = Ports(
+            leases=self.leases,
+            store=self.store,
+            queue=self.queue,
+            network=self.network,
+            prober=self.prober,
+            clock=self.clock,
+            notifier=self.told,
+        )
+
+    def state(self, group: str = "g") -> GroupState:
+        """Return a group's state as stored."""
+        return self.store.states[group].state
