@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvaha.app.schedule import LEAST_S, MOST_S, tick_budget_s
@@ -38,16 +38,18 @@ ENTRY = st.text("0123456789*/,-#?lLhHjanfrisu ", max_size=6)
 ANYTHING = st.lists(ENTRY, min_size=5, max_size=7).map(" ".join)
 
 
+@settings(deadline=None)
 @given(expressions() | ANYTHING, MOMENTS)
 def test_a_schedule_that_the_settings_take_can_be_read(text: str, now: datetime) -> None:
     """Whatever passes the check of the settings gives a tick its budget at any time."""
     try:
-        settings = Settings.from_environ(STORAGE | {"NVAHA_SCHEDULE": text})
+        taken = Settings.from_environ(STORAGE | {"NVAHA_SCHEDULE": text})
     except SettingsError:
         return
-    assert LEAST_S <= tick_budget_s(settings.schedule, now) <= MOST_S
+    assert LEAST_S <= tick_budget_s(taken.schedule, now) <= MOST_S
 
 
+@settings(deadline=None)
 @given(expressions(), MOMENTS)
 def test_what_the_host_takes_is_taken(text: str, now: datetime) -> None:
     """An expression of the host's grammar is refused only if its date never comes."""
