@@ -31,10 +31,11 @@ def files(root: Path) -> Iterator[str]:
 def core_tools(ignore: str, names: Iterable[str]) -> list[str]:
     """Return what Core Tools package.
 
-    All patterns together are one regular expression, which has to match at the start of the path and to end at
-    a word boundary, so `requirements` takes `requirements.txt` as well. `!` brings back whatever else says.
+    All patterns together are one regular expression, which has to match at the start of the path and to end
+    at a word boundary, so `requirements` takes `requirements.txt` as well. `!` brings back whatever else says.
     """
-    taken, brought_back = [], []
+    taken: list[str] = []
+    brought_back: list[str] = []
     for line in map(str.strip, ignore.split("\n")):
         if line and not line.startswith("#"):
             kind = brought_back if line.startswith("!") else taken
@@ -57,13 +58,13 @@ def core_tools(ignore: str, names: Iterable[str]) -> list[str]:
 
 
 def azd(ignore: str, names: Iterable[str]) -> list[str]:
-    """Return what azd packages: the last pattern that matches decides, and an ignored folder is not entered."""
+    """Return what azd packages: the last matching pattern decides, and an ignored folder is not entered."""
     lines = [line for line in map(str.strip, ignore.removeprefix("\ufeff").split("\n")) if line]
     patterns = [line for line in lines if not line.startswith("#")]
 
     def left_out(path: str, *, folder: bool) -> bool:
         name = PurePosixPath(path).name
-        if name == ".azure" and folder or name in {".funcignore", "local.settings.json"} and not folder:
+        if name in ({".azure"} if folder else {".funcignore", "local.settings.json"}):
             return True
         said = [each for each in patterns if _matches(each.removeprefix("!"), path, folder=folder)]
         return bool(said) and not said[-1].startswith("!")
@@ -81,8 +82,8 @@ def azd(ignore: str, names: Iterable[str]) -> list[str]:
 def _matches(pattern: str, path: str, *, folder: bool) -> bool:
     """Tell whether one of azd's patterns matches; a slash at its end is for folders only.
 
-    Without `**` and without a slash inside, a pattern at the root is matched against the whole path, where `*`
-    does not stop at a slash; one that is not at the root against the last part of the path.
+    Without `**` and without a slash inside, a pattern at the root is matched against the whole path, where
+    `*` does not stop at a slash; one that is not at the root against the last part of the path.
     """
     if pattern.endswith("/") and not folder:
         return False
@@ -105,7 +106,7 @@ def _parts_match(wanted: list[str], found: list[str]) -> bool:
 
 TOOLS: dict[str, Tool] = {"Core Tools": core_tools, "azd": azd}
 
-# What a checkout that somebody has worked in holds beside the project's own files, and whether it is to go along.
+# What a checkout that somebody has worked in holds beside the project's own files: to go along, and not to.
 USERS_OWN = ("nvaha.yaml", "ca.pem")
 LEFT_BEHIND = (
     "__pycache__/function_app.cpython-313.pyc",

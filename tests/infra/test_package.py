@@ -1,4 +1,4 @@
-"""The deployed package holds the app and nothing else, whichever tool makes it, and runs on requirements.txt."""
+"""The package holds the app and nothing else, whichever tool makes it, and runs on requirements.txt."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_tools_read_patterns_in_their_own_ways(
 
 
 def test_what_is_brought_back_stays_out_of_a_folder_that_azd_does_not_enter() -> None:
-    """`!` outranks every pattern for Core Tools; for azd only what stands before it, and never a folder above."""
+    """For Core Tools `!` outranks everything; for azd only what stands before it, and no folder above."""
     ignore = "/docs/\n!/docs/deploy.md\n!/host.json\n/host.json\n"
     names = ["docs/deploy.md", "host.json"]
     assert core_tools(ignore, names) == names
