@@ -33,6 +33,7 @@ COLUMNS = {
     "AppRoleInstance": ("string", "VARCHAR"),
     "ItemCount": ("int", "INTEGER"),
     "_ResourceId": ("string", "VARCHAR"),
+    "_BilledSize": ("real", "DOUBLE"),
 }
 
 Row = dict[str, Any]

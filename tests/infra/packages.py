@@ -32,7 +32,7 @@ def core_tools(ignore: str, names: Iterable[str]) -> list[str]:
     """Return what Core Tools package.
 
     All patterns together are one regular expression, which has to match at the start of the path and to end
-    at a word boundary, so `requirements` takes `requirements.txt` as well. `!` brings back whatever else says.
+    at a word boundary, so `requirements` takes `requirements.txt` as well. `!` outranks all of them.
     """
     taken: list[str] = []
     brought_back: list[str] = []

@@ -70,11 +70,21 @@ def minute_problems(query: str) -> list[str]:
     return [*NOT_EACH_MINUTE.findall(code), *re.findall(r"ago\((?!\d+[smhd]\))", code)]
 
 
+def printed() -> dict[str, str]:
+    """Return the queries that stand on pages."""
+    return {
+        f"{path.name} {number}": block
+        for path in sorted((ROOT / "docs").glob("*.md"))
+        for number, block in enumerate(
+            re.findall(r"^```kusto\n(.*?)^```", path.read_text(encoding="utf-8"), re.M | re.S)
+        )
+    }
+
+
 @pytest.fixture(scope="module")
 def parsed() -> dict[str, Answer]:
-    """All queries, and the one on the page that explains them, parsed in one run."""
-    page = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
-    return answers({**QUERIES, "the example": page.split("```kusto\n", 1)[1].split("```", 1)[0]})
+    """All queries, in files and on pages, parsed in one run."""
+    return answers({**QUERIES, **printed()})
 
 
 def test_queries_are_valid(parsed: dict[str, Answer]) -> None:
@@ -88,7 +98,7 @@ def test_queries_read_known_fields(parsed: dict[str, Answer]) -> None:
     assert {name: field_problems(answer.fields) for name, answer in parsed.items()} == {
         name: [] for name in parsed
     }
-    assert all(answer.fields for answer in parsed.values())
+    assert all(parsed[name].fields for name in QUERIES)
 
 
 @pytest.mark.parametrize("name", QUERIES)
