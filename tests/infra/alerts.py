@@ -83,14 +83,23 @@ def _seconds(period: str) -> float:
     return timedelta(days=days, hours=hours, minutes=minutes).total_seconds()
 
 
-def alert_problems(template: str, queries: Mapping[str, str], host: dict[str, Any]) -> list[str]:
-    """Report the rules that are missing, that are silent when they must not be, or that cry wolf."""
+def alert_problems(
+    template: str, queries: Mapping[str, str], host: dict[str, Any], only: str | None = None
+) -> list[str]:
+    """Report the rules that are missing, that are silent when they must not be, or that cry wolf.
+
+    Args:
+        template: the template that deploys them.
+        queries: the queries by file name.
+        host: host.json.
+        only: the name of a rule to look at alone.
+    """
     try:
         found = rules(template, queries)
     except ValueError as error:
         return [str(error)]
     problems = [f"there is no rule {name}" for name in (*FIRES_ON, "no-leader") if name not in found]
-    for rule in found.values():
+    for rule in (rule for rule in found.values() if only in (None, rule.name)):
         if rule.every_s > 60.0:
             problems.append(f"{rule.name} is not run every minute")
         try:

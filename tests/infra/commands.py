@@ -30,7 +30,7 @@ def cloud_commands() -> dict[str, dict[str, list[str]]]:
 
     Looked up in public: func in `src/Cli/func/Actions` of Azure/azure-functions-core-tools (3ee97a6), azd in
     `cli/azd/cmd/testdata/TestUsage-azd-*.snap` of Azure/azure-dev (ae35809), az in the reference at
-    learn.microsoft.com/cli/azure (2026), Azurite in its README. A new command is looked up before it is added.
+    learn.microsoft.com/cli/azure (2026), Azurite in its README. Look a new command up before adding it.
     """
     found: dict[str, dict[str, list[str]]] = json.loads(
         Path(__file__).with_name("cloud_commands.json").read_text(encoding="utf-8")
