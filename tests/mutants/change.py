@@ -87,7 +87,6 @@ def change_source(source: str, within: str, changes: tuple[Change, ...]) -> str:
         Stale: a change fits more than once, or changes nothing.
     """
     tree = ast.parse(source)
-    before = ast.unparse(tree)
     scope = _scope(tree, within)
     places = {id(node): news for node, news in (_place(scope, change) for change in changes)}
     swapper = _Swapper(places)
@@ -95,8 +94,6 @@ def change_source(source: str, within: str, changes: tuple[Change, ...]) -> str:
     after = ast.unparse(tree)
     if swapper.swapped != len(changes):
         raise Stale("two changes overlap")
-    if after == before:
-        raise Stale("nothing is changed")
     compile(after, within, "exec")
     return after
 
@@ -132,7 +129,10 @@ def _scope(tree: ast.Module, within: str) -> ast.AST:
 def _place(scope: ast.AST, change: Change) -> tuple[ast.AST, list[ast.AST]]:
     found = fits(scope, change)
     if len(found) == 1:
-        return found[0], change.instead(found[0]) or []
+        news = change.instead(found[0]) or []
+        if [ast.dump(found[0])] == [ast.dump(new) for new in news]:
+            raise Stale(f"nothing is changed: `{change.old}`")
+        return found[0], news
     if found:
         lines = ", ".join(str(getattr(node, "lineno", "?")) for node in found)
         raise Stale(f"{len(found)} places say `{change.old}`: lines {lines}; a longer piece tells them apart")

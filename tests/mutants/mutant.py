@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -54,7 +53,7 @@ class Mutant:
         try:
             return change_source(self._present(root), self.within, self.changes)
         except Gone as gone:
-            places = list(self._elsewhere(root))
+            places = self._elsewhere(root)
             lines = "".join(f"\n    elsewhere: {each}" for each in places) if len(places) <= FEW else ""
             raise Stale(f"{self.name} ({self.where}): {gone}{lines}") from None
         except Stale as stale:
@@ -77,17 +76,20 @@ class Mutant:
         except FileNotFoundError:
             raise Gone(f"no file {self.path}") from None
 
-    def _elsewhere(self, root: Path) -> Iterator[str]:
-        """Yield where else a function of that name is defined, or what is to be changed stands."""
+    def _elsewhere(self, root: Path) -> list[str]:
+        """Return where else what is to be changed stands; if nowhere, where a function of that name is."""
+        saying, named = [], []
         for path in sorted((root / PACKAGE).rglob("*.py")):
             module = path.relative_to(root).with_suffix("").as_posix().replace("/", ".")
             for name, node in definitions(ast.parse(path.read_text())):
                 if (module, name) == (self.module, self.within) or isinstance(node, ast.ClassDef):
                     continue
-                named = name.rpartition(".")[2] == self.within.rpartition(".")[2]
-                says = [change.old for change in self.changes if fits(node, change)]
-                if named or says:
-                    yield f"{module}:{name}" + "".join(f" says `{old}`" for old in says)
+                says = "".join(f" says `{change.old}`" for change in self.changes if fits(node, change))
+                if says:
+                    saying.append(f"{module}:{name}{says}")
+                if name.rpartition(".")[2] == self.within.rpartition(".")[2]:
+                    named.append(f"{module}:{name}")
+        return saying or named
 
 
 @cache
