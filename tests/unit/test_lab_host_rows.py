@@ -539,6 +539,7 @@ class TestTheQueue:
                 started_at = now()
                 assert await again.start().over() - started_at <= 0.2
                 assert again.ticks == []
+                assert storage.blobs[LOCK].until <= now()
 
         in_time(story)
 

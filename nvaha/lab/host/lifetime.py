@@ -72,7 +72,11 @@ class Lifetime:
         stopped = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            return await working if working.done() else None
+            if working.done():
+                return await working
+            working.cancel()
+            await asyncio.wait({working})
+            return None
         finally:
             working.cancel()
             stopped.cancel()

@@ -177,6 +177,11 @@ class ListenerLock:
             if error.status_code != 409:
                 raise
             return None
+        except asyncio.CancelledError:
+            # The host stops; what storage was about to grant would stay taken for a whole period.
+            with contextlib.suppress(AzureError):
+                await lease.release()
+            raise
         return lease
 
     async def _create(self) -> None:
