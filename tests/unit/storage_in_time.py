@@ -30,6 +30,7 @@ REFUSED = "refused"
 SILENT = "silent"
 DEAD = "dead"
 NETWORK_S = 100.0
+LATENCY_S = 0.0005
 _Result = TypeVar("_Result")
 _CODES = {403: "AuthorizationFailure", 503: "ServerBusy"}
 
@@ -225,6 +226,7 @@ class Line(AsyncHttpTransport[Any, Any]):
         how = self.trouble.get(service)
         if how == REFUSED:
             raise ServiceRequestError("Cannot connect")
+        await asyncio.sleep(LATENCY_S)
         if how == DEAD:
             await asyncio.Event().wait()
         if how == SILENT:

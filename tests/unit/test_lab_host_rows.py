@@ -413,10 +413,10 @@ class TestTheQueue:
 
         async def stories() -> None:
             took, left = await story(7.0)
-            assert took == pytest.approx(6.9)
+            assert took == pytest.approx(6.9, abs=0.1)
             assert left == []
             took, left = await story(60.0)
-            assert took == pytest.approx(STOP_S)
+            assert took == pytest.approx(STOP_S, abs=0.1)
             assert left == [encoded("slow")]
 
         in_time(stories)
@@ -459,7 +459,7 @@ class TestTheQueue:
             assert not host.life.stopping
             return host.taken[0][0] - back_at
 
-        took = many(story)
+        took = many(story, runs=48)
         assert 0 <= took[0] <= 0.5 <= took[-1] <= 12.8 * 1.2
 
     def test_connections_to_the_queue_are_refused_for_20_s(self) -> None:
