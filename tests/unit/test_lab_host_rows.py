@@ -35,6 +35,8 @@ RUNS = 24
 POLL_S = SETTINGS.queues.max_polling_interval
 SLOW_POLL_S = 30.0
 OUT_OF_SIGHT_S = 600.0
+LONGEST_S = 60.0
+"""Within this a host has ended that ends at all, or taken a message that it takes soon."""
 NOT_BASE64 = "<not base64 & as it is>"
 
 
@@ -114,7 +116,8 @@ class Host:
 
     async def over(self) -> float:
         """Wait until it has begun to shut down and has ended; return when it began."""
-        await self.life.stopped()
+        async with asyncio.timeout(LONGEST_S):
+            await self.life.stopped()
         began = now()
         assert self._running is not None
         await self._running
@@ -455,7 +458,8 @@ class TestTheQueue:
             storage.send_message("work", encoded("first"))
             host.line.trouble.clear()
             back_at = now()
-            await host.busy.wait()
+            async with asyncio.timeout(LONGEST_S):
+                await host.busy.wait()
             assert not host.life.stopping
             return host.taken[0][0] - back_at
 
@@ -475,7 +479,8 @@ class TestTheQueue:
             storage.send_message("work", encoded("first"))
             host.line.trouble.clear()
             back_at = now()
-            await host.busy.wait()
+            async with asyncio.timeout(LONGEST_S):
+                await host.busy.wait()
             assert not host.life.stopping
             return host.taken[0][0] - back_at
 
