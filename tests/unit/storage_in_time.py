@@ -226,15 +226,15 @@ class Line(AsyncHttpTransport[Any, Any]):
         how = self.trouble.get(service)
         if how == REFUSED:
             raise ServiceRequestError("Cannot connect")
-        await asyncio.sleep(LATENCY_S)
+        await asyncio.sleep(LATENCY_S / 2)
         if how == DEAD:
             await asyncio.Event().wait()
         if how == SILENT:
             await asyncio.sleep(NETWORK_S)
             raise ServiceResponseTimeoutError("Timeout on reading data from socket")
-        if isinstance(how, int):
-            return Response(request, Answer(how, _CODES[how]))
-        return Response(request, self._storage.answer(service, request))
+        answer = Answer(how, _CODES[how]) if isinstance(how, int) else self._storage.answer(service, request)
+        await asyncio.sleep(LATENCY_S / 2)
+        return Response(request, answer)
 
     async def open(self) -> None:
         """Do nothing: there is no connection."""

@@ -26,8 +26,19 @@ from nvaha.lab.host.lifetime import STOP_S, Lifetime, Listener, listen
 from nvaha.lab.host.queue import QueueListener
 from nvaha.lab.host.settings import read_host_settings
 from nvaha.lab.host.storage import connect
-from nvaha.lab.host.timer import ListenerLock, TimerListener
-from tests.unit.storage_in_time import CONNECTION, DEAD, REFUSED, SILENT, Line, Storage, in_time, now
+from nvaha.lab.host.timer import CONTAINER, ListenerLock, TimerListener
+from tests.unit.storage_in_time import (
+    CONNECTION,
+    DEAD,
+    LATENCY_S,
+    REFUSED,
+    SILENT,
+    Lease,
+    Line,
+    Storage,
+    in_time,
+    now,
+)
 
 SETTINGS = read_host_settings(Path(__file__).parents[2])
 LOCK = "locks/app/Host.Functions.tick.Listener"
@@ -276,6 +287,21 @@ class TestTheTimersLock:
 
         took = many(story)
         assert 24.8 * 0.8 <= took[0] <= 28.6 <= took[-1] <= 7.5 + 24.8 * 1.2
+
+    def test_a_host_stops_while_its_lock_is_granted(self) -> None:
+        """A lock whose grant was still on its way is given back, too: the next start need not poll."""
+
+        async def story() -> None:
+            storage = Storage()
+            storage.blobs[LOCK], storage.containers = Lease(), {CONTAINER}
+            host = Host(storage).timer().start()
+            await asyncio.sleep(LATENCY_S * 0.75)
+            assert storage.blobs[LOCK].until > now()
+            await host.stop()
+            assert storage.blobs[LOCK].until <= now()
+            assert host.ticks == []
+
+        in_time(story)
 
     def test_two_hosts_run_the_timer_at_once(self) -> None:
         """With storage in trouble for the holder another host gets the lock and both fire; then it ends."""
