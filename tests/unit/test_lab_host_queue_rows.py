@@ -1,326 +1,38 @@
-"""The local host beside the real listeners: one test for each row of azure-facts E1 and E2, with its figures.
+"""The local host beside the real listeners: one test for each row of azure-facts E2, with its figures.
 
-Listeners, SDK and host.json are the real ones; storage and time are not, so that ten minutes take none. A
-figure that was measured once and depends on chance must lie among those of many runs here.
+Ten minutes take none here. A figure that was measured once and depends on chance must lie among those of many
+runs.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import itertools
 import statistics
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
-from azure.functions import QueueMessage
-from azure.storage.blob.aio import BlobServiceClient
-from azure.storage.queue.aio import QueueServiceClient
 
-from nvaha.lab.host.functions import IndexedFunction, Invoker
-from nvaha.lab.host.lifetime import STOP_S, Lifetime, Listener, listen
-from nvaha.lab.host.queue import QueueListener
-from nvaha.lab.host.settings import read_host_settings
-from nvaha.lab.host.storage import connect
-from nvaha.lab.host.timer import CONTAINER, ListenerLock, TimerListener
+from nvaha.lab.host.lifetime import STOP_S
+from tests.unit.host_in_time import (
+    LOCK,
+    LONGEST_S,
+    NOT_BASE64,
+    OUT_OF_SIGHT_S,
+    SETTINGS,
+    SLOW_POLL_S,
+    Host,
+    encoded,
+    fail,
+    last,
+    many,
+)
 from tests.unit.storage_in_time import (
-    CONNECTION,
-    DEAD,
-    LATENCY_S,
     REFUSED,
-    SILENT,
-    Lease,
-    Line,
     Storage,
     in_time,
     now,
 )
-
-SETTINGS = read_host_settings(Path(__file__).parents[2])
-LOCK = "locks/app/Host.Functions.tick.Listener"
-RUNS = 24
-POLL_S = SETTINGS.queues.max_polling_interval
-SLOW_POLL_S = 30.0
-OUT_OF_SIGHT_S = 600.0
-LONGEST_S = 60.0
-"""Within this a host has ended that ends at all, or taken a message that it takes soon."""
-NOT_BASE64 = "<not base64 & as it is>"
-
-
-@dataclass
-class Host:
-    """One host with a timer that ticks every second, or with queue functions."""
-
-    storage: Storage
-    chance: Random = field(default_factory=lambda: Random(0))
-    life: Lifetime = field(default_factory=Lifetime)
-    ticks: list[float] = field(default_factory=list)
-    taken: list[tuple[float, str]] = field(default_factory=list)
-    ended: list[float] = field(default_factory=list)
-    busy: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        self.line = Line(self.storage)
-        self._listeners: list[Listener] = []
-        self._running: asyncio.Task[None] | None = None
-
-    def timer(self, work: Callable[[], Awaitable[None]] | None = None) -> Host:
-        """Add the timer."""
-
-        async def tick(timer: object) -> None:
-            self.ticks.append(now())
-            if work is not None:
-                await work()
-            self.ended.append(now())
-
-        function = IndexedFunction(
-            "tick", "timerTrigger", {"name": "timer", "schedule": "* * * * * *"}, tick, wants_context=False
-        )
-        blobs = connect(BlobServiceClient, "S", {"S": CONNECTION}, transport=self.line)
-        lock = ListenerLock(blobs, "app", "tick", SETTINGS.singleton, self.chance.uniform)
-        listener = TimerListener(function, Invoker(Path(), None), now)
-
-        async def run(life: Lifetime) -> None:
-            await lock.hold(life, listener.run)
-
-        self._listeners.append(run)
-        return self
-
-    def queue(
-        self, name: str, work: Callable[[str], Awaitable[None]] | None = None, poll_s: float = POLL_S
-    ) -> Host:
-        """Add a function for a queue; who looks for ten minutes need not look every 300 ms."""
-
-        async def take(message: QueueMessage) -> None:
-            text = message.get_body().decode()
-            self.taken.append((now(), text))
-            self.busy.set()
-            if work is not None:
-                await work(text)
-            self.ended.append(now())
-
-        function = IndexedFunction(
-            "take", "queueTrigger", {"name": "message", "queueName": name}, take, wants_context=False
-        )
-        queues = connect(QueueServiceClient, "S", {"S": CONNECTION}, transport=self.line)
-        invoker = Invoker(Path(), None)
-        settings = SETTINGS.queues.model_copy(update={"max_polling_interval": poll_s})
-        listener = QueueListener(function, invoker, queues, settings, self.chance.uniform)
-        self._listeners.append(listener.run)
-        return self
-
-    def start(self) -> Host:
-        """Run it."""
-        self._running = asyncio.create_task(listen(self._listeners, self.life))
-        return self
-
-    async def stop(self) -> float:
-        """Ask it to stop as SIGTERM does; return how long it took to end."""
-        asked = now()
-        self.life.stop()
-        await self.over()
-        return now() - asked
-
-    async def over(self) -> float:
-        """Wait until it has begun to shut down and has ended; return when it began."""
-        async with asyncio.timeout(LONGEST_S):
-            await self.life.stopped()
-        began = now()
-        assert self._running is not None
-        await self._running
-        return began
-
-    def kill(self) -> None:
-        """End it as -9 does: nobody hears of it again."""
-        self.line.trouble = {"blobs": DEAD, "queues": DEAD}
-
-
-def last(work: float) -> Callable[..., Awaitable[None]]:
-    """Return what takes so many seconds."""
-
-    async def lasting(*_: object) -> None:
-        await asyncio.sleep(work)
-
-    return lasting
-
-
-async def fail(*_: object) -> None:
-    """Fail, as a function does."""
-    raise RuntimeError("as told")
-
-
-def encoded(text: str) -> str:
-    """Return a message's text as the trigger expects it."""
-    return base64.b64encode(text.encode()).decode()
-
-
-def many(story: Callable[[Random], Coroutine[Any, Any, float]], runs: int = RUNS) -> list[float]:
-    """Return a story's figure, for so many draws of chance."""
-    figures: list[float] = []
-
-    async def one(number: int) -> None:
-        figures.append(await story(Random(number)))
-
-    for number in range(runs):
-        in_time(lambda: one(number))  # noqa: B023 - it is run at once
-    return sorted(figures)
-
-
-def never_two_at_once(host: Host) -> bool:
-    """Tell whether each run began after the one before had ended."""
-    return all(ended <= began for ended, began in zip(host.ended, host.ticks[1:], strict=False))
-
-
-class TestTheTimersLock:
-    """Rows of E1."""
-
-    def test_kill_9_of_the_holder(self) -> None:
-        """Another host waits for the rest of the lease and a poll: 13.2 to 29.3 s, median 20.7."""
-
-        async def story(chance: Random) -> float:
-            storage = Storage()
-            holder, other = Host(storage).timer().start(), Host(storage).timer()
-            await asyncio.sleep(chance.uniform(1, 16))
-            other.start()
-            await asyncio.sleep(chance.uniform(30, 60))
-            assert not other.ticks
-            killed_at = now()
-            holder.kill()
-            await asyncio.sleep(45)
-            return other.ticks[0] - killed_at
-
-        took = many(story)
-        assert 7.5 <= took[0] <= 13.2 + 4
-        assert 29.3 - 4 <= took[-1] <= 15 + 15 + 1
-        assert statistics.median(took) == pytest.approx(20.7, abs=3)
-
-    def test_sigterm(self) -> None:
-        """The lock is given back and the other host still has to poll: 1.3 to 15.5 s."""
-
-        async def story(chance: Random) -> float:
-            storage = Storage()
-            holder, other = Host(storage).timer().start(), Host(storage).timer()
-            await asyncio.sleep(chance.uniform(1, 16))
-            other.start()
-            await asyncio.sleep(chance.uniform(30, 60))
-            asked_at = now()
-            await holder.stop()
-            await asyncio.sleep(20)
-            return other.ticks[0] - asked_at
-
-        took = many(story)
-        assert took[0] <= 1.3 + 2
-        assert 15.5 - 2 <= took[-1] <= 15 + 1
-
-    def test_a_function_longer_than_its_interval(self) -> None:
-        """The next run starts at once when it ends, missed ones are one, never two at a time."""
-
-        async def story() -> None:
-            host = Host(Storage()).timer(last(3.5)).start()
-            await asyncio.sleep(30)
-            await host.stop()
-            assert len(host.ticks) == 9
-            assert never_two_at_once(host)
-            assert [began - ended for ended, began in zip(host.ended, host.ticks[1:], strict=False)] == [
-                0
-            ] * 8
-
-        in_time(story)
-
-    @pytest.mark.parametrize("how", ["broken", "stolen"])
-    def test_the_lease_is_broken_or_stolen(self, how: str) -> None:
-        """The process ends at the next renewal, every 7.5 s; the timer fires until then."""
-
-        async def story(chance: Random) -> float:
-            storage = Storage()
-            host = Host(storage).timer().start()
-            await asyncio.sleep(chance.uniform(20, 40))
-            lost_at = now()
-            if how == "stolen":
-                storage.steal(LOCK)
-            else:
-                storage.blobs[LOCK].id = ""
-            ended_at = await host.over()
-            assert ended_at - host.ticks[-1] <= 1
-            assert "cannot be kept" in str(host.life.error)
-            return ended_at - lost_at
-
-        took = many(story)
-        assert took[0] < 1
-        assert 6.5 < took[-1] <= 7.5
-
-    @pytest.mark.parametrize("trouble", [503, SILENT])
-    def test_blob_storage_answers_503_or_hangs_for_40_s(self, trouble: int | str) -> None:
-        """It goes on firing all the time, without a valid lock, and never ends."""
-
-        async def story() -> None:
-            storage = Storage()
-            host = Host(storage).timer().start()
-            await asyncio.sleep(20)
-            host.line.trouble["blobs"] = trouble
-            began_at = now()
-            await asyncio.sleep(40)
-            assert storage.blobs[LOCK].until < now() - 20
-            host.line.trouble.clear()
-            assert sum(began_at < each < now() for each in host.ticks) in {39, 40}
-            await asyncio.sleep(130)
-            assert not host.life.stopping
-            assert storage.blobs[LOCK].until > now()
-
-        in_time(story)
-
-    def test_connections_to_blob_storage_are_refused(self) -> None:
-        """It goes on firing; the process ends with the SDK's retries, after 28.6 s as measured."""
-
-        async def story(chance: Random) -> float:
-            host = Host(Storage(), chance).timer().start()
-            await asyncio.sleep(chance.uniform(20, 40))
-            host.line.trouble["blobs"] = REFUSED
-            refused_at = now()
-            ended_at = await host.over()
-            assert sum(each > refused_at for each in host.ticks) >= ended_at - refused_at - 1
-            return ended_at - refused_at
-
-        took = many(story)
-        assert 24.8 * 0.8 <= took[0] <= 28.6 <= took[-1] <= 7.5 + 24.8 * 1.2
-
-    def test_a_host_stops_while_its_lock_is_granted(self) -> None:
-        """A lock whose grant was still on its way is given back, too: the next start need not poll."""
-
-        async def story() -> None:
-            storage = Storage()
-            storage.blobs[LOCK], storage.containers = Lease(), {CONTAINER}
-            host = Host(storage).timer().start()
-            await asyncio.sleep(LATENCY_S * 0.75)
-            assert storage.blobs[LOCK].until > now()
-            await host.stop()
-            assert storage.blobs[LOCK].until <= now()
-            assert host.ticks == []
-
-        in_time(story)
-
-    def test_two_hosts_run_the_timer_at_once(self) -> None:
-        """With storage in trouble for the holder another host gets the lock and both fire; then it ends."""
-
-        async def story() -> None:
-            storage = Storage()
-            holder, other = Host(storage).timer().start(), Host(storage).timer()
-            await asyncio.sleep(20)
-            other.start()
-            holder.line.trouble["blobs"] = 503
-            await asyncio.sleep(60)
-            both = set(holder.ticks) & set(other.ticks)
-            assert len(both) >= 60 - 30 - 1
-            holder.line.trouble.clear()
-            back_at = now()
-            assert await holder.over() - back_at <= 7.5 + 12.8 * 1.2
-            assert not other.life.stopping
-
-        in_time(story)
 
 
 class TestTheQueue:
