@@ -223,8 +223,8 @@ def _check_drift_interval(group: GroupDraft, findings: Findings) -> None:
         findings.warn(
             at(at(group.path, "policy"), "drift_interval"),
             write_duration(interval_s),
-            f"is shorter than Azure is read for this group: one look takes {reads} reads, and a group at rest "
-            f"has {READS_PER_HOUR} in an hour, so there is one every {write_duration(allowed_s)}",
+            f"is shorter than Azure is read for this group: one look takes {reads} reads, and a group at "
+            f"rest has {READS_PER_HOUR} in an hour, so there is one every {write_duration(allowed_s)}",
             f"write {write_duration(allowed_s)} or more, or leave it out",
         )
 

@@ -21,7 +21,6 @@ from .story import (
     group_is,
     measured,
     one_switch,
-    platform,
     quick_lab,
     requests,
     settled,
@@ -63,7 +62,7 @@ def probed_since(wall_s: float, group: Json) -> bool:
 
 async def healthy_without_storage() -> None:
     """Both hosts lose storage and find it again: somebody leads, and nothing was moved."""
-    async with quick_lab(persist=True) as lab, platform(lab):
+    async with quick_lab(persist=True) as lab:
         await lab.add_host("one")
         await lab.add_host("two")
         await lab.ready()
@@ -79,7 +78,7 @@ async def healthy_without_storage() -> None:
 
 async def an_nva_dies_without_storage() -> None:
     """The active NVA dies while nobody can write that down: it is switched away from after the return."""
-    async with quick_lab(persist=True) as lab, platform(lab):
+    async with quick_lab(persist=True) as lab:
         await lab.add_host("one")
         await lab.ready()
         async with no_storage(lab):
@@ -93,7 +92,7 @@ async def an_nva_dies_without_storage() -> None:
 
 async def storage_goes_in_a_switch() -> None:
     """With the public IP detached and storage gone, nothing more is written until storage is back."""
-    async with quick_lab(persist=True) as lab, platform(lab):
+    async with quick_lab(persist=True) as lab:
         await lab.add_host("one")
         await lab.ready()
         detached, _ = external_nics(lab.sample)
@@ -113,7 +112,7 @@ async def storage_goes_in_a_switch() -> None:
 
 async def storage_hangs_and_an_nva_dies() -> None:
     """Storage takes every request and answers none, for a while; then it answers them all, late."""
-    async with quick_lab(persist=True) as lab, platform(lab):
+    async with quick_lab(persist=True) as lab:
         await lab.add_host("one")
         await lab.add_host("two")
         await lab.ready()
@@ -132,7 +131,7 @@ async def storage_hangs_and_an_nva_dies() -> None:
 
 async def both_are_gone() -> None:
     """Storage and ARM are gone when an NVA dies; with both back the group is switched."""
-    async with quick_lab(persist=True) as lab, platform(lab):
+    async with quick_lab(persist=True) as lab:
         await lab.add_host("one")
         await lab.ready()
         await lab.simulator.pause(Pause.REFUSE)

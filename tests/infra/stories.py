@@ -15,7 +15,7 @@ from nvaha.model import Notice
 from nvaha.notify import LogNotifier
 from tests.simulation import actors
 from tests.simulation.process import Process
-from tests.simulation.test_scenarios import only, play
+from tests.simulation.scenes import only, play
 from tests.simulation.world import World
 
 LEVELS = {logging.INFO: "Information", logging.WARNING: "Warning", logging.ERROR: "Error"}

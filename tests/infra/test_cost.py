@@ -6,7 +6,8 @@ import json
 import re
 from datetime import timedelta
 
-from nvaha.watch.monitor import BEACON_S, CAMPAIGN_S
+from nvaha.model import WRITTEN_EVERY_S
+from nvaha.watch.monitor import CAMPAIGN_S
 
 from .stories import stories
 from .test_queries import ALERTS
@@ -97,7 +98,7 @@ def test_rules_endpoints_and_a_second_monitor() -> None:
 def test_what_is_logged() -> None:
     """A row for each heartbeat; and what a tick and the aggregator would write if they were stored."""
     kinds = {
-        "stored: a heartbeat": MONTH_S / BEACON_S,
+        "stored: a heartbeat": MONTH_S / WRITTEN_EVERY_S,
         "left out: for each tick": 3 * MONTH_S / TICK_S,
         "left out: counts": AGGREGATES * MONTH_S / AGGREGATED_S,
     }
