@@ -16,7 +16,7 @@ from nvaha.watch.watched import Deposed, WatchedGroup, WatchedGroups
 
 LOOKS_AT_ONCE, LOOK_ROUND_S = 4, 0.5
 WITHIN_S = 7.0
-"""So long a look may take: the end of a tick cuts off what is under way, and one that began early has ended."""
+"""So long a look may take: the end of a tick cuts off what is under way; one that began early has ended."""
 
 
 class Looks:
