@@ -209,7 +209,7 @@ def _clean(text: str) -> str:
 
 def _message(status: str, error: ArmError) -> str:
     """Return the reason, whole, and then ARM's own words, as much of them as still fits."""
-    missing = reason(error.codes, _clean(error.text), map(_clean, error.policies))
+    missing = reason(error.codes, _clean(error.text), [_clean(policy) for policy in error.policies])
     if not missing:
         return bounded(": ".join(part for part in (status, error.code or "", error.text) if part))
     said = f"({status}{' ' if error.code else ''}{error.code or ''}): {error.text}"

@@ -11,22 +11,23 @@ here, and is told as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-LONGEST_REASON = 700
-"""Two resource ids of Azure's greatest length and a right fit; of more, as many as fit are told."""
+LONGEST_REASON = 900
+"""Two resource ids of Azure's greatest length, each with its right, fit; of more, as many as do."""
 
 UNSERVED = frozenset({"noregisteredproviderfound", "invalidapiversionparameter", "invalidresourcetype"})
 """Codes for an API version that is not served, here or at all. The last comes as a 404 that is none."""
 
 _SETTING = "NVAHA_ARM_API_VERSION"
 _NEWEST = 6
-_RIGHT = re.compile(r"perform action(?:\(s\))? '([^']+)' over(?: the)? scope '([^']+)'")
+_RIGHT = re.compile(r"perform action(?:\(s\))? '([^']+)'[^']{0,40} (?:over|at) (?:the )?scope '([^']+)'")
 _LINKED_RIGHT = re.compile(
     r"does not have permission to perform action(?:\(s\))? '([^']+)' on the ((?:'\d+' )?linked scope.*)"
 )
-_LINKED_SCOPES = re.compile(r"linked scope(?:\(s\))? '([^']+)'")
+# The quote that ends them is missing in some texts of Azure's.
+_LINKED_SCOPES = re.compile(r"linked scope(?:\(s\))? '(.*?)(?:'| \(respectively\)| or the linked)")
 _LINKED_TENANT = re.compile(
     r"current tenant '([^']+)' is not authorized to access linked subscription '([^']+)'"
 )
@@ -42,7 +43,7 @@ _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}")
 _POLICY = re.compile(r'policyAssignment["\\: {]+name["\\: ]+([^"\\]+)["\\, ]+id["\\: ]+([^"\\]+)')
 
 
-def reason(codes: frozenset[str], text: str, policies: Iterable[str] = ()) -> str:
+def reason(codes: frozenset[str], text: str, policies: Sequence[str] = ()) -> str:
     """Return what is missing or in the way, at most LONGEST_REASON characters; empty if the text says none.
 
     Args:
@@ -64,9 +65,9 @@ def reason(codes: frozenset[str], text: str, policies: Iterable[str] = ()) -> st
         return f"tenant {match[1]} may not use subscription {match[2]}"
     if match := _LINKED_RIGHT.search(text):
         scopes = [scope for each in _LINKED_SCOPES.findall(match[2]) for scope in each.split(",")]
-        return _needed(match[1], scopes)
+        return _needed(match[1].split(","), scopes)
     if match := _RIGHT.search(text):
-        return _needed(match[1], [match[2]])
+        return _needed([match[1]], [match[2]])
     return ""
 
 
@@ -80,8 +81,12 @@ def policies_of(error: Mapping[str, Any]) -> Iterator[str]:
             yield f"{str(name)!r} ({id_})"
 
 
-def _needed(action: str, scopes: list[str]) -> str:
-    right = f"needs the right {action} on "
+def _needed(actions: list[str], scopes: list[str]) -> str:
+    scopes = [scope for scope in scopes if scope.strip()]
+    if len(actions) == len(scopes):
+        pairs = zip(actions, scopes, strict=True)
+        return f"needs the right {_listed(f'{action.strip()} on {scope}' for action, scope in pairs)}"
+    right = f"needs the right {', '.join(actions)} on "[: LONGEST_REASON // 3]
     return right + _listed(scopes, LONGEST_REASON - len(right))
 
 
