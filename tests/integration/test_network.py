@@ -136,6 +136,17 @@ def test_a_nics_retry_after_is_not_waited_for(run: Callable[..., None]) -> None:
         (throttled(7, method="PUT"), NetworkFault.BUSY),
         (retryable(), NetworkFault.BUSY),
         (Fault(FaultKind.ERROR, method="PUT", status=403, code="AuthorizationFailed"), NetworkFault.DENIED),
+        (
+            Fault(FaultKind.ERROR, method="PUT", status=403, code="RequestDisallowedByPolicy"),
+            NetworkFault.DENIED,
+        ),
+        (
+            Fault(FaultKind.ERROR, method="PUT", status=400, code="LinkedAccessCheckFailed"),
+            NetworkFault.DENIED,
+        ),
+        (Fault(FaultKind.ERROR, method="PUT", status=409, code="ScopeLocked"), NetworkFault.REFUSED),
+        (Fault(FaultKind.ERROR, method="PUT", status=307, code=""), NetworkFault.REFUSED),
+        (Fault(FaultKind.ERROR, method="PUT", status=400, code="Odd", count=None), NetworkFault.REFUSED),
         (Fault(FaultKind.ERROR, method="PUT", status=500), NetworkFault.UNAVAILABLE),
         (Fault(FaultKind.RESET_BEFORE, method="PUT", count=None), NetworkFault.UNAVAILABLE),
         (Fault(FaultKind.OPERATION_FAILED, code="InternalServerError"), NetworkFault.UNAVAILABLE),

@@ -115,6 +115,7 @@ class Following:
             if word.trouble is not None and word.trouble.fault.lasting:
                 operation = None
             if word.status is None and not word.throttled:
+                await self.alive()
                 first, word = word, await self._word_of_resource(stale, final=operation is None)
                 pause_s = max(pause_s, first.wait_s if word.trouble else 0.0)
             if word.status in _SUCCEEDED:
