@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import itertools
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -312,6 +313,7 @@ class Outside:
         self.network = FakeNetwork(self.clock)
         self.prober = FakeProber(self.clock)
         self.told = Told()
+        self.ids = itertools.count()
         for state in states:
             self.store.put(state)
         self.ports = Ports(
@@ -322,6 +324,7 @@ class Outside:
             prober=self.prober,
             clock=self.clock,
             notifier=self.told,
+            new_id=lambda: f"id{next(self.ids)}",
         )
 
     def state(self, group: str = "g") -> GroupState:

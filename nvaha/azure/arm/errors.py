@@ -16,6 +16,7 @@ from typing import Any
 
 from nvaha.azure.arm.reasons import LONGEST_REASON, UNSERVED, policies_of, reason
 from nvaha.ports import NetworkError, NetworkFault
+from nvaha.text import one_line, shortened
 
 LONGEST_MESSAGE = LONGEST_REASON + 300
 _MOST_READ = 16_000
@@ -151,7 +152,7 @@ def answer_error(
     Args:
         resource_id: what was asked for.
         status: the HTTP status.
-        headers: the answer's headers, looked up without regard to case.
+        headers: the answer's headers, in a mapping without regard to case.
         body: the answer's body.
     """
     error = read_error(body)
@@ -186,7 +187,7 @@ def operation_error(resource_id: str, status: str, error: Mapping[str, Any] | No
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of a Retry-After header; ARM sends no dates in it."""
-    value = next((text for name, text in headers.items() if name.casefold() == "retry-after"), "").strip()
+    value = headers.get("Retry-After", "").strip()
     if not re.fullmatch(r"[0-9]{1,9}", value):
         return None
     return min(float(value), _LONGEST_WAIT_S)
@@ -194,16 +195,12 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 def bounded(text: str, longest: int = LONGEST_MESSAGE) -> str:
     """Return a text on one line, without tokens, cut in the middle to what a log line bears."""
-    clean = _clean(text)
-    if len(clean) <= longest:
-        return clean
-    end = longest // 3
-    return f"{clean[: longest - end - 1]}…{clean[len(clean) - end :]}"
+    return shortened(_clean(text), longest, tail=longest // 3)
 
 
 def _clean(text: str) -> str:
     # What is cut off is cut off before secrets are looked for: half of one would not be found.
-    line = " ".join(text[:_MOST_READ].split())
+    line = one_line(text[:_MOST_READ])
     return _SECRET.sub(lambda match: f"{match.group(1) or match.group(2) or ''}…", line)
 
 

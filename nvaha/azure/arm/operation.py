@@ -100,7 +100,7 @@ class Following:
 
     async def _follow(self, accepted: Answer) -> None:
         written = self._resource(accepted)
-        link = accepted.header("Azure-AsyncOperation")
+        link = accepted.headers.get("Azure-AsyncOperation")
         if link is None and _state(written) in _SUCCEEDED:
             return
         # A token goes along with every request, so a link to another host is as good as none.
@@ -159,7 +159,7 @@ class Following:
             return _Word(trouble=self._error(NetworkFault.UNREADABLE, "the answer is not the resource"))
         if state not in _SUCCEEDED | _ENDED_BADLY:
             return _Word(state)
-        if stale is not None and (_etag(shown) or answer.header("ETag")) == stale:
+        if stale is not None and (_etag(shown) or answer.headers.get("ETag")) == stale:
             text = "the resource does not show the write that was accepted"
             return _Word(trouble=self._error(NetworkFault.UNAVAILABLE, text))
         if state in _SUCCEEDED:

@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from nvaha.text import shortened
+
 LONGEST_REASON = 900
 """Two resource ids of Azure's greatest length, each with its right, fit; of more, as many as do."""
 
@@ -60,7 +62,9 @@ def reason(codes: frozenset[str], text: str, policies: Sequence[str] = ()) -> st
         return f"locked at {_listed(_QUOTED.findall(match[1]))}"
     if match := _DENY_ASSIGNMENT.search(text):
         action, scope, name, at = match.groups()
-        return _fitting(f"{action} on {scope} is denied by the deny assignment {name!r} at {at}")
+        return shortened(
+            f"{action} on {scope} is denied by the deny assignment {name!r} at {at}", LONGEST_REASON
+        )
     if match := _LINKED_TENANT.search(text):
         return f"tenant {match[1]} may not use subscription {match[2]}"
     if match := _LINKED_RIGHT.search(text):
@@ -98,7 +102,9 @@ def _served(text: str) -> str:
     stable = [each for each in served if _VERSION.fullmatch(each)] or served
     if not stable:
         return unserved
-    return _fitting(f"{unserved}: {', '.join(stable[:_NEWEST])} are the newest of {len(served)}")
+    return shortened(
+        f"{unserved}: {', '.join(stable[:_NEWEST])} are the newest of {len(served)}", LONGEST_REASON
+    )
 
 
 def _listed(names: Iterable[str], longest: int = LONGEST_REASON - 50) -> str:
@@ -107,9 +113,5 @@ def _listed(names: Iterable[str], longest: int = LONGEST_REASON - 50) -> str:
     while left and len(told) + len(left[0]) + len(", and 9999 more") <= longest:
         told += (", " if told else "") + left.pop(0)
     if left and not told:
-        told = _fitting(left.pop(0), longest - len(" and 9999 more"))
+        told = shortened(left.pop(0), longest - len(" and 9999 more"))
     return f"{told} and {len(left)} more" if left else told
-
-
-def _fitting(text: str, longest: int = LONGEST_REASON) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -33,6 +34,7 @@ class Storage:
     def __init__(self, state: GroupState | None = None) -> None:
         self.held = None if state is None else Versioned(state, "v0")
         self.operations: dict[str, Operation] = {}
+        self.ids = itertools.count()
         self.sent: list[SwitchRequest] = []
         self.notices: list[Notice] = []
         self.saves = 0
@@ -99,7 +101,7 @@ class Storage:
     def ports(self) -> Ports:
         """Return this as all that a committer needs of the outside."""
         rest: Any = None
-        return Ports(rest, self, self, rest, rest, self, self)
+        return Ports(rest, self, self, rest, rest, self, self, lambda: f"id{next(self.ids)}")
 
     @property
     def state(self) -> GroupState:
@@ -167,14 +169,14 @@ def test_a_guard_has_the_last_word_before_every_write() -> None:
     assert (len(calls), storage.saves) == (2, 0)
 
 
-def test_a_write_without_an_answer_is_not_taken_for_one() -> None:
-    """Whether it was written is found out later; nothing follows from it now."""
+def test_a_write_whose_answer_is_lost_is_found_again() -> None:
+    """Whoever finds its own write standing has written: nothing is decided twice, what follows is done."""
     storage = Storage(steady())
     storage.answers = False
-    with pytest.raises(StoreUnavailable):
-        commit(storage, FailoverCommanded("b", "somebody"))
-    assert (storage.sent, storage.notices) == ([], [])
-    assert storage.state.phase is Phase.SWITCHING
+    commit(storage, FailoverCommanded("b", "somebody"))
+    assert (storage.state.phase, storage.state.generation) == (Phase.SWITCHING, 1)
+    assert [each.operation for each in storage.sent] == ["g-1-1772366401000"]
+    assert [each.event for each in storage.notices] == ["switch_requested"]
 
 
 @pytest.mark.parametrize("lost", ["takes_records", "takes_messages"])

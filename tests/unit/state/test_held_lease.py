@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nvaha.model import Notice
 from nvaha.ports import LEASE_MARGIN_S, LEASE_S, LeaseGrant, Ports, StoreUnavailable
 from nvaha.state.lease import HeldLease, LeaseLost
 from tests.builders import later
@@ -25,6 +26,7 @@ class Service:
         self.until_s = 0.0
         self.epoch = 0
         self.slept: list[float] = []
+        self.told: list[Notice] = []
         self.on_sleep: Callable[[], None] = lambda: None
 
     async def acquire(self, name: str, holder: str, *, at_least: int = 0) -> LeaseGrant | None:
@@ -53,10 +55,13 @@ class Service:
         if grant.token == self.token:
             self.token = None
 
+    def notify(self, notice: Notice) -> None:
+        self.told.append(notice)
+
     def ports(self) -> Ports:
         """Return this as all that a held lease needs of the outside."""
         rest: Any = None
-        return Ports(self, rest, rest, rest, rest, self, rest)
+        return Ports(self, rest, rest, rest, rest, self, self, rest)
 
     def now(self) -> datetime:
         return later(self.now_s)

@@ -36,7 +36,7 @@ class Network:
     def ports(self) -> Ports:
         """Return this as all that seeing needs of the outside."""
         rest: Any = None
-        return Ports(rest, rest, rest, rest, self, self, rest)
+        return Ports(rest, rest, rest, rest, self, self, rest, rest)
 
     def now(self) -> datetime:
         return later(self.now_s)
