@@ -28,6 +28,7 @@ RATES: dict[str, tuple[float, float]] = {
     "table_locked": (0.2, 3.0),
     "nic_busy": (0.2, 3.0),
     "attach_refused": (0.2, 2.0),
+    "group_raises": (0.1, 1.5),
     # Kinds of fault of one request, as a share of all.
     "crash_at_call": (0.0005, 0.02),
     "stall_at_call": (0.0005, 0.02),
@@ -45,11 +46,22 @@ RATES: dict[str, tuple[float, float]] = {
     "message_lost": (0.01, 0.2),
     "message_twice": (0.01, 0.3),
     "message_late": (0.01, 0.3),
+    "storage_blinks": (0.005, 0.1),
     "answer_repeated": (0.005, 0.1),
 }
 """Least and largest rate of each kind of fault when it is not zero."""
 
-FAULTS_WAITING = frozenset({"answer_repeated", "reads_fail", "table_locked", "nic_busy", "attach_refused"})
+FAULTS_WAITING = frozenset(
+    {
+        "answer_repeated",
+        "storage_blinks",
+        "reads_fail",
+        "table_locked",
+        "nic_busy",
+        "attach_refused",
+        "group_raises",
+    }
+)
 RULES_WAITING = frozenset(
     {
         "counted once",
@@ -60,6 +72,9 @@ RULES_WAITING = frozenset(
         "reads paced",
         "target stays",
         "planned whole",
+        "moves asked for",
+        "rounds go on",
+        "single silence",
     }
 )
 WAITING = FAULTS_WAITING | RULES_WAITING
@@ -95,6 +110,7 @@ class Knobs:
     failback: str
     failback_after_s: float
     drift: str
+    adopt: str
     select: str
     automatic: bool
     control_target: bool
@@ -156,6 +172,7 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         failback=rng.choice(["manual", "manual", "automatic"]),
         failback_after_s=rng.choice([10.0, 30.0]),
         drift=rng.choice(["repair", "repair", "repair", "report"]),
+        adopt=rng.choice(["wait", "repair"]),
         select=rng.choice(["order", "cycle"]),
         automatic=rng.random() < 0.93,
         control_target=rng.random() < 0.4,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from nvaha.model import Configuration, ControlTarget, Group, Nva, Policy, ProbeSpec, PublicIp
@@ -95,17 +95,7 @@ def _group(knobs: Knobs, number: int) -> Group:
         nvas,
         tuple(f"{NETWORK}/routeTables/g{number}-table{each}" for each in range(knobs.tables)),
         public_ips[: knobs.public_ips],
-        Policy(
-            automatic=knobs.automatic,
-            select=knobs.select,
-            failback=knobs.failback,
-            failback_after_s=knobs.failback_after_s,
-            hold_down_s=knobs.hold_down_s,
-            max_switches_per_hour=knobs.max_switches_per_hour,
-            drift=knobs.drift,
-            drift_interval_s=knobs.drift_interval_s,
-            deadline_s=knobs.deadline_s,
-        ),
+        Policy(**{each.name: getattr(knobs, each.name) for each in fields(Policy)}),
     )
 
 

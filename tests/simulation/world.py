@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
-from nvaha.model import Group, GroupState, Phase
+from nvaha.model import Group, GroupState, Notice, Phase
 from nvaha.model.messages import SwitchMessage, parse_message
 from tests.simulation import actors
 from tests.simulation.actors import Slot
@@ -30,6 +30,7 @@ class World:
         self.loop, self.knobs = loop, knobs
         self.rng = random.Random(knobs.seed * 2 + 1)
         self.log: list[str] = []
+        self.notices: list[Notice] = []
         self.counts: Counter[str] = Counter()
         self.configuration = configuration_of(knobs)
         self.places = addresses_of(knobs)
@@ -134,5 +135,6 @@ class World:
             max(len(state.guards.switches), len(state.guards.repairs)) >= group.policy.max_switches_per_hour
         )
         by_hand = limited or not group.policy.automatic
-        reported = group.policy.drift == "report" and bool(view["drift"])
+        untouched = self.knobs.adopt == "wait" and state.generation == 0
+        reported = (group.policy.drift == "report" or untouched) and bool(view["drift"])
         return reported or (by_hand and view["blocked"] is not None)
