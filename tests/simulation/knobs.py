@@ -60,6 +60,7 @@ FAULTS_WAITING = frozenset(
         "nic_busy",
         "attach_refused",
         "group_raises",
+        "shared_table",
     }
 )
 RULES_WAITING = frozenset(
@@ -116,6 +117,7 @@ class Knobs:
     control_target: bool
     fixed_addresses: bool
     split_at_start: bool
+    shared_table: bool
     nics_ignore_if_match: bool
     busy_means_superseded: bool
     failed_operations_roll_back: bool
@@ -178,6 +180,7 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         control_target=rng.random() < 0.4,
         fixed_addresses=rng.random() < 0.5,
         split_at_start=rng.random() < 0.2,
+        shared_table=rng.random() < 0.3 and "shared_table" not in waiting,
         nics_ignore_if_match=rng.random() < 0.4,
         busy_means_superseded=rng.random() < 0.5,
         failed_operations_roll_back=rng.random() < 0.5,
