@@ -135,6 +135,7 @@ class World:
             max(len(state.guards.switches), len(state.guards.repairs)) >= group.policy.max_switches_per_hour
         )
         by_hand = limited or not group.policy.automatic
-        untouched = self.knobs.adopt == "wait" and state.generation == 0
-        reported = (group.policy.drift == "report" or untouched) and bool(view["drift"])
-        return reported or (by_hand and view["blocked"] is not None)
+        reported = group.policy.drift == "report" and bool(view["drift"])
+        # What a first look finds scattered is left for people to decide on.
+        waits = self.knobs.adopt == "wait" and state.generation == 0 and bool(state.drift.writes)
+        return reported or waits or (by_hand and view["blocked"] is not None)
