@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nvaha.core.inputs import FailoverCommanded
 from nvaha.model import Phase
 from nvaha.ports import NetworkFault
