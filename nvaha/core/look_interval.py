@@ -13,7 +13,7 @@ from nvaha.model import Group, GroupState, Phase
 
 UNKNOWN_S = 5.0
 SECOND_LOOK_S = 10.0
-DRIFTING_S, DRIFTING_LOOKS = 60.0, 10
+DRIFTING_S, DRIFTING_LOOKS = 60.0, 3
 """Drift is looked at often while it may be repaired; what is only reported is at rest, in its way."""
 AFTER_A_SWITCH_S, AFTER_A_SWITCH_FOR_S = 30.0, 120.0
 READS_PER_MINUTE = 50

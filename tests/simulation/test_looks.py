@@ -154,7 +154,7 @@ def reads_in_an_hour(wrong: str) -> int:
             point_at(world, table, "g0n1")
         elif wrong != "nothing":
             world.faults.unreadable[table.casefold()] = NetworkFault(wrong)
-        await world.pass_time(600.0)
+        await world.pass_time(900.0)
         before = world.counts["reads by leaders"]
         await world.pass_time(3600.0)
         counted.append(world.counts["reads by leaders"] - before)
