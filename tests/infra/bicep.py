@@ -22,6 +22,11 @@ FREE_MAPS = ("tags", "identity.userAssignedIdentities")
 BICEP_KEYS = frozenset({"parent", "scope", "dependsOn"})
 
 
+def tree(source: str) -> Node:
+    """Return the root of the parser's tree."""
+    return _PARSER.parse(source.encode()).root_node
+
+
 def text(node: Node | None) -> str:
     """Return the source of a node."""
     return node.text.decode() if node is not None and node.text is not None else ""
@@ -133,7 +138,7 @@ def parse(path: Path, source: str | None = None) -> BicepFile:
         The file; its tree may hold errors, which `syntax_problems` reports.
     """
     content = path.read_text(encoding="utf-8") if source is None else source
-    file = BicepFile(path, _PARSER.parse(content.encode()).root_node)
+    file = BicepFile(path, tree(content))
     decorators: dict[str, str] = {}
     for node in file.root.named_children:
         match node.type:
