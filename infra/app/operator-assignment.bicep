@@ -8,9 +8,22 @@ param roleDefinitionId string
 @description('Object id of the monitor\'s identity.')
 param principalId string
 
+var kinds = [
+  'resourcegroup'
+  'routetables'
+  'networkinterfaces'
+  'publicipaddresses'
+  'virtualnetworks'
+  'networksecuritygroups'
+  'loadbalancers'
+  'applicationgateways'
+  'applicationsecuritygroups'
+]
 var parts = split(targetId, '/')
-var kind = length(parts) > 8 ? toLower(parts[7]) : 'resourcegroup'
-var name = length(parts) > 8 ? parts[8] : 'unused'
+var found = length(parts) == 9 ? toLower(parts[7]) : length(parts) == 5 ? 'resourcegroup' : 'none'
+// Without this a scope of another kind would be assigned nothing, and a subnet's the whole virtual network.
+var kind = contains(kinds, found) ? found : fail('networkScopes: ${targetId} is neither a resource group nor a resource of a kind that the operator role is for.')
+var name = length(parts) == 9 ? parts[8] : 'unused'
 var assignmentName = guid(toLower(targetId), principalId, roleDefinitionId)
 var assignment = {
   principalId: principalId
