@@ -23,6 +23,9 @@ from .syntax import Loop as LoopExpression
 
 Values = Mapping[str, Any]
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    # Azure evaluates both sides of these, whatever the first is.
+    "&&": lambda first, second: first and second,
+    "||": lambda first, second: first or second,
     "==": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -313,10 +316,6 @@ class Deployment:
         first = self.evaluate(operands[0], local)
         if len(operands) == 1:
             return not first if sign == "!" else -first
-        if sign == "&&":
-            return first and self.evaluate(operands[1], local)
-        if sign == "||":
-            return first or self.evaluate(operands[1], local)
         return COMPARE[sign](first, self.evaluate(operands[1], local))
 
     def _invoke(self, function: str, arguments: tuple[Expression, ...], local: Values) -> Any:

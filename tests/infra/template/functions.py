@@ -66,8 +66,9 @@ def union(*values: Any) -> Any:
     """Merge objects, inner ones too, or the items of arrays."""
     if isinstance(values[0], list):
         merged: list[Any] = []
-        for value in values:
-            merged += [each for each in value if each not in merged]
+        for each in (each for value in values for each in value):
+            if each not in merged:
+                merged.append(each)
         return merged
     result: dict[str, Any] = {}
     for value in values:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,10 +94,10 @@ def as_template(value: Any) -> Any:
     return f"[{render(value)}]" if isinstance(value, Runtime) else value
 
 
-def settle(value: Any, facts: Mapping[str, Any]) -> Any:
-    """Evaluate a value again with the results of some functions known, such as environment().
+def settle(value: Any, facts: Mapping[str, Callable[..., Any]]) -> Any:
+    """Evaluate a value again with some functions known that were not, such as environment().
 
-    What remains unknown stays an expression; objects around it are merged all the same.
+    What remains unknown stays an expression.
     """
     match value:
         case dict():
@@ -112,14 +112,10 @@ def settle(value: Any, facts: Mapping[str, Any]) -> Any:
         case Index(of, index):
             inner, at = settle(of, facts), settle(index, facts)
             return Index(inner, at) if isinstance(inner, Runtime) or isinstance(at, Runtime) else inner[at]
-        case Call(name) if name in facts:
-            return facts[name]
-        case Call("union", arguments):
-            settled = [settle(each, facts) for each in arguments]
-            if any(isinstance(each, Runtime) for each in settled):
-                return Call("union", tuple(settled))
-            return FUNCTIONS["union"](*settled)
         case Call(name, arguments):
             settled = [settle(each, facts) for each in arguments]
-            return call(name, *settled) if name in FUNCTIONS else Call(name, tuple(settled))
+            known = facts.get(name, FUNCTIONS.get(name))
+            if known is None or not all(is_known(each) for each in settled):
+                return Call(name, tuple(settled))
+            return known(*settled)
     return value
