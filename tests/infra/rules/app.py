@@ -27,7 +27,7 @@ REFUSED_ON_FLEX = frozenset(
         "windowsFxVersion",
     }
 )
-# Core Tools set these on a dedicated Linux app when they publish: LinuxDedicatedBuildSettings in their source.
+# Core Tools set these on a dedicated Linux app when they publish (LinuxDedicatedBuildSettings there).
 BUILD = {
     "ENABLE_ORYX_BUILD": "true",
     "SCM_DO_BUILD_DURING_DEPLOYMENT": "1",
