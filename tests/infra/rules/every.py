@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from tests.infra.azure_types import resource_type
 from tests.infra.template.functions import TemplateError
-from tests.infra.template.source import Files
 
 from . import access, app, network, telemetry
 from .sent import World
@@ -27,19 +25,14 @@ RULES: tuple[Callable[[World], Iterator[str]], ...] = (
 )
 
 
-def monitor_problems(files: Files, given: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with a monitor that is deployed in one way."""
-    world = World(files, "main.bicep", given)
-    return list(_found(world, RULES))
-
-
-def _found(world: World, rules: tuple[Callable[[World], Iterator[str]], ...]) -> Iterator[str]:
+def monitor_problems(world: World) -> Iterator[str]:
+    """Report what is wrong with a monitor that is deployed in one way."""
     try:
         for each in world.sent:
             tags = each.body.get("tags", {}).get("azd-env-name")
             if "tags" in each.body and tags != world.given["environmentName"]:
                 yield f"{each.place} is not tagged for azd"
-        for rule in rules:
+        for rule in RULES:
             yield from rule(world)
     except TemplateError as stopped:
         yield str(stopped)

@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -74,6 +75,7 @@ def _rule(line: str) -> FilterRule:
     return FilterRule(conditions, verdict)
 
 
+@cache
 def chains(content: str) -> dict[str, tuple[str, list[FilterRule]]]:
     """Return policy and rules of each chain by the hook that it stands at."""
     found: dict[str, tuple[str, list[FilterRule]]] = {}
@@ -97,6 +99,12 @@ def chains(content: str) -> dict[str, tuple[str, list[FilterRule]]]:
     return found
 
 
+@cache
+def _setup(custom_data: str) -> Json:
+    setup: Json = yaml.safe_load(base64.b64decode(custom_data))
+    return setup
+
+
 class Machine:
     """One machine: its files and commands from cloud-init, and its interfaces in order."""
 
@@ -106,7 +114,7 @@ class Machine:
         self.interfaces: list[str] = [each["id"] for each in profile]
         self.primary = [each["properties"]["primary"] for each in profile]
         self.flows: list[tuple[Packet, Packet, str, str]] = []
-        setup: Json = yaml.safe_load(base64.b64decode(sent.properties["osProfile"]["customData"]))
+        setup = _setup(sent.properties["osProfile"]["customData"])
         self._files = {each["path"]: each["content"] for each in setup.get("write_files", [])}
         self._commands: list[list[str]] = setup.get("runcmd", [])
 

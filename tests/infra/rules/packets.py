@@ -277,7 +277,7 @@ def environment_problems(world: World) -> list[str]:
     try:
         for active in (0, 1):
             found += _walk(world, active)
-        found += _shape_problems(world)
+        found += [*_shape_problems(world), *_machine_problems(world)]
     except (LostError, TemplateError) as lost:
         found.append(str(lost))
     return found
@@ -294,9 +294,21 @@ def _shape_problems(world: World) -> Iterator[str]:
     for at, prefix in enumerate(prefixes):
         if any(prefix.overlaps(other) for other in prefixes[:at]):
             yield f"{prefix} overlaps another subnet"
+    inner = bed.subnets[world.outputs["privateEndpointSubnetId"]]
+    if inner.get("delegations"):
+        yield "the subnet of the private endpoints is delegated"
+    if bool(world.of("Microsoft.Network/bastionHosts")) != world.parameter("bastion"):
+        yield "Bastion is there or not against what was asked for"
+
+
+def _machine_problems(world: World) -> Iterator[str]:
+    bed = Network(world)
     for machine in bed.machines.values():
         if machine.primary != [True, False][: len(machine.interfaces)]:
             yield f"{machine.name}: the first interface is not the primary one"
+    for interface in bed.interfaces.values():
+        if len(bed.owner(interface)[0].interfaces) > 1 and not interface.forwards:
+            yield f"{interface.id} of an NVA does not forward"
     for each in world.of("Microsoft.Compute/virtualMachines"):
         linux = each.properties["osProfile"]["linuxConfiguration"]
         if not linux["disablePasswordAuthentication"] or not linux["ssh"]["publicKeys"][0]["keyData"]:
@@ -304,8 +316,3 @@ def _shape_problems(world: World) -> Iterator[str]:
         wanted = world.parameter("useZones") and each.name != "ha-nva-jb-vm1"
         if bool(each.body["zones"]) != wanted:
             yield f"{each.name} is in zones {each.body['zones']}"
-    inner = bed.subnets[world.outputs["privateEndpointSubnetId"]]
-    if inner.get("delegations"):
-        yield "the subnet of the private endpoints is delegated"
-    if bool(world.of("Microsoft.Network/bastionHosts")) != world.parameter("bastion"):
-        yield "Bastion is there or not against what was asked for"

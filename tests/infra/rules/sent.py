@@ -136,9 +136,11 @@ def waits_for(later: Resource, earlier: Resource) -> bool:
     seen: set[int] = set()
     while todo:
         here = todo.pop()
+        # Azure leaves out what is not deployed, and what that would have waited for.
+        if id(here) in seen or not here.deployed:
+            continue
         if id(here) in wanted:
             return True
-        if id(here) not in seen:
-            seen.add(id(here))
-            todo += here.needs
+        seen.add(id(here))
+        todo += here.needs
     return False

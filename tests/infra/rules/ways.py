@@ -61,6 +61,7 @@ COMMON: Given = {
     "allowedIpRanges": "192.0.2.0/24, 198.51.100.7/32",
 }
 MORE: dict[str, Given] = {
+    "flex, given subnets in a given network": {**NETWORKS["new subnets"], **NETWORKS["given subnets"]},
     "flex, what others attached": {**NETWORKS["new subnets"], **ATTACHED},
     "dedicated, what others attached": {"hosting": "dedicated", **ATTACHED},
     "dedicated, NAT gateway": {"hosting": "dedicated", "natGateway": True},

@@ -17,7 +17,7 @@ from .functions import TemplateError
 from .parameters import check_argument
 from .runtime import Call, Index, Property, Runtime, Secure, call
 from .scope import Scope, resource_id
-from .source import Files, Part, references
+from .source import Files, Part, part_references
 from .syntax import Array, Choice, Expression, Invoke, Item, Literal, Member, Name, Object, Operation, Text
 from .syntax import Loop as LoopExpression
 
@@ -69,16 +69,12 @@ class Instance:
         return list(self._needs())
 
     def _needs(self) -> Iterator[Instance]:
-        source, part = self.deployment.source, self.part
-        hidden = frozenset({part.loop.item, part.loop.index}) if part.loop else frozenset()
-        whole: tuple[Expression, ...] = (part.body, *([part.condition] if part.condition else []))
-        for expression in whole:
-            for reference in references(source, expression, hidden):
-                found = self.deployment.instances(reference.symbol)
-                if reference.index is not None:
-                    found = [self._at(found, reference.symbol, reference.index)]
-                for each in found:
-                    yield from each.needs if each.part.existing else [each]
+        for reference in part_references(self.deployment.source, self.part.symbol):
+            found = self.deployment.instances(reference.symbol)
+            if reference.index is not None:
+                found = [self._at(found, reference.symbol, reference.index)]
+            for each in found:
+                yield from each.needs if each.part.existing else [each]
 
     def _at(self, found: list[Any], symbol: str, index: Expression) -> Any:
         at = self.deployment.evaluate(index, self.local)

@@ -37,7 +37,7 @@ class Part:
     line: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
     """One file."""
 
@@ -144,3 +144,13 @@ def references(
             return
     for child in children(within):
         yield from references(source, child, hidden)
+
+
+@cache
+def part_references(source: Source, symbol: str) -> tuple[Reference, ...]:
+    """Return what a resource or module refers to in its body and its condition."""
+    part = source.part(symbol)
+    assert part is not None
+    hidden = frozenset({part.loop.item, part.loop.index}) if part.loop else frozenset()
+    whole = (part.body, part.condition) if part.condition else (part.body,)
+    return tuple(each for expression in whole for each in references(source, expression, hidden))
