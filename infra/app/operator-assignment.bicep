@@ -36,7 +36,7 @@ resource onGroup 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (kind
   properties: assignment
 }
 
-resource routeTable 'Microsoft.Network/routeTables@2025-01-01' existing = if (kind == 'routetables') {
+resource routeTable 'Microsoft.Network/routeTables@2025-01-01' existing = {
   name: name
 }
 
@@ -46,7 +46,7 @@ resource onRouteTable 'Microsoft.Authorization/roleAssignments@2022-04-01' = if 
   properties: assignment
 }
 
-resource networkInterface 'Microsoft.Network/networkInterfaces@2025-01-01' existing = if (kind == 'networkinterfaces') {
+resource networkInterface 'Microsoft.Network/networkInterfaces@2025-01-01' existing = {
   name: name
 }
 
@@ -56,7 +56,7 @@ resource onNetworkInterface 'Microsoft.Authorization/roleAssignments@2022-04-01'
   properties: assignment
 }
 
-resource publicIp 'Microsoft.Network/publicIPAddresses@2025-01-01' existing = if (kind == 'publicipaddresses') {
+resource publicIp 'Microsoft.Network/publicIPAddresses@2025-01-01' existing = {
   name: name
 }
 
@@ -66,7 +66,7 @@ resource onPublicIp 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (k
   properties: assignment
 }
 
-resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-01-01' existing = if (kind == 'virtualnetworks') {
+resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-01-01' existing = {
   name: name
 }
 
@@ -76,7 +76,7 @@ resource onVirtualNetwork 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   properties: assignment
 }
 
-resource networkSecurityGroup 'Microsoft.Network/networkSecurityGroups@2025-01-01' existing = if (kind == 'networksecuritygroups') {
+resource networkSecurityGroup 'Microsoft.Network/networkSecurityGroups@2025-01-01' existing = {
   name: name
 }
 
@@ -86,7 +86,7 @@ resource onNetworkSecurityGroup 'Microsoft.Authorization/roleAssignments@2022-04
   properties: assignment
 }
 
-resource loadBalancer 'Microsoft.Network/loadBalancers@2025-01-01' existing = if (kind == 'loadbalancers') {
+resource loadBalancer 'Microsoft.Network/loadBalancers@2025-01-01' existing = {
   name: name
 }
 
@@ -96,7 +96,7 @@ resource onLoadBalancer 'Microsoft.Authorization/roleAssignments@2022-04-01' = i
   properties: assignment
 }
 
-resource applicationGateway 'Microsoft.Network/applicationGateways@2025-01-01' existing = if (kind == 'applicationgateways') {
+resource applicationGateway 'Microsoft.Network/applicationGateways@2025-01-01' existing = {
   name: name
 }
 
@@ -106,7 +106,7 @@ resource onApplicationGateway 'Microsoft.Authorization/roleAssignments@2022-04-0
   properties: assignment
 }
 
-resource applicationSecurityGroup 'Microsoft.Network/applicationSecurityGroups@2025-01-01' existing = if (kind == 'applicationsecuritygroups') {
+resource applicationSecurityGroup 'Microsoft.Network/applicationSecurityGroups@2025-01-01' existing = {
   name: name
 }
 

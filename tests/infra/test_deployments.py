@@ -17,14 +17,14 @@ WAYS = every_way()
 @pytest.mark.parametrize("way", WAYS)
 def test_monitor_is_as_it_should_be(way: str) -> None:
     """What is sent for a monitor obeys every rule about plans, networks, roles, order and alerts."""
-    assert list(monitor_problems(World(Files(), "main.bicep", WAYS[way]))) == []
+    assert list(monitor_problems(WAYS[way].world(Files()))) == []
 
 
 @needs_types
 @pytest.mark.parametrize("way", WAYS)
 def test_azure_knows_every_property(way: str) -> None:
     """Every property that is sent exists at that API version, may be written, and takes that value."""
-    assert list(type_problems(World(Files(), "main.bicep", WAYS[way]))) == []
+    assert list(type_problems(WAYS[way].world(Files()))) == []
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -39,7 +39,7 @@ def test_few_ways_take_every_branch() -> None:
     """The few ways that mistakes are planted in send every resource and module that any way sends."""
 
     def parts(names: tuple[str, ...]) -> set[str]:
-        worlds = [World(Files(), "main.bicep", WAYS[name]) for name in names]
+        worlds = [WAYS[name].world(Files()) for name in names]
         return {each.place.split("[")[0] for world in worlds for each in world.sent}
 
     assert parts(FEW) == parts(tuple(WAYS))

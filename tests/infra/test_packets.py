@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from .azure_types import needs_types
+from .rules.environment import environment_problems
 from .rules.every import type_problems
-from .rules.packets import environment_problems
 from .rules.sent import World
 from .template.source import Files
 
@@ -21,16 +21,16 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def world(way: str) -> World:
+def world(way: str, files: Files | None = None) -> World:
     """Return the test environment deployed in one way."""
     given = {"location": "westeurope", "sshPublicKey": KEY, **WAYS[way]}
-    return World(Files(), "test-environment/main.bicep", given, group="rg-test")
+    return World(files or Files(), "test-environment/main.bicep", given, group="rg-test")
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_packets_arrive(way: str) -> None:
-    """Page, answers, ways out and probes work with either NVA as the active one."""
-    assert environment_problems(world(way)) == []
+    """Page, answers, ways out and probes work with either NVA active, and the scripts name what is there."""
+    assert list(environment_problems(world(way))) == []
 
 
 @needs_types

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .azure_types import FOLDER
 from .bicep import BicepFile, parse
 from .checks import all_problems, reference_problems, role_problems
+from .rules.environment import environment_problems
 from .rules.every import monitor_problems, type_problems
-from .rules.packets import environment_problems
 from .rules.sent import World
-from .rules.ways import FEW, REFUSED, every_way
+from .rules.ways import COMMON, FEW, REFUSED, every_way
 from .template.functions import TemplateError
 from .template.source import Files
-from .test_packets import KEY
+from .test_packets import WAYS as ENVIRONMENTS
+from .test_packets import world as environment
 from .test_queries import COLUMNS, answers, field_problems
 from .test_roles import NEEDED
 from .tools import INFRA
@@ -38,7 +38,7 @@ def refusal_problems(files: Files) -> Iterator[str]:
     """Report parameters that do not fit together and are taken."""
     for name, (given, named) in REFUSED.items():
         try:
-            assert World(files, "main.bicep", {**WAYS[FEW[0]], **given}).sent
+            assert World(files, "main.bicep", {**COMMON, **given}).sent
         except TemplateError:
             continue
         yield f"{name} is not refused: {named}"
@@ -48,15 +48,15 @@ def problems(files: Files, bicep_files: dict[Path, BicepFile], folder: str) -> I
     """Report everything that the quick checks find, in the part of infra that a folder belongs to."""
     yield from all_problems(bicep_files)
     if folder == "test-environment":
-        given = {"location": "westeurope", "sshPublicKey": KEY}
-        yield from environment_problems(World(files, "test-environment/main.bicep", given, group="rg-test"))
+        for kind in ENVIRONMENTS:
+            yield from environment_problems(environment(kind, files))
+            yield from type_problems(environment(kind, files))
         return
     yield from role_file_problems(files)
     for way in FEW:
-        world = World(files, "main.bicep", WAYS[way])
+        world = WAYS[way].world(files)
         yield from monitor_problems(world)
-        if FOLDER.is_dir():
-            yield from type_problems(world)
+        yield from type_problems(world)
     yield from refusal_problems(files)
 
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .sent import CLIENT_ID, CONNECTION_STRING, STORAGE_SUFFIX, Json, Sent, World
+from nvaha.config.settings import Cloud
 
+from .sent import CLIENT_ID, CONNECTION_STRING, Json, Sent, World
+
+CLOUD_NAMES = {
+    "AzureCloud": Cloud.PUBLIC,
+    "AzureUSGovernment": Cloud.US_GOVERNMENT,
+    "AzureChinaCloud": Cloud.CHINA,
+}
 SERVICES = ("blob", "queue", "table")
 
 # Refused on Flex Consumption with error 51021 where it is enforced, null included: named in such answers of
@@ -85,7 +92,7 @@ def _flex_config(world: World) -> Json:
         "deployment": {
             "storage": {
                 "type": "blobContainer",
-                "value": f"https://{account(world).name}.blob.{STORAGE_SUFFIX}/app-package",
+                "value": f"https://{account(world).name}.blob.{world.suffix}/app-package",
                 "authentication": {
                     "type": "UserAssignedIdentity",
                     "userAssignedIdentityResourceId": identity(world).id,
@@ -155,9 +162,9 @@ def site_problems(world: World) -> Iterator[str]:
     yield from differences(found, closed, "publishing credentials")
 
 
-def _connection(prefix: str, name: str) -> dict[str, str]:
+def _connection(world: World, prefix: str, name: str) -> dict[str, str]:
     uris = {
-        f"{prefix}__{service}ServiceUri": f"https://{name}.{service}.{STORAGE_SUFFIX}" for service in SERVICES
+        f"{prefix}__{service}ServiceUri": f"https://{name}.{service}.{world.suffix}" for service in SERVICES
     }
     return uris | {
         f"{prefix}__accountName": name,
@@ -177,15 +184,15 @@ def _settings(world: World) -> Json:
     extra: Json = world.parameter("extraAppSettings")
     wanted: Json = {
         "AzureFunctionsWebHost__hostid": f"nvaha-{token}",
-        **_connection("AzureWebJobsStorage", account(world).name),
+        **_connection(world, "AzureWebJobsStorage", account(world).name),
         "APPLICATIONINSIGHTS_CONNECTION_STRING": CONNECTION_STRING,
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": f"ClientId={CLIENT_ID};Authorization=AAD",
         "AZURE_CLIENT_ID": CLIENT_ID,
         "NVAHA_STORAGE": "NVAHASTATE" if state else "AzureWebJobsStorage",
-        **(_connection("NVAHASTATE", state.rpartition("/")[2]) if state else {}),
+        **(_connection(world, "NVAHASTATE", state.rpartition("/")[2]) if state else {}),
         "NVAHA_CONFIG": world.parameter("config"),
         "NVAHA_SCHEDULE": world.parameter("schedule"),
-        "NVAHA_CLOUD": "AzurePublic",
+        "NVAHA_CLOUD": CLOUD_NAMES[world.cloud].value,
         **{name: value for name, value in optional.items() if value},
     }
     if world.parameter("hosting") == "dedicated":

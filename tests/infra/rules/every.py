@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tests.infra.azure_types import resource_type
+from tests.infra.azure_types import FOLDER, resource_type
 from tests.infra.template.functions import TemplateError
 
-from . import access, app, network, telemetry
+from . import access, app, general, network, telemetry
 from .sent import World
 
 RULES: tuple[Callable[[World], Iterator[str]], ...] = (
+    general.general_problems,
+    general.monitor_output_problems,
+    general.tag_problems,
     app.plan_problems,
     app.site_problems,
     app.settings_problems,
@@ -28,10 +31,6 @@ RULES: tuple[Callable[[World], Iterator[str]], ...] = (
 def monitor_problems(world: World) -> Iterator[str]:
     """Report what is wrong with a monitor that is deployed in one way."""
     try:
-        for each in world.sent:
-            tags = each.body.get("tags", {}).get("azd-env-name")
-            if "tags" in each.body and tags != world.given["environmentName"]:
-                yield f"{each.place} is not tagged for azd"
         for rule in RULES:
             yield from rule(world)
     except TemplateError as stopped:
@@ -39,8 +38,8 @@ def monitor_problems(world: World) -> Iterator[str]:
 
 
 def type_problems(world: World) -> Iterator[str]:
-    """Report what Azure's own types do not know, or do not take."""
-    for each in world.sent:
+    """Report what Azure's own types do not know, or do not take; nothing where they are not there."""
+    for each in world.sent if FOLDER.is_dir() else ():
         known = resource_type(each.resource.part.target)
         if known is None:
             yield f"{each.place}: {each.resource.part.target} is no type and API version that is known"

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from .app import SERVICES, account, differences
-from .sent import STORAGE_SUFFIX, Json, Sent, World
+from .sent import Json, Sent, World
 
 NETWORK = "Microsoft.Network/virtualNetworks"
 SUBNET = "Microsoft.Network/virtualNetworks/subnets"
@@ -76,6 +76,13 @@ def subnet_problems(world: World) -> Iterator[str]:
         return
     wanted = _wanted_subnets(world)
     yield from differences(written, wanted, "subnets")
+    network = world.parameter("existingVirtualNetworkId") or world.one(NETWORK).id
+    for each in world.of(SUBNET):
+        yield from differences(each.id, f"{network}/subnets/{each.name}", each.place)
+    names = [*wanted, ""][:2]
+    for output, name in zip(("NVAHA_SUBNET_ID", "NVAHA_ENDPOINT_SUBNET_ID"), names, strict=True):
+        used = name and (world.parameter("privateEndpoints") or output == "NVAHA_SUBNET_ID")
+        yield from differences(world.outputs[output], f"{network}/subnets/{name}" if used else "", output)
     for space in spaces:
         whole = ip_network(space["addressPrefixes"][0])
         parts = [ip_network(each["addressPrefix"]) for each in wanted.values()]
@@ -146,7 +153,7 @@ def endpoint_problems(world: World) -> Iterator[str]:
 def _zone_problems(world: World, endpoints: dict[tuple[str, str], Sent], any_: bool) -> Iterator[str]:
     central = world.parameter("existingDnsZonesGroupId")
     own = any_ and not central and world.parameter("createPrivateDnsZones")
-    names = {f"privatelink.{service}.{STORAGE_SUFFIX}" for service in SERVICES}
+    names = {f"privatelink.{service}.{world.suffix}" for service in SERVICES}
     zones = {each.name: each.id for each in world.of(ZONE)}
     if set(zones) != (names if own else set()):
         yield f"the zones {sorted(zones)} are made"
@@ -162,7 +169,7 @@ def _zone_problems(world: World, endpoints: dict[tuple[str, str], Sent], any_: b
     if set(groups) != set(expected):
         yield f"{len(expected)} endpoints need DNS records, {len(groups)} get them"
     for id_ in set(groups) & set(expected):
-        name = f"privatelink.{expected[id_]}.{STORAGE_SUFFIX}"
+        name = f"privatelink.{expected[id_]}.{world.suffix}"
         zone = f"{central}/providers/{ZONE}/{name}" if central else zones.get(name)
         configs: Any = groups[id_].properties["privateDnsZoneConfigs"]
         found = [each["properties"]["privateDnsZoneId"] for each in configs]

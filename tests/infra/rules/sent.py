@@ -20,30 +20,38 @@ CLIENT_ID = "c1000000-0000-0000-0000-000000000000"
 PRINCIPAL_ID = "a1000000-0000-0000-0000-000000000000"
 CONNECTION_STRING = "InstrumentationKey=00000000-0000-0000-0000-000000000000"
 PUBLIC_ADDRESS = "203.0.113.10"
-STORAGE_SUFFIX = "core.windows.net"
-
-
-def _reference(id_: str, _version: str) -> Json:
-    """Return what Azure knows of a resource once it is there."""
-    name = id_.rpartition("/")[2]
-    return {
-        "clientId": CLIENT_ID,
-        "principalId": PRINCIPAL_ID,
-        "ConnectionString": CONNECTION_STRING,
-        "ipAddress": PUBLIC_ADDRESS,
-        "primaryEndpoints": {"blob": f"https://{name}.blob.{STORAGE_SUFFIX}/"},
-        "defaultHostName": f"{name}.azurewebsites.net",
-    }
-
-
-AT_RUN_TIME: Mapping[str, Callable[..., Any]] = {
-    "environment": lambda: {"name": "AzureCloud", "suffixes": {"storage": STORAGE_SUFFIX}},
-    "reference": _reference,
-    "extensionResourceId": resource_id,
-    "resourceId": lambda subscription, group, kind, *names: resource_id(
-        Scope(subscription, group).id, kind, *names
-    ),
+# The storage suffix of each cloud by the name that Azure Resource Manager gives it.
+CLOUDS = {
+    "AzureCloud": "core.windows.net",
+    "AzureUSGovernment": "core.usgovcloudapi.net",
+    "AzureChinaCloud": "core.chinacloudapi.cn",
 }
+
+
+def at_run_time(cloud: str) -> Mapping[str, Callable[..., Any]]:
+    """Return the functions that only a running deployment can answer, as a cloud answers them."""
+    suffix = CLOUDS[cloud]
+
+    def reference(id_: str, _version: str) -> Json:
+        name = id_.rpartition("/")[2]
+        return {
+            "clientId": CLIENT_ID,
+            "principalId": PRINCIPAL_ID,
+            "ConnectionString": CONNECTION_STRING,
+            "ipAddress": PUBLIC_ADDRESS,
+            "primaryEndpoints": {"blob": f"https://{name}.blob.{suffix}/"},
+            "defaultHostName": f"{name}.azurewebsites.net",
+        }
+
+    def within_group(subscription: str, group: str, kind: str, *names: str) -> Any:
+        return resource_id(Scope(subscription, group).id, kind, *names)
+
+    return {
+        "environment": lambda: {"name": cloud, "suffixes": {"storage": suffix}},
+        "reference": reference,
+        "extensionResourceId": resource_id,
+        "resourceId": within_group,
+    }
 
 
 @dataclass(frozen=True)
@@ -68,33 +76,45 @@ class Sent:
         return repr(self.resource)
 
 
-def _send(resource: Resource) -> Sent:
-    id_ = settle(resource.id, AT_RUN_TIME)
-    body = settle(resource.body, AT_RUN_TIME)
-    if not is_known(body) or not isinstance(id_, str):
-        raise TemplateError(f"{resource!r} holds what nobody knows when it is sent")
-    return Sent(id_, resource.type, body["name"], body, resource)
-
-
 class World:
-    """One deployment of one template with certain parameters."""
+    """One deployment of one template with certain parameters, in one cloud."""
 
     def __init__(
-        self, files: Files, template: str, given: Mapping[str, Any], group: str | None = None
+        self,
+        files: Files,
+        template: str,
+        given: Mapping[str, Any],
+        group: str | None = None,
+        cloud: str = "AzureCloud",
     ) -> None:
         self.files = files
         self.given = given
+        self.cloud = cloud
+        self.suffix = CLOUDS[cloud]
+        self._known = at_run_time(cloud)
         self._deployment = Deployment(files, files.root / template, Scope(SUBSCRIPTION, group), given)
 
     @cached_property
     def sent(self) -> list[Sent]:
         """Every resource that is sent; TemplateError where Azure would stop."""
-        return [_send(resource) for resource in self._deployment.resources()]
+        return [self._send(resource) for resource in self._deployment.resources()]
+
+    def _send(self, resource: Resource) -> Sent:
+        id_ = settle(resource.id, self._known)
+        body = settle(resource.body, self._known)
+        if not is_known(body) or not isinstance(id_, str):
+            raise TemplateError(f"{resource!r} holds what nobody knows when it is sent")
+        return Sent(id_, resource.type, body["name"], body, resource)
+
+    @cached_property
+    def modules(self) -> list[tuple[str, str]]:
+        """Scope and name of every deployment of a module."""
+        return [(each.inner.scope.id, each.value("name")) for each in self._deployment.modules()]
 
     @cached_property
     def outputs(self) -> Json:
         """Every output."""
-        return {name: settle(each, AT_RUN_TIME) for name, each in self._deployment.outputs().items()}
+        return {name: settle(each, self._known) for name, each in self._deployment.outputs().items()}
 
     def parameter(self, name: str) -> Any:
         """Return a parameter as it is given, or its default where that is a literal."""

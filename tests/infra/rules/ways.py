@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+from tests.infra.template.source import Files
+
+from .sent import CLOUDS, World
 
 Given = Mapping[str, Any]
+
+
+class Way(NamedTuple):
+    """The parameters of a deployment, and the cloud that it is in."""
+
+    given: Given
+    cloud: str = "AzureCloud"
+
+    def world(self, files: Files) -> World:
+        """Return a monitor that is deployed in this way."""
+        return World(files, "main.bicep", self.given, cloud=self.cloud)
+
 
 OTHER = "/subscriptions/33333333-3333-3333-3333-333333333333"
 HUB = f"{OTHER}/resourceGroups/rg-hub/providers/Microsoft.Network"
@@ -103,22 +119,19 @@ MORE: dict[str, Given] = {
 }
 
 
-def every_way() -> dict[str, Given]:
+def every_way() -> dict[str, Way]:
     """Return each way to deploy by its name: all combinations of what decides how it connects, and more."""
     ways = {
-        f"{hosting}, {network}, {endpoint}, {state}": {
-            **COMMON,
-            "hosting": hosting,
-            **NETWORKS[network],
-            **ENDPOINTS[endpoint],
-            **STATES[state],
-        }
+        f"{hosting}, {network}, {endpoint}, {state}": Way(
+            {**COMMON, "hosting": hosting, **NETWORKS[network], **ENDPOINTS[endpoint], **STATES[state]}
+        )
         for hosting in ("flex", "dedicated")
         for network in NETWORKS
         for endpoint in ENDPOINTS
         for state in STATES
     }
-    return ways | {name: {**COMMON, **given} for name, given in MORE.items()}
+    ways |= {name: Way({**COMMON, **given}) for name, given in MORE.items()}
+    return ways | {f"flex in {cloud}": Way(COMMON, cloud) for cloud in CLOUDS}
 
 
 # Enough of them that every branch of the templates is taken at least once.
@@ -130,6 +143,7 @@ FEW = (
     "dedicated, new subnets, own zones, first",
     "dedicated, given subnets, zones by policy, second",
     *MORE,
+    *(f"flex in {cloud}" for cloud in CLOUDS),
 )
 REFUSED: dict[str, tuple[Given, str]] = {
     "function subnet without endpoint subnet": (

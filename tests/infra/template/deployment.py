@@ -204,6 +204,10 @@ class Deployment:
         self.scope = scope
         self.above = above
         self.source = files.source(path)
+        if self.source.target_scope != ("resourceGroup" if scope.group else "subscription"):
+            raise TemplateError(
+                f"{path.name} is for a {self.source.target_scope}, and deployed in {scope.id}"
+            )
         self._given = given
         self._values: dict[str, Any] = {}
         self._instances: dict[str, list[Any]] = {}
@@ -219,6 +223,14 @@ class Deployment:
                     yield each
                 elif each.deployed:
                     yield from each.inner.resources()
+
+    def modules(self) -> Iterator[Module]:
+        """Yield every module that is deployed, those inside others included."""
+        for symbol in self.source.modules:
+            for each in self.instances(symbol):
+                if each.deployed:
+                    yield each
+                    yield from each.inner.modules()
 
     def outputs(self) -> dict[str, Any]:
         """Return every output."""
