@@ -63,6 +63,8 @@ def problems(files: Files, bicep_files: dict[Path, BicepFile], folder: str) -> I
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake["name"])
 def test_mistake_is_found(bicep_files: dict[Path, BicepFile], mistake: dict[str, str]) -> None:
     """A mistake in a file is reported with the thing that is wrong."""
+    if mistake.get("by") == "types" and not FOLDER.is_dir():
+        pytest.skip(f"Azure's resource types are not there: {FOLDER}")
     path = INFRA / mistake["file"]
     source = path.read_text(encoding="utf-8")
     assert mistake["right"] in source

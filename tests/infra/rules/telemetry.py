@@ -55,7 +55,7 @@ def alert_problems(world: World) -> Iterator[str]:
             yield "alerts are off, and rules are made all the same"
         return
     wanted = documented()
-    severities = {name: each.properties["severity"] for name, each in rules.items()}
+    severities = {name: each.properties.get("severity") for name, each in rules.items()}
     yield from differences(severities, wanted, "severity of")
     group = world.one("Microsoft.Insights/actionGroups")
     emails = [each.strip() for each in world.parameter("alertEmails").split(",") if each.strip()]
@@ -97,5 +97,5 @@ def _rule_problems(world: World, name: str, rule: Sent, group: Sent) -> Iterator
         yield f"{rule.place} does not say what it is, or where to look: {texts}"
     if rule.body.get("kind") != "LogAlert":
         yield f"{rule.place} is no log alert"
-    if _minutes(properties["windowSize"]) not in WINDOW_MINUTES:
-        yield f"{rule.place} looks back {properties['windowSize']}"
+    if _minutes(properties.get("windowSize", "")) not in WINDOW_MINUTES:
+        yield f"{rule.place} looks back {properties.get('windowSize')}"
