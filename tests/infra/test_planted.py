@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from .azure_types import FOLDER
 from .bicep import BicepFile, parse
 from .checks import all_problems, reference_problems, role_problems
 from .rules.environment import environment_problems

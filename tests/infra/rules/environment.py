@@ -40,6 +40,8 @@ def environment_problems(world: World) -> Iterator[str]:
         yield from _script_problems(world)
     except (LostError, TemplateError) as stopped:
         yield str(stopped)
+    except (LookupError, ValueError) as missing:
+        yield f"something that the environment needs is missing, or no address: {missing}"
 
 
 def _subnet_problems(world: World, network: Network) -> Iterator[str]:

@@ -35,6 +35,8 @@ def monitor_problems(world: World) -> Iterator[str]:
             yield from rule(world)
     except TemplateError as stopped:
         yield str(stopped)
+    except LookupError as missing:
+        yield f"something that every monitor has is not sent: {missing}"
 
 
 def type_problems(world: World) -> Iterator[str]:

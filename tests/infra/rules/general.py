@@ -36,6 +36,8 @@ def general_problems(world: World) -> Iterator[str]:
             yield from differences(each.body.get("sku"), {"name": "Standard"}, f"{each.place}.sku")
         if each.type == "Microsoft.Network/publicIPAddresses":
             yield from differences(each.properties.get("publicIPAllocationMethod"), "Static", each.place)
+        if "unused" in each.id:
+            yield f"{each.place} has the name of what is not deployed: {each.id}"
         if bodies.setdefault(each.id.lower(), each.body) != each.body:
             yield f"{each.id} is sent twice, and not the same"
     for (scope, name), times in Counter(world.modules).items():
