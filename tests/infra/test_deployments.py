@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from .azure_types import needs_types
+from .azure_types import FOLDER, needs_types
 from .rules.every import monitor_problems, type_problems
 from .rules.sent import World
 from .rules.ways import COMMON, FEW, REFUSED, every_way
@@ -25,6 +27,21 @@ def test_monitor_is_as_it_should_be(way: str) -> None:
 def test_azure_knows_every_property(way: str) -> None:
     """Every property that is sent exists at that API version, may be written, and takes that value."""
     assert list(type_problems(WAYS[way].world(Files()))) == []
+
+
+@needs_types
+def test_only_names_must_be_known_at_the_start() -> None:
+    """Nothing but names must be known before a deployment starts, and the check looks at names."""
+    asked = set()
+    for path in (FOLDER / "types").glob("*.json"):
+        for each in json.loads(path.read_text(encoding="utf-8"))["types"].values():
+            properties = each.get("properties", {}).items()
+            asked |= {
+                name
+                for name, spec in properties
+                if spec.get("deployTimeConstant") and not spec.get("readOnly")
+            }
+    assert asked == {"name"}
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from .azure_types import FOLDER
+from .checks import loop_problems
 from .template.deployment import Deployment
 from .template.functions import TemplateError
 from .template.scope import SUBSCRIPTION, Scope
@@ -52,10 +53,15 @@ def test_evaluator_equals_the_compiler(templates: Path, name: str) -> None:
     assert ours["predictedResources"] == by_id(real["predictedResources"])
 
 
-@needs_snapshots
 def test_evaluator_stops_where_azure_did(templates: Path) -> None:
     """A loop that refers to a loop over another, empty list stops the deployment, as Azure said it does."""
     given = {"environmentName": "prod", "location": "westeurope", "existingDnsZonesGroupId": CENTRAL_ZONES}
     deployment = Deployment(Files(templates), templates / "main.bicep", Scope(SUBSCRIPTION), given)
     with pytest.raises(TemplateError, match="out of bounds"):
         list(deployment.resources())
+
+
+def test_fault_is_seen_without_deploying(templates: Path) -> None:
+    """The loop that stopped that deployment is reported from the source alone."""
+    source = Files(templates).source(templates / "app" / "private-endpoints.bicep")
+    assert [problem for problem in loop_problems(source) if "records refers to zones" in problem]
