@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
 from tests.infra.template.functions import TemplateError
+from tests.infra.tools import ROOT
 
 from .app import differences
 from .general import general_problems
@@ -111,9 +112,8 @@ def _machine_problems(world: World, machine: Sent) -> Iterator[str]:
 
 def _zone_problems(world: World) -> Iterator[str]:
     zones = {each.name: each.body.get("zones", []) for each in world.of("Microsoft.Compute/virtualMachines")}
-    public = next(
-        each for each in world.of("Microsoft.Network/publicIPAddresses") if each.name == "ha-nva-pip"
-    )
+    addresses = {each.name: each for each in world.of("Microsoft.Network/publicIPAddresses")}
+    public = addresses["ha-nva-pip"]
     if not world.parameter("useZones"):
         if any(zones.values()) or public.body.get("zones"):
             yield f"there are zones where none are asked for: {zones}"
@@ -146,12 +146,14 @@ def _bastion_problems(world: World) -> Iterator[str]:
 
 
 def _script_problems(world: World) -> Iterator[str]:
-    """Report what the scripts beside the template name and it does not make."""
+    """Report what the scripts, or the page about them, name and the template does not make."""
     folder = world.files.root / "test-environment"
     scripts = "\n".join(world.files.text(folder / name) for name in SCRIPTS)
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     made = {each.name for each in world.sent} | OWN
-    for name in sorted(set(re.findall(r"\bha-nva-[\w-]*\w", scripts)) - made):
-        yield f"a script names {name}, which is not made"
+    if world.parameter("bastion"):
+        for name in sorted(set(re.findall(r"\bha-nva-[\w-]*\w", scripts + page)) - made):
+            yield f"a script or docs/deploy.md names {name}, which is not made"
     for route in re.findall(r"--name (\w+) --query nextHopIpAddress", scripts):
         tables = world.of("Microsoft.Network/routeTables")
         if any(route not in {each["name"] for each in table.properties["routes"]} for table in tables):

@@ -84,6 +84,13 @@ class Network:
                 ),
             )
 
+    def public(self) -> Interface:
+        """Return the interface that has the public IP."""
+        found = [each for each in self.interfaces.values() if each.public_ip]
+        if len(found) != 1:
+            raise LostError(f"{len(found)} interfaces have a public IP, not one")
+        return found[0]
+
     def guard(self, interface: Interface, direction: str, packet: Packet) -> None:
         """Raise unless the subnet's security group lets a packet pass, or let its connection pass before."""
         flow = (interface.id, frozenset({packet.source, packet.destination}), packet.port)
@@ -99,6 +106,7 @@ class Network:
             ports = rule.get("destinationPortRanges", [rule.get("destinationPortRange")])
             if (
                 rule["direction"] == direction
+                and rule["sourcePortRange"] == "*"
                 and rule["protocol"] in {"*", "Tcp"}
                 and (ports == ["*"] or str(packet.port) in ports)
                 and _matches(rule["sourceAddressPrefix"], packet.source, self.space)
@@ -198,7 +206,7 @@ class Network:
 
 def _page(bed: Network, active: str, port: int) -> None:
     """Walk a request from the internet to the page, and its answer back."""
-    public = next(each for each in bed.interfaces.values() if each.public_ip)
+    public = bed.public()
     machine, name = bed.owner(public)
     if (machine.name, name) != (active, "eth0"):
         raise LostError(f"the public IP is at {name} of {machine.name}, the routes lead to {active}")
@@ -246,7 +254,7 @@ def _probe(bed: Network, inner: Interface, port: int) -> None:
     asked = Packet(MONITOR, inner.address, port, MONITOR)
     if port != SSH:
         raise LostError(f"no NVA listens on port {port}")
-    subnet = next(id_ for id_ in bed.subnets if id_ == bed.world.outputs["functionSubnetId"])
+    subnet = bed.world.outputs["functionSubnetId"]
     if ip_address(MONITOR) not in ip_network(bed.subnets[subnet]["addressPrefix"]):
         raise LostError("the monitor is not in its subnet")
     if bed.subnets[subnet].get("routeTable"):
@@ -262,7 +270,7 @@ def _walk(world: World, active: int) -> Iterator[str]:
     bed = Network(world)
     group = json.loads(world.outputs["config"])["groups"][0]
     nvas = group["nvas"]
-    pip = next(each.public_ip for each in bed.interfaces.values() if each.public_ip)
+    pip = bed.public().public_ip
     if active:
         for at, nva in enumerate(nvas):
             bed.interfaces[nva["interfaces"]["external"]].public_ip = pip if at == active else None
