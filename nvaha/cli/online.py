@@ -209,10 +209,10 @@ def _show(console: Console, report: Report) -> None:
         console.print(render.sentence(f"off: {each}", "yellow"))
     for each in report.problems:
         console.print(render.sentence(f"cannot be put right: {each}", "bold red"))
-    for name, sentences in report.unready.items():
+    for nva, sentences in report.unready.items():
         for sentence in sentences:
             if sentence not in report.problems:
-                console.print(render.sentence(f"{name} is not ready: {sentence}", "bold red"))
+                console.print(render.sentence(f"{nva} is not ready: {sentence}", "bold red"))
     for why, names in _by_reason(report.unreadable).items():
         console.print(render.sentence(f"{', '.join(names)}: {why}", "bold red"))
     for why, names in _by_reason(report.unanswered).items():
