@@ -103,8 +103,10 @@ class SwitchOracle:
             _want(change.history, new.request)
         if self._has_fallen(change, change.history.wanted):
             change.history.fell = True
-        if new.phase is Phase.STEADY and new.active == change.history.wanted:
+        if change.history.unfinished and new.phase is Phase.STEADY and new.active == change.history.wanted:
+            # The last of a switch that was called failed has arrived after all.
             change.history.unfinished = False
+            change.history.switches.failed_in_a_row = change.history.repairs.failed_in_a_row = 0
         if old.phase is Phase.SWITCHING and (began or new.phase is not Phase.SWITCHING):
             yield from self._ended(change)
         elif new.active != old.active and old.phase is not Phase.UNKNOWN:

@@ -10,7 +10,7 @@ from nvaha.ports import NetworkFault
 from tests.simulation.scenes import command, play, point_at, settled, the_state, until
 from tests.simulation.world import World
 
-BUDGET = 60 + 7
+BUDGET = 60 + 5
 """Reads of a group in an hour at rest, and of the one look more that may fall into a given hour."""
 
 
