@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mutants.catalogue.asked import WRITES
 from tests.mutants.change import drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -12,6 +13,7 @@ FOLLOWING = (
         "nvaha.azure.arm.operation:Following._follow",
         replace("None if _etag(written) == self.etag else self.etag", by="None"),
         simulated=False,
+        tests=WRITES,
     ),
     Mutant(
         "unchanged-etag-waited-for",
@@ -19,6 +21,7 @@ FOLLOWING = (
         "nvaha.azure.arm.operation:Following._follow",
         replace("None if _etag(written) == self.etag else self.etag", by="self.etag"),
         simulated=False,
+        tests=WRITES,
     ),
     Mutant(
         "stale-copy-believed",
@@ -26,6 +29,7 @@ FOLLOWING = (
         "nvaha.azure.arm.operation:Following._word_of_resource",
         replace("(_etag(shown) or answer.headers.get('ETag')) == stale", by="False"),
         simulated=False,
+        tests=WRITES,
     ),
     Mutant(
         "operation-not-followed",
@@ -33,6 +37,7 @@ FOLLOWING = (
         "nvaha.azure.arm.operation:Following._follow",
         replace("link is None and _state(written) in _SUCCEEDED", by="_state(written) in _SUCCEEDED"),
         simulated=False,
+        tests=WRITES,
     ),
     Mutant(
         "token-to-another-host",
@@ -40,6 +45,7 @@ FOLLOWING = (
         "nvaha.azure.arm.operation:Following._follow",
         replace("self.client.resolve(link)", by="link"),
         simulated=False,
+        tests=WRITES,
     ),
     Mutant(
         "dead-operation-asked-for-ever",
@@ -47,6 +53,7 @@ FOLLOWING = (
         "nvaha.azure.arm.operation:Following._follow",
         drop("operation = None"),
         simulated=False,
+        tests=WRITES,
     ),
     Mutant(
         "throttled-asks-more",
@@ -54,6 +61,7 @@ FOLLOWING = (
         "nvaha.azure.arm.operation:Following._follow",
         replace("word.status is None and not word.throttled", by="word.status is None"),
         simulated=False,
+        tests=WRITES,
     ),
     Mutant(
         "resource-asked-past-the-lease",
@@ -61,6 +69,7 @@ FOLLOWING = (
         "nvaha.azure.arm.operation:Following._follow",
         drop("await self.alive()"),
         simulated=False,
+        tests=WRITES,
     ),
     Mutant(
         "failed-is-under-way",
@@ -68,6 +77,7 @@ FOLLOWING = (
         "nvaha.azure.arm.operation:Following._word_of_resource",
         replace("_SUCCEEDED | _ENDED_BADLY", by="_SUCCEEDED"),
         simulated=False,
+        tests=WRITES,
     ),
     Mutant(
         "failed-without-a-reason",
@@ -75,6 +85,7 @@ FOLLOWING = (
         "nvaha.azure.arm.operation:Following._word_of_resource",
         replace("final", by="True"),
         simulated=False,
+        tests=WRITES,
     ),
     Mutant(
         "failed-waited-for",
@@ -82,6 +93,7 @@ FOLLOWING = (
         "nvaha.azure.arm.operation:Following._word_of_resource",
         replace("final", by="False"),
         simulated=False,
+        tests=WRITES,
     ),
     Mutant(
         "another-resource-believed",
@@ -89,6 +101,7 @@ FOLLOWING = (
         "nvaha.azure.arm.operation:Following._resource",
         replace("same_id(body['id'], self.resource_id)", by="True"),
         simulated=False,
+        tests=WRITES,
     ),
     Mutant(
         "forbidden-polls-tolerated",
@@ -96,6 +109,7 @@ FOLLOWING = (
         "nvaha.azure.arm.operation:Following._tolerate",
         replace("word.trouble.fault is NetworkFault.DENIED", by="False"),
         simulated=False,
+        tests=WRITES,
     ),
     Mutant(
         "silence-tolerated-for-ever",
@@ -103,6 +117,7 @@ FOLLOWING = (
         "nvaha.azure.arm.operation:Following._tolerate",
         replace("now - self._silent_since >= _TOLERATED_S", by="False"),
         simulated=False,
+        tests=WRITES,
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.scenarios import LOOKS, TARGETS
+from tests.mutants.catalogue.asked import DECISIONS, LOOKS, TARGETS
 from tests.mutants.change import constant, drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -71,6 +71,7 @@ DISCOVERING = (
         "nvaha.core.discovery:read",
         replace("happened.standing not in (None, (before.phase, before.generation))", by="False"),
         simulated=False,
+        tests=DECISIONS,
     ),
     Mutant(
         "partial-look-decides",
@@ -130,6 +131,7 @@ DISCOVERING = (
         "nvaha.core.discovery:_adopt",
         replace("state.active is None and state.generation == 0", by="True"),
         simulated=False,
+        tests=DECISIONS,
     ),
     Mutant(
         "waits-for-one-look",
@@ -142,7 +144,21 @@ DISCOVERING = (
         "waiting-repaired",
         "what waits for a person is not repaired",
         "nvaha.core.decide:_due",
-        replace("not drift.unasked", by="True"),
+        replace(
+            "confirmed = drift.seen >= discovery.CONFIRMED and not drift.unasked",
+            by="confirmed = drift.seen >= discovery.CONFIRMED",
+        ),
+        tests=LOOKS,
+    ),
+    Mutant(
+        "waiting-failed-back",
+        "nor does a failback move what waits for a person",
+        "nvaha.core.decide:_due",
+        replace(
+            'policy.failback == "automatic" and not drift.unasked '
+            "and _failback_due(group, state, active, now)",
+            by='policy.failback == "automatic" and _failback_due(group, state, active, now)',
+        ),
         tests=LOOKS,
     ),
     Mutant(
@@ -163,6 +179,7 @@ DISCOVERING = (
         "nvaha.core.discovery:_with_readiness",
         replace("bool(unready) != bool(nva.unready)", by="False"),
         simulated=False,
+        tests=DECISIONS,
     ),
     Mutant(
         "unready-told-again",
@@ -170,6 +187,7 @@ DISCOVERING = (
         "nvaha.core.discovery:_with_readiness",
         replace("bool(unready) != bool(nva.unready)", by="True"),
         simulated=False,
+        tests=DECISIONS,
     ),
 )
 
@@ -192,6 +210,7 @@ COMMANDING = (
         "nvaha.core.commands:refuses",
         replace("not state.drift.writes", by="True"),
         simulated=False,
+        tests=DECISIONS,
     ),
     Mutant(
         "foreign-configuration-commands",
@@ -249,7 +268,6 @@ LOOKING = (
         "a look that the end of a tick cut off is made up for soon",
         "nvaha.watch.looks:Looks._due",
         replace("watched.cut_off", by="False"),
-        simulated=False,
     ),
     Mutant(
         "ended-look-made-up-for",
@@ -263,6 +281,5 @@ LOOKING = (
         "a look ends within a tick, whatever Azure does not answer",
         "nvaha.watch.looks",
         constant("WITHIN_S", 1e9),
-        simulated=False,
     ),
 )

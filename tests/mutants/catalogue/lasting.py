@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.scenarios import ANSWERS, GOES_ON
+from tests.mutants.catalogue.asked import ANSWERS, GOES_ON
 from tests.mutants.change import constant, drop, replace
 from tests.mutants.mutant import Mutant
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.scenarios import TARGETS
+from tests.mutants.catalogue.asked import PLANS, TARGETS
 from tests.mutants.change import drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -45,6 +45,7 @@ configuration["properties"].pop("unheardOf", None)""",
         "nvaha.core.addresses:Addresses.counterpart",
         replace("there.get(name.casefold())", by="there.get(name)"),
         simulated=False,
+        tests=PLANS,
     ),
     Mutant(
         "former-addresses-foreign",
@@ -52,6 +53,7 @@ configuration["properties"].pop("unheardOf", None)""",
         "nvaha.core.addresses:_owners",
         replace("known.former.items()", by="()"),
         simulated=False,
+        tests=PLANS,
     ),
     Mutant(
         "former-address-is-there",
@@ -113,6 +115,7 @@ ATTACHING = (
         "nvaha.core.attach:held_elsewhere",
         replace("holder_of(resource)", by="None"),
         simulated=False,
+        tests=PLANS,
     ),
     Mutant(
         "unread-holder-ignored",
@@ -123,6 +126,7 @@ ATTACHING = (
             by="return None",
         ),
         simulated=False,
+        tests=PLANS,
     ),
     Mutant(
         "version-ignored",
@@ -130,6 +134,7 @@ ATTACHING = (
         "nvaha.core.attach:_mismatch",
         replace("version != configuration.version", by="False"),
         simulated=False,
+        tests=PLANS,
     ),
     Mutant(
         "region-ignored",
@@ -137,6 +142,7 @@ ATTACHING = (
         "nvaha.core.attach:_mismatch",
         replace("here != there", by="False"),
         simulated=False,
+        tests=PLANS,
     ),
     Mutant(
         "failed-public-ip-moved",
@@ -144,6 +150,7 @@ ATTACHING = (
         "nvaha.core.attach:_mismatch",
         replace("last_write_failed(public_ip)", by="False"),
         simulated=False,
+        tests=PLANS,
     ),
     Mutant(
         "failed-public-ip-a-problem-where-it-is",
@@ -151,6 +158,7 @@ ATTACHING = (
         "nvaha.core.attach:_mismatch",
         replace("configuration.public_ip is None", by="True"),
         simulated=False,
+        tests=PLANS,
     ),
     Mutant(
         "meant-by-its-case",
@@ -161,6 +169,7 @@ ATTACHING = (
             by="configuration.name == public_ip.ip_configuration",
         ),
         simulated=False,
+        tests=PLANS,
     ),
 )
 
@@ -228,7 +237,7 @@ SURVEYING = (
         "foreign-table-is-ready",
         "a table without a route to any NVA is told",
         "nvaha.core.survey:_wrong_for_all",
-        replace("canonical(hop.address) in addresses.owners", by="True"),
+        replace("not found", by="False"),
         simulated=False,
     ),
     Mutant(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.scenarios import ANSWERS, TARGETS
+from tests.mutants.catalogue.asked import ANSWERS, TARGETS
 from tests.mutants.change import replace
 from tests.mutants.mutant import Mutant
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.scenarios import GOES_ON, SCENARIOS
+from tests.mutants.catalogue.asked import GOES_ON, SCENARIOS
 from tests.mutants.change import drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -12,21 +12,18 @@ LEADING = (
         "a tick that begins while another runs does nothing",
         "nvaha.watch.monitor:Monitor.tick",
         replace("self._ticking", by="False"),
-        simulated=False,
     ),
     Mutant(
         "bad-end-keeps-the-lease",
         "a tick that ends badly gives its lease up",
         "nvaha.watch.monitor:Monitor.tick",
         drop("await self._lease.release()"),
-        simulated=False,
     ),
     Mutant(
         "silence-deposes",
         "storage that is silent at the start of a tick deposes no leader whose lease stands",
         "nvaha.watch.monitor:Monitor._lead",
         replace("StoreUnavailable", by="()"),
-        simulated=False,
     ),
     Mutant(
         "deposed-goes-on",
@@ -53,7 +50,6 @@ LEADING = (
         "one group's state that cannot be read keeps no other group from being watched",
         "nvaha.watch.watched:WatchedGroups.take_over.stamp",
         replace("StoreUnavailable", by="()"),
-        simulated=False,
     ),
     Mutant(
         "stalled-round-believed",
@@ -86,7 +82,6 @@ LEADING = (
         "a leader that finds a newer epoch stops",
         "nvaha.watch.watched:WatchedGroups.take_over",
         drop("self._still_lead(now.state)"),
-        simulated=False,
     ),
     Mutant(
         "epoch-not-outbid",
@@ -99,7 +94,6 @@ LEADING = (
         "a new leader writes its record at once",
         "nvaha.watch.leader_record:LeaderRecorder.elected",
         replace("self._written_at = float('-inf')", by="self._written_at = self._clock.monotonic()"),
-        simulated=False,
     ),
 )
 
@@ -148,7 +142,6 @@ ANSWERING = (
             "self._health = (self._clock.monotonic(), answer)",
             by="if answer: self._health = (self._clock.monotonic(), answer)",
         ),
-        simulated=False,
     ),
     Mutant(
         "closed-in-use",

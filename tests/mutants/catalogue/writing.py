@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.scenarios import GOES_ON, PUBLIC_IPS
+from tests.mutants.catalogue.asked import GOES_ON, PUBLIC_IPS
 from tests.mutants.change import constant, drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -57,7 +57,6 @@ if isinstance(failure, NetworkError) and failure.fault is NetworkFault.CHANGED: 
         "a public IP whose detach did not succeed is not attached",
         "nvaha.switch.apply:Applier.apply.run",
         replace("key in applied.refused or key in applied.unanswered", by="False"),
-        simulated=False,
     ),
     Mutant(
         "done-steps-planned-again",
@@ -86,7 +85,6 @@ ATTEMPTING = (
         "a write is not waited for after the lease has run out",
         "nvaha.switch.attempt:Attempt._alive",
         drop("self.lease.check()"),
-        simulated=False,
     ),
     Mutant(
         "not-verified",
@@ -137,7 +135,6 @@ if not refused and not unanswered: return Left()""",
         "a planned move that cannot be whole asks nothing either",
         "nvaha.switch.attempt:Attempt._converge",
         replace("number == 0 and not (optional and todo.problems)", by="number == 0"),
-        simulated=False,
     ),
     Mutant(
         "begun-and-left",
@@ -150,21 +147,18 @@ if not refused and not unanswered: return Left()""",
         "force moves what can be moved",
         "nvaha.switch.attempt:Attempt._converge",
         replace("not request.forced", by="True"),
-        simulated=False,
     ),
     Mutant(
         "asked-is-touched",
         "an attach that was only asked for has moved nothing",
         "nvaha.switch.record:OperationRecorder.untouched",
         replace("step.kind == 'attach'", by="False"),
-        simulated=False,
     ),
     Mutant(
         "other-configuration-works",
         "a worker with another configuration than the leader moves nothing",
         "nvaha.switch.worker:Switcher.run",
         replace("held.state.fingerprint not in (None, group.fingerprint)", by="False"),
-        simulated=False,
     ),
 )
 
@@ -181,7 +175,6 @@ MOVING_PUBLIC_IPS = (
         "a dead NVA's public IPs are taken off without asking",
         "nvaha.switch.attempt:Attempt._to_be_asked",
         replace("healthy(self.state.nvas.get(nics[step.key], NvaState()))", by="True"),
-        simulated=False,
     ),
     Mutant(
         "in-use-is-no",
@@ -194,7 +187,6 @@ MOVING_PUBLIC_IPS = (
         "a refused attach leaves the public IP where it is",
         "nvaha.switch.attempt:_without",
         replace("step.key not in spared", by="True"),
-        simulated=False,
     ),
     Mutant(
         "not-put-back",
@@ -208,6 +200,5 @@ MOVING_PUBLIC_IPS = (
         "a public IP is not put back onto an NVA that does not answer",
         "nvaha.switch.attempt:Attempt._put_back",
         replace("not healthy(held.state.nvas.get(source, NvaState()))", by="False"),
-        simulated=False,
     ),
 )
