@@ -168,12 +168,6 @@ HOLDING = (
         replace("unanswered = True", by="raise"),
         tests=GOES_ON,
     ),
-    Mutant(
-        "kept-past-its-end",
-        "whoever keeps a lease stops when it cannot be relied on any more",
-        "nvaha.state.lease:HeldLease.keep",
-        drop("self.check()"),
-    ),
 )
 
 READING = (

@@ -72,12 +72,6 @@ LEADING = (
         tests=GOES_ON,
     ),
     Mutant(
-        "dead-leader-s-duties-left",
-        "a new leader does what the one before it left undone",
-        "nvaha.watch.watched:WatchedGroups._stamp",
-        replace("await self._committer.settle(stamped, self._lease.check)", by="stamped"),
-    ),
-    Mutant(
         "newer-epoch-overlooked",
         "a leader that finds a newer epoch stops",
         "nvaha.watch.watched:WatchedGroups.take_over",
