@@ -51,10 +51,7 @@ FINISHING = (
         "target-forgotten",
         "what a switch that failed half-way was asked for stays asked for",
         "nvaha.core.lifecycle:_failed",
-        replace(
-            "wanted=None if keeps_record or request.target not in group.names else request.target",
-            by="wanted=None",
-        ),
+        replace("wanted=wanted if wanted in group.names else None", by="wanted=None"),
         tests=TARGETS,
     ),
     Mutant(
@@ -100,9 +97,27 @@ FINISHING = (
     Mutant(
         "command-outlived",
         "a newer switch is what is wanted from then on",
-        "nvaha.core.lifecycle:begin",
-        replace("wanted=None", by="wanted=state.wanted"),
+        "nvaha.core.lifecycle:_failed",
+        replace(
+            "wanted = state.wanted if keeps_record else request.target",
+            by="wanted = state.wanted or request.target",
+        ),
         tests=TARGETS,
+    ),
+    Mutant(
+        "done-still-wanted",
+        "what is done is not asked for any more",
+        "nvaha.core.lifecycle:_done",
+        replace("wanted=None", by="wanted=state.wanted"),
+    ),
+    Mutant(
+        "not-begun-forgets",
+        "what was asked for before a move that was not begun stays asked for",
+        "nvaha.core.lifecycle:_failed",
+        replace(
+            "wanted = state.wanted if keeps_record else request.target",
+            by="wanted = None if keeps_record else request.target",
+        ),
     ),
     Mutant(
         "not-begun-loses-the-record",
@@ -159,7 +174,7 @@ HOLDING_BACK = (
     Mutant(
         "failure-is-a-flap",
         "a switch that failed does not count towards the flap limit",
-        "nvaha.core.guards:after_failure",
+        "nvaha.core.guards:_without",
         replace(
             "switches=tuple(time for time in guards.switches if time != asked_at)",
             by="switches=guards.switches",
@@ -170,5 +185,23 @@ HOLDING_BACK = (
         "repairs have a flap limit of their own",
         "nvaha.core.guards:forbidden",
         replace("len(_recent(guards.repairs, now))", by="0"),
+    ),
+    Mutant(
+        "not-begun-backs-off",
+        "a planned move that was not begun holds no failover up",
+        "nvaha.core.lifecycle:_failed",
+        replace("after_failure if begun else after_not_begun", by="after_failure"),
+    ),
+    Mutant(
+        "failback-tried-at-once",
+        "a failback that could not be begun is not tried again at once",
+        "nvaha.core.guards:forbidden",
+        replace("now < guards.failback_at", by="False"),
+    ),
+    Mutant(
+        "failback-to-the-unready",
+        "no failback goes to an NVA that is not ready",
+        "nvaha.core.decide:_failback_due",
+        replace("state.nvas[preferred].unready", by="False"),
     ),
 )

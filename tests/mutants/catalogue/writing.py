@@ -149,6 +149,12 @@ if not refused and not unanswered: return Left()""",
         replace("not request.forced", by="True"),
     ),
     Mutant(
+        "finishing-is-a-choice",
+        "what finishes a switch that failed half-way moves what can be moved",
+        "nvaha.switch.attempt:Attempt._converge",
+        replace("not request.finishes", by="True"),
+    ),
+    Mutant(
         "asked-is-touched",
         "an attach that was only asked for has moved nothing",
         "nvaha.switch.record:OperationRecorder.untouched",
