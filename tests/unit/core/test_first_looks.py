@@ -43,3 +43,15 @@ def test_another_spelling_of_a_name_is_the_same_nva() -> None:
     state = decide(group_of(), before, Probed(1, {"a": OK, "b": OK}), later(1)).state
     assert (state.phase, state.active) == (Phase.STEADY, "a")
     assert {name: nva.health for name, nva in state.nvas.items()} == {"a": Health.UP, "b": Health.UP}
+
+
+def test_a_failback_does_not_move_what_waits_for_a_person() -> None:
+    """The preferred NVA is up long enough, but what a first look found scattered stays."""
+    survey = Survey(routes={"a": 1, "b": 9}, public_ips={}, off={"a": ("most",), "b": ("a table",)})
+    for adopt, moves in (("wait", False), ("repair", True)):
+        group = group_of(adopt=adopt, drift="report", failback="automatic", failback_after_s=10.0)
+        before = steady(None, phase=Phase.UNKNOWN)
+        state = decide(group, before, NetworkRead(1, survey), later(1)).state
+        assert state.active == "b"
+        request = decide(group, state, Probed(1, {"a": OK, "b": OK}), later(60)).send
+        assert (request is not None and request.trigger is Trigger.FAILBACK) is moves

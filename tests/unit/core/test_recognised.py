@@ -6,8 +6,8 @@ import pytest
 
 from nvaha.core.bodies import next_hops, with_next_hops
 from nvaha.core.plan import plan
-from nvaha.model import NvaState
-from tests.builders import group_of, nic, snapshot_of, table
+from nvaha.model import NvaState, Snapshot
+from tests.builders import group_of, nic, nic_id, snapshot_of, table
 
 GROUP = group_of("a", "b", roles=("internal",))
 OF_A, OF_B = {"ip": "10.0.1.4", "Second": "10.0.1.104"}, {"ip": "10.0.1.5", "second": "10.0.1.105"}
@@ -36,3 +36,12 @@ def test_a_route_to_an_address_that_an_nva_had_is_moved(target: str, hops: dict[
     snapshot = snapshot_of(table("table", {"r": "10.0.1.99"}), *NICS)
     assert [step.next_hops for step in plan(GROUP, snapshot, target, FORMERLY_A).steps] == [hops]
     assert plan(GROUP, snapshot, target, {}).steps == ()
+
+
+def test_a_nic_that_azure_does_not_have_leaves_nothing_unknown() -> None:
+    """No route leads to what is not there; of one that could not be read that cannot be told."""
+    gone = nic_id("b", "internal")
+    there = {each.id.casefold(): each for each in (table("table", {"r": "10.0.1.4"}), NICS[0])}
+    for absent, whole in ((frozenset({gone.casefold()}), True), (frozenset[str](), False)):
+        snapshot = Snapshot(there, {gone.casefold(): "could not be read"}, absent=absent)
+        assert (plan(GROUP, snapshot, "a", {}).problems == ()) is whole
