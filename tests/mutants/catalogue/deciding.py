@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import DECISIONS, LOOKS, TARGETS
+from tests.mutants.catalogue.asked import DECISIONS, LONG_LOOKS, LOOKS, TARGETS
 from tests.mutants.change import constant, drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -42,6 +42,7 @@ DECIDING = (
         "nvaha.core.decide:as_configured",
         replace("known.get(name.casefold(), NvaState())", by="state.nvas.get(name, NvaState())"),
         simulated=False,
+        tests=DECISIONS,
     ),
     Mutant(
         "failures-not-reset",
@@ -110,6 +111,7 @@ DISCOVERING = (
         "what arrives late of a switch that failed counts as its end",
         "nvaha.core.discovery:_discovered",
         drop("state = replace(state, guards=after_success(state.guards, trigger, group.policy, now))"),
+        tests=DECISIONS,
     ),
     Mutant(
         "first-look-moves",
@@ -159,7 +161,7 @@ DISCOVERING = (
             "and _failback_due(group, state, active, now)",
             by='policy.failback == "automatic" and _failback_due(group, state, active, now)',
         ),
-        tests=LOOKS,
+        tests=DECISIONS,
     ),
     Mutant(
         "addresses-forgotten",
@@ -281,5 +283,6 @@ LOOKING = (
         "a look ends within a tick, whatever Azure does not answer",
         "nvaha.watch.looks",
         constant("WITHIN_S", 1e9),
+        tests=LONG_LOOKS,
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import ANSWERS, TARGETS
+from tests.mutants.catalogue.asked import ANSWERS, DECISIONS, TARGETS
 from tests.mutants.change import replace
 from tests.mutants.mutant import Mutant
 
@@ -42,7 +42,7 @@ SWITCHING = (
         "a report of an end may come again",
         "nvaha.core.lifecycle:reported",
         replace("switch.ended is ends_as", by="False"),
-        tests=ANSWERS,
+        tests=DECISIONS,
     ),
 )
 
