@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import ANSWERS, DECISIONS, TARGETS
+from tests.mutants.catalogue.asked import DECISIONS, TARGETS
 from tests.mutants.change import replace
 from tests.mutants.mutant import Mutant
 
