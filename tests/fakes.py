@@ -7,9 +7,8 @@ Fine-grained faults (stalls, lost answers, races of many processes) are the simu
 from __future__ import annotations
 
 import asyncio
-import copy
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -21,20 +20,18 @@ from nvaha.model import (
     Operation,
     ProbeSpec,
     Reading,
-    Resource,
     SwitchRequest,
 )
 from nvaha.ports import (
     LEASE_S,
     Conflict,
     LeaseGrant,
-    NetworkError,
-    NetworkFault,
     Ports,
     StoreUnavailable,
     Versioned,
 )
 from tests.builders import later
+from tests.fake_network import FakeNetwork
 from tests.simulation.loop import VirtualLoop
 
 _Result = TypeVar("_Result")
@@ -49,6 +46,11 @@ def run(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     finally:
         asyncio.set_event_loop(None)
         loop.close()
+
+
+def after(seconds: float, happens: Callable[[], object]) -> None:
+    """Let something happen in so many seconds of virtual time."""
+    asyncio.get_running_loop().call_later(seconds, happens)
 
 
 class FakeClock:
@@ -117,6 +119,7 @@ class FakeStore:
         answers: False: nothing is done and nobody answers.
         lose_answers: so many of the next writes are done although their answer is lost.
         before_save: called before each write of a state, to race with it.
+        recording_s: how long it takes to write an operation; `records` counts these writes.
     """
 
     states: dict[str, Versioned] = field(default_factory=dict)
@@ -127,6 +130,8 @@ class FakeStore:
     lose_answers: int = 0
     saves: int = 0
     before_save: Callable[[], None] = lambda: None
+    recording_s: float = 0.0
+    records: int = 0
 
     def put(self, state: GroupState) -> None:
         """Write a state as somebody else would."""
@@ -164,11 +169,14 @@ class FakeStore:
     async def save_leader(self, record: LeaderRecord) -> None:
         """Write the leader's record."""
         self._check()
-        self.leader = record
+        if self.leader is None or self.leader.epoch <= record.epoch:
+            self.leader = record
 
     async def record(self, operation: Operation) -> None:
         """Write an operation; an ended one is never reopened."""
         self._check(records=True)
+        self.records += 1
+        await asyncio.sleep(self.recording_s)
         found = self.operations.get(operation.id)
         if found is None or operation.status.ended or not found.status.ended:
             self.operations[operation.id] = operation
@@ -205,74 +213,24 @@ class FakeQueue:
 
 
 @dataclass(slots=True)
-class FakeNetwork:
-    """Azure: resources by casefolded id, written under their ETag, done after `operation_s`.
+class FakeProber:
+    """Who answers; everybody does until told otherwise.
 
     Args:
-        refuse: {resource id: the errors that its next writes get}, in order.
-        unread: {resource id: the error that each read of it gets}.
-        before_put: called with the resource before each write takes effect, to race with it.
-        puts: the ids of the resources that were written, in order.
+        silent: the addresses that do not answer.
+        stalls_s: this much longer than its timeout does every probe take, as in a process that is stopped.
+        asked: the addresses that were probed, in order.
     """
 
     clock: FakeClock
-    resources: dict[str, Resource] = field(default_factory=dict)
-    operation_s: float = 1.0
-    read_s: float = 0.01
-    refuse: dict[str, list[NetworkError]] = field(default_factory=dict)
-    unread: dict[str, NetworkError] = field(default_factory=dict)
-    before_put: Callable[[Resource], None] = lambda _: None
-    puts: list[str] = field(default_factory=list)
-    reads: int = 0
-    writes: int = 0
-
-    def put_there(self, *resources: Resource) -> None:
-        """Place resources as somebody else would write them."""
-        for each in resources:
-            self.writes += 1
-            self.resources[each.id.casefold()] = replace(each, etag=f'W/"{self.writes}"')
-
-    async def get(self, resource_id: str) -> Resource:
-        """Read a resource."""
-        self.reads += 1
-        await self.clock.sleep(self.read_s)
-        if resource_id in self.unread:
-            raise self.unread[resource_id]
-        found = self.resources.get(resource_id.casefold())
-        if found is None:
-            raise NetworkError(NetworkFault.MISSING, resource_id, "404: not found")
-        return replace(found, body=copy.deepcopy(dict(found.body)))
-
-    async def put(self, resource: Resource, *, alive: Callable[[], Awaitable[None]]) -> None:
-        """Write a resource if it is as it was read."""
-        self.before_put(resource)
-        refused = self.refuse.get(resource.id, [])
-        if refused:
-            raise refused.pop(0)
-        found = self.resources.get(resource.id.casefold())
-        if found is None or found.etag != resource.etag:
-            raise NetworkError(NetworkFault.CHANGED, resource.id, "412: changed")
-        self.puts.append(resource.id)
-        self.put_there(resource)
-        until = self.clock.monotonic() + self.operation_s
-        while (left := until - self.clock.monotonic()) > 0:
-            await alive()
-            await self.clock.sleep(min(left, 1.0))
-        # An ETag changes once more when the operation ends (azure-facts B1).
-        self.put_there(self.resources[resource.id.casefold()])
-
-
-@dataclass(slots=True)
-class FakeProber:
-    """Who answers; everybody does until told otherwise."""
-
-    clock: FakeClock
     silent: set[str] = field(default_factory=set)
-    probes: int = 0
+    stalls_s: float = 0.0
+    asked: list[str] = field(default_factory=list)
 
     async def probe(self, address: str, spec: ProbeSpec) -> Reading:
         """Ask an address."""
-        self.probes += 1
+        self.asked.append(address)
+        await self.clock.sleep(self.stalls_s)
         if address in self.silent:
             await self.clock.sleep(spec.timeout_s)
             return Reading(ok=False, latency_ms=0.0, error="timed out")
