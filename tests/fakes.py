@@ -118,6 +118,7 @@ class FakeStore:
     Args:
         answers: False: nothing is done and nobody answers.
         lose_answers: so many of the next writes are done although their answer is lost.
+        unreadable: the groups whose rows another release has written: nobody reads or overwrites them.
         before_save: called before each write of a state, to race with it.
         recording_s: how long it takes to write an operation; `records` counts these writes.
     """
@@ -127,6 +128,7 @@ class FakeStore:
     leader: LeaderRecord | None = None
     answers: bool = True
     takes_records: bool = True
+    unreadable: set[str] = field(default_factory=set)
     lose_answers: int = 0
     saves: int = 0
     before_save: Callable[[], None] = lambda: None
@@ -141,18 +143,22 @@ class FakeStore:
     async def load(self, group: str) -> Versioned | None:
         """Return a state."""
         self._check()
+        if group in self.unreadable:
+            raise StoreUnavailable(f"{group}: the row cannot be read")
         return self.states.get(group)
 
     async def load_all(self) -> Mapping[str, Versioned]:
         """Return all states."""
         self._check()
-        return dict(self.states)
+        return {name: held for name, held in self.states.items() if name not in self.unreadable}
 
     async def save(self, state: GroupState, version: str | None) -> str | Conflict:
         """Write a state by compare-and-swap."""
         self._check()
         self.before_save()
         held = self.states.get(state.group)
+        if state.group in self.unreadable:
+            return Conflict()
         if version != (held.version if held else None):
             return Conflict()
         self.put(state)

@@ -28,7 +28,12 @@ from tests.builders import (
 from tests.fakes import Outside, after, run
 
 GROUP = group_of(public_ips=(PublicIp("external", pip_id("p")),))
-TABLE, OLD_NIC, NEW_NIC, PIP = table_id("table"), nic_id("a", "external"), nic_id("b", "external"), pip_id("p")
+TABLE, OLD_NIC, NEW_NIC, PIP = (
+    table_id("table"),
+    nic_id("a", "external"),
+    nic_id("b", "external"),
+    pip_id("p"),
+)
 MESSAGE = SwitchMessage("g", 1, "g-1-0", 1)
 
 
