@@ -225,17 +225,21 @@ class FakeProber:
     Args:
         silent: the addresses that do not answer.
         stalls_s: this much longer than its timeout does every probe take, as in a process that is stopped.
+        broken: what every probe raises: a fault of the program's own.
         asked: the addresses that were probed, in order.
     """
 
     clock: FakeClock
     silent: set[str] = field(default_factory=set)
     stalls_s: float = 0.0
+    broken: Exception | None = None
     asked: list[str] = field(default_factory=list)
 
     async def probe(self, address: str, spec: ProbeSpec) -> Reading:
         """Ask an address."""
         self.asked.append(address)
+        if self.broken:
+            raise self.broken
         await self.clock.sleep(self.stalls_s)
         if address in self.silent:
             await self.clock.sleep(spec.timeout_s)
@@ -287,6 +291,10 @@ class Outside:
             clock=self.clock,
             notifier=self.told,
         )
+
+    def storage_answers(self, answers: bool) -> None:
+        """Let storage answer from now on, or not: states, leases, queue and all."""
+        self.store.answers = self.leases.answers = self.queue.answers = answers
 
     def state(self, group: str = "g") -> GroupState:
         """Return a group's state as stored."""

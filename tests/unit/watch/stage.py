@@ -59,7 +59,7 @@ class Leader:
         self.record = LeaderRecorder(self.out.ports, self.watched, self.lease, self.blindness, "one")
         self.rounds = Rounds(self.out.ports, self.watched, self.lease, self.blindness, self.record)
         self.looks = Looks(self.out.ports, self.watched, self.lease)
-        assert await self.lease.acquire(at_least=1)
+        assert await self.lease.acquire()
         await self.watched.take_over()
 
     def group(self, name: str = "g") -> WatchedGroup:
@@ -78,7 +78,8 @@ class Leader:
 
 
 def outside(*states: GroupState, active: str = "a") -> Outside:
-    """Return an outside with these states, and Azure as it is with one NVA active."""
+    """Return an outside with these states of an earlier leader, and Azure with one NVA active."""
     out = Outside(*states)
+    out.leases.epochs["leader"] = 1
     out.network.put_there(*azure_of(watched_group(), active))
     return out

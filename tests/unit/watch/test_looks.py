@@ -7,7 +7,7 @@ from dataclasses import replace
 from nvaha.model import GroupState, Phase
 from nvaha.ports import NetworkError, NetworkFault
 from tests.builders import azure_of, table_id, up
-from tests.fakes import Outside, after, run
+from tests.fakes import after, run
 from tests.unit.watch.stage import Leader, known, outside, watched_group
 
 TABLE = table_id("table")
@@ -105,8 +105,7 @@ def test_a_look_that_a_switch_overtook_decides_nothing() -> None:
 def test_many_groups_are_looked_at_a_few_at_a_time() -> None:
     """Eight groups take two rounds of four, and one that is slow holds up none of its round."""
     states = tuple(GroupState(f"g{number}", nvas={"a": up(), "b": up()}) for number in range(8))
-    out = Outside(*states)
-    out.network.put_there(*azure_of(watched_group(), "a"))
+    out = outside(*states)
     out.network.read_s = 2.0
     leader = Leader(out, tuple(watched_group(each.group) for each in states))
 
