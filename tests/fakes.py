@@ -292,9 +292,13 @@ class Outside:
             notifier=self.told,
         )
 
-    def storage_answers(self, answers: bool) -> None:
-        """Let storage answer from now on, or not: states, leases, queue and all."""
-        self.store.answers = self.leases.answers = self.queue.answers = answers
+    def storage_goes(self) -> None:
+        """Let storage answer nothing from now on: neither states nor leases nor the queue."""
+        self.store.answers = self.leases.answers = self.queue.answers = False
+
+    def storage_is_back(self) -> None:
+        """Let storage answer again."""
+        self.store.answers = self.leases.answers = self.queue.answers = True
 
     def state(self, group: str = "g") -> GroupState:
         """Return a group's state as stored."""

@@ -102,7 +102,7 @@ class TestFailover:
     def test_a_silence_of_storage_is_not_taken_for_an_answer(self) -> None:
         """Whether the failover was started is not known, so nothing is said."""
         out = outside()
-        out.storage_answers(False)
+        out.storage_goes()
         with pytest.raises(StoreUnavailable):
             run(control(out).failover("g", TO_B))
 

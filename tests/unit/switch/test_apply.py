@@ -16,6 +16,7 @@ from nvaha.switch.apply import ATTEMPTS, Applied, Applier
 from nvaha.switch.record import OperationRecorder
 from tests.builders import address, azure_of, group_of, nic_id, pip_id, request_to, table_id
 from tests.fakes import Outside, run
+import itertools
 
 GROUP = group_of(public_ips=(PublicIp("external", pip_id("p")),))
 TABLE, OLD_NIC, NEW_NIC = table_id("table"), nic_id("a", "external"), nic_id("b", "external")
@@ -207,9 +208,9 @@ def test_attempts_come_at_ever_longer_intervals() -> None:
     times: list[float] = []
     out.network.before_put = lambda _: times.append(out.clock.monotonic())
     assert run(applied(out, group_of())).unanswered
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert len(gaps) == ATTEMPTS - 1
-    assert all(longer > 1.9 * shorter for shorter, longer in zip(gaps, gaps[1:], strict=False))
+    assert all(longer > 1.9 * shorter for shorter, longer in itertools.pairwise(gaps))
 
 
 def test_a_body_that_azure_never_documented_is_not_written() -> None:

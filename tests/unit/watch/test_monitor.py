@@ -142,7 +142,7 @@ def test_a_second_tick_at_the_same_time_does_nothing() -> None:
 def test_a_short_silence_of_storage_changes_nothing() -> None:
     """The lease still stands, so the leader leads on."""
     out = outside(known())
-    tick(out, at={20.0: lambda: out.storage_answers(False), 25.0: lambda: out.storage_answers(True)})
+    tick(out, at={20.0: out.storage_goes, 25.0: out.storage_is_back})
     assert leading(out) == ["leader_elected"]
 
 
@@ -153,8 +153,8 @@ def test_a_silence_at_the_start_of_a_tick_is_told_and_gone_on_without() -> None:
     async def story() -> None:
         mine = monitor(out)
         await mine.tick(20.0)
-        out.storage_answers(False)
-        after(3.0, lambda: out.storage_answers(True))
+        out.storage_goes()
+        after(3.0, out.storage_is_back)
         await mine.tick(20.0)
 
     run(story())
@@ -169,10 +169,10 @@ def test_a_long_silence_of_storage_ends_leadership_and_nothing_is_switched_in_it
     tick(
         out,
         at={
-            10.0: lambda: out.storage_answers(False),
+            10.0: out.storage_goes,
             11.0: lambda: out.prober.silent.add(A),
             25.0: lambda: seen.append((leading(out), len(out.queue.sent))),
-            40.0: lambda: out.storage_answers(True),
+            40.0: out.storage_is_back,
         },
     )
     assert seen == [(["leader_elected", "leader_lost"], 0)]
@@ -189,7 +189,7 @@ def test_a_monitor_that_cannot_tell_who_leads_says_so_once() -> None:
         out.leases.answers = True
         out.leases.steal("leader")
 
-    tick(out, at={12.0: somebody_leads, 20.0: lambda: out.storage_answers(False)})
+    tick(out, at={12.0: somebody_leads, 20.0: out.storage_goes})
     assert out.told.events == ["store_unavailable"] * 2
 
 
