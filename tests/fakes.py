@@ -71,10 +71,16 @@ class FakeClock:
 
 @dataclass(slots=True)
 class FakeLeases:
-    """Leases by name: {name: (token, until)}."""
+    """Leases by name: {name: (token, until)}.
+
+    Args:
+        answers: False: nothing is done and nobody answers.
+        answer_s: how long after it was done each answer comes.
+    """
 
     clock: FakeClock
     answers: bool = True
+    answer_s: float = 0.0
     held: dict[str, tuple[str, float]] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
 
@@ -86,6 +92,7 @@ class FakeLeases:
         self.epochs[name] = max(self.epochs.get(name, 0), at_least) + 1
         token = f"{holder}-{self.epochs[name]}"
         self.held[name] = token, self.clock.monotonic() + LEASE_S
+        await self.clock.sleep(self.answer_s)
         return LeaseGrant(name, token, self.epochs[name])
 
     async def renew(self, grant: LeaseGrant) -> bool:
@@ -94,6 +101,7 @@ class FakeLeases:
         if self.held.get(grant.name, ("", 0.0))[0] != grant.token:
             return False
         self.held[grant.name] = grant.token, self.clock.monotonic() + LEASE_S
+        await self.clock.sleep(self.answer_s)
         return True
 
     async def release(self, grant: LeaseGrant) -> None:
@@ -118,9 +126,11 @@ class FakeStore:
     Args:
         answers: False: nothing is done and nobody answers.
         lose_answers: so many of the next writes are done although their answer is lost.
+        sent_twice: so many of the next writes are sent once more below, and meet themselves.
         unreadable: the groups whose rows another release has written: nobody reads or overwrites them.
         before_save: called before each write of a state, to race with it.
-        recording_s: how long it takes to write an operation; `records` counts these writes.
+        recording_s: how long it takes to write an operation.
+        saves: how many states were written here; `records` counts operations.
     """
 
     states: dict[str, Versioned] = field(default_factory=dict)
@@ -130,15 +140,17 @@ class FakeStore:
     takes_records: bool = True
     unreadable: set[str] = field(default_factory=set)
     lose_answers: int = 0
+    sent_twice: int = 0
     saves: int = 0
     before_save: Callable[[], None] = lambda: None
     recording_s: float = 0.0
     records: int = 0
+    _versions: int = 0
 
     def put(self, state: GroupState) -> None:
         """Write a state as somebody else would."""
-        self.saves += 1
-        self.states[state.group] = Versioned(state, f"v{self.saves}")
+        self._versions += 1
+        self.states[state.group] = Versioned(state, f"v{self._versions}")
 
     async def load(self, group: str) -> Versioned | None:
         """Return a state."""
@@ -162,6 +174,10 @@ class FakeStore:
         if version != (held.version if held else None):
             return Conflict()
         self.put(state)
+        self.saves += 1
+        if self.sent_twice:
+            self.sent_twice -= 1
+            return Conflict()
         if self.lose_answers:
             self.lose_answers -= 1
             raise StoreUnavailable("save: the answer is lost")
@@ -226,7 +242,7 @@ class FakeProber:
         silent: the addresses that do not answer.
         stalls_s: this much longer than its timeout does every probe take, as in a process that is stopped.
         broken: what every probe raises: a fault of the program's own.
-        asked: the addresses that were probed, in order.
+        asked: the addresses that were probed, in order; `reached_for` the control targets'.
     """
 
     clock: FakeClock
@@ -234,6 +250,7 @@ class FakeProber:
     stalls_s: float = 0.0
     broken: Exception | None = None
     asked: list[str] = field(default_factory=list)
+    reached_for: list[str] = field(default_factory=list)
 
     async def probe(self, address: str, spec: ProbeSpec) -> Reading:
         """Ask an address."""
@@ -249,6 +266,7 @@ class FakeProber:
 
     async def reachable(self, target: ControlTarget, timeout_s: float) -> bool:
         """Ask a control target."""
+        self.reached_for.append(target.address)
         await self.clock.sleep(timeout_s if target.address in self.silent else 0.001)
         return target.address not in self.silent
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,8 +16,7 @@ from nvaha.state.snapshot import read_snapshot
 from nvaha.switch.apply import ATTEMPTS, Applied, Applier
 from nvaha.switch.record import OperationRecorder
 from tests.builders import address, azure_of, group_of, nic_id, pip_id, request_to, table_id
-from tests.fakes import Outside, run
-import itertools
+from tests.fakes import Outside
 
 GROUP = group_of(public_ips=(PublicIp("external", pip_id("p")),))
 TABLE, OLD_NIC, NEW_NIC = table_id("table"), nic_id("a", "external"), nic_id("b", "external")
@@ -82,10 +82,10 @@ def without_state(body: dict[str, Any]) -> dict[str, Any]:
     return {**body, "properties": properties}
 
 
-def test_routes_and_public_ip_move_and_nothing_else_changes() -> None:
+async def test_routes_and_public_ip_move_and_nothing_else_changes() -> None:
     """After it Azure is as if everything had been on the target from the start."""
     out = outside()
-    assert run(applied(out)) == Applied()
+    assert await applied(out) == Applied()
     for wanted in azure_of(GROUP, "b"):
         if wanted.id != pip_id("p"):
             assert without_state(out.network.body(wanted.id)) == wanted.body
@@ -93,15 +93,15 @@ def test_routes_and_public_ip_move_and_nothing_else_changes() -> None:
     assert set(steps(out).values()) == {StepStatus.DONE}
 
 
-def test_a_public_ip_is_attached_once_its_detach_has_ended() -> None:
+async def test_a_public_ip_is_attached_once_its_detach_has_ended() -> None:
     """Azure, which refuses an attach before that, is asked for each write only once."""
     out = outside()
     out.network.operation_s = 7.0
-    assert run(applied(out)) == Applied()
+    assert await applied(out) == Applied()
     assert sorted(out.network.tried) == sorted([TABLE, OLD_NIC, NEW_NIC])
 
 
-def test_what_does_not_wait_for_each_other_is_written_at_the_same_time() -> None:
+async def test_what_does_not_wait_for_each_other_is_written_at_the_same_time() -> None:
     """Ten route tables take as long as one."""
     group = group_of(tables=tuple(f"t{number}" for number in range(10)))
     out = outside(group)
@@ -111,12 +111,12 @@ def test_what_does_not_wait_for_each_other_is_written_at_the_same_time() -> None
         assert await applied(out, group) == Applied()
         return out.clock.monotonic()
 
-    assert run(timed()) < 31.0
+    assert await timed() < 31.0
     assert {hop(out, each) for each in group.route_tables} == {address("b", "internal")}
 
 
 @pytest.mark.parametrize("resource_id", [TABLE, OLD_NIC, NEW_NIC])
-def test_an_edit_of_somebody_else_just_before_the_write_survives(resource_id: str) -> None:
+async def test_an_edit_of_somebody_else_just_before_the_write_survives(resource_id: str) -> None:
     """A 412 means to read again, plan again, and write both changes."""
     out = outside()
 
@@ -126,12 +126,12 @@ def test_an_edit_of_somebody_else_just_before_the_write_survives(resource_id: st
             out.network.edit(resource_id, lambda body: body["tags"].update(theirs="yes"))
 
     out.network.before_put = race
-    assert run(applied(out)) == Applied()
+    assert await applied(out) == Applied()
     assert out.network.body(resource_id)["tags"] == {"owner": "somebody", "theirs": "yes"}
     assert (hop(out), holder(out)) == (address("b", "internal"), "b")
 
 
-def test_what_somebody_else_has_moved_already_is_done_without_a_write() -> None:
+async def test_what_somebody_else_has_moved_already_is_done_without_a_write() -> None:
     """After a 412 the step is planned again, and there may be nothing left of it."""
     out = outside(group_of())
 
@@ -139,34 +139,34 @@ def test_what_somebody_else_has_moved_already_is_done_without_a_write() -> None:
         out.network.put_there(*azure_of(group_of(), "b"))
 
     out.network.before_put = race
-    assert run(applied(out, group_of())) == Applied()
+    assert await applied(out, group_of()) == Applied()
     assert (out.network.puts, steps(out)) == ([], {"routes": StepStatus.DONE})
 
 
 @pytest.mark.parametrize(
     "fault", [NetworkFault.BUSY, NetworkFault.UNAVAILABLE, NetworkFault.IN_USE, NetworkFault.CHANGED]
 )
-def test_what_may_pass_is_tried_again_until_it_has(fault: NetworkFault) -> None:
+async def test_what_may_pass_is_tried_again_until_it_has(fault: NetworkFault) -> None:
     """All but the last of the attempts may fail."""
     out = outside()
     out.network.refuse[TABLE] = [error(fault)] * (ATTEMPTS - 1)
-    assert run(applied(out)) == Applied()
+    assert await applied(out) == Applied()
     assert hop(out) == address("b", "internal")
 
 
-def test_an_operation_that_fails_in_azure_is_written_again() -> None:
+async def test_an_operation_that_fails_in_azure_is_written_again() -> None:
     """Azure shows what was asked for although it failed to carry that out."""
     out = outside()
     out.network.fail[TABLE] = [error(NetworkFault.UNAVAILABLE)]
-    assert run(applied(out)) == Applied()
+    assert await applied(out) == Applied()
     assert out.network.body(TABLE)["properties"]["provisioningState"] == "Succeeded"
 
 
-def test_what_does_not_pass_is_left_for_a_fresh_look() -> None:
+async def test_what_does_not_pass_is_left_for_a_fresh_look() -> None:
     """Only so many attempts are made; what waits for it is not tried at all, the rest moves."""
     out = outside()
     out.network.refuse[OLD_NIC] = [error(NetworkFault.BUSY, OLD_NIC)] * ATTEMPTS
-    result = run(applied(out))
+    result = await applied(out)
     assert set(result.unanswered) == {f"detach:{OLD_NIC.casefold()}", f"attach:{NEW_NIC.casefold()}"}
     assert result.refused == {}
     assert (hop(out), holder(out)) == (address("b", "internal"), "a")
@@ -178,18 +178,18 @@ def test_what_does_not_pass_is_left_for_a_fresh_look() -> None:
 
 
 @pytest.mark.parametrize("fault", [each for each in NetworkFault if each.lasting])
-def test_a_refusal_for_good_is_taken_as_one_and_the_rest_moves(fault: NetworkFault) -> None:
+async def test_a_refusal_for_good_is_taken_as_one_and_the_rest_moves(fault: NetworkFault) -> None:
     """What Azure will never do is asked for once, and keeps nothing else from moving."""
     out = outside()
     out.network.refuse[TABLE] = [error(fault)]
-    result = run(applied(out))
+    result = await applied(out)
     assert list(result.refused) == [f"routes:{TABLE.casefold()}"]
     assert out.network.tried.count(TABLE) == 1
     assert (hop(out), holder(out)) == (address("a", "internal"), "b")
 
 
 @pytest.mark.parametrize(("asked_s", "waited_s"), [(7.0, 7.0), (3600.0, 30.0)])
-def test_azure_is_given_the_time_it_asks_for(asked_s: float, waited_s: float) -> None:
+async def test_azure_is_given_the_time_it_asks_for(asked_s: float, waited_s: float) -> None:
     """Retry-After is obeyed, up to half a minute."""
     out = outside(group_of())
     out.network.refuse[TABLE] = [error(NetworkFault.BUSY, retry_after_s=asked_s)]
@@ -198,27 +198,27 @@ def test_azure_is_given_the_time_it_asks_for(asked_s: float, waited_s: float) ->
         assert await applied(out, group_of()) == Applied()
         return out.clock.monotonic()
 
-    assert waited_s <= run(timed()) < waited_s + 2.0
+    assert waited_s <= await timed() < waited_s + 2.0
 
 
-def test_attempts_come_at_ever_longer_intervals() -> None:
+async def test_attempts_come_at_ever_longer_intervals() -> None:
     """A service in trouble is not asked six times within a second."""
     out = outside(group_of())
     out.network.refuse[TABLE] = [error(NetworkFault.UNAVAILABLE)] * ATTEMPTS
     times: list[float] = []
     out.network.before_put = lambda _: times.append(out.clock.monotonic())
-    assert run(applied(out, group_of())).unanswered
+    assert (await applied(out, group_of())).unanswered
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert len(gaps) == ATTEMPTS - 1
     assert all(longer > 1.9 * shorter for shorter, longer in itertools.pairwise(gaps))
 
 
-def test_a_body_that_azure_never_documented_is_not_written() -> None:
+async def test_a_body_that_azure_never_documented_is_not_written() -> None:
     """What cannot be understood when it is read again is left as it is, and said."""
     out = outside(group_of())
     garbage = Resource(TABLE, "", {"properties": {"routes": "none of your business"}})
     out.network.before_put = lambda _: out.network.put_there(garbage)
-    result = run(applied(out, group_of()))
+    result = await applied(out, group_of())
     assert list(result.refused) == [f"routes:{TABLE.casefold()}"]
     assert out.network.body(TABLE) == garbage.body
 
@@ -227,7 +227,7 @@ class Fallen(Exception):
     """Another switch has taken over."""
 
 
-def test_nothing_is_written_once_the_fence_has_fallen() -> None:
+async def test_nothing_is_written_once_the_fence_has_fallen() -> None:
     """The fence is asked before every write, and what it raises ends everything."""
     out = outside()
 
@@ -236,11 +236,11 @@ def test_nothing_is_written_once_the_fence_has_fallen() -> None:
             raise Fallen
 
     with pytest.raises(Fallen):
-        run(applied(out, fence=fence))
+        await applied(out, fence=fence)
     assert len(out.network.puts) == 1
 
 
-def test_a_write_that_is_under_way_goes_on_in_azure_when_its_switch_ends() -> None:
+async def test_a_write_that_is_under_way_goes_on_in_azure_when_its_switch_ends() -> None:
     """Nobody waits for it any more, and it is carried out all the same."""
     out = outside(group_of())
     out.network.operation_s = 5.0
@@ -249,19 +249,16 @@ def test_a_write_that_is_under_way_goes_on_in_azure_when_its_switch_ends() -> No
         if out.clock.monotonic() > 2.0:
             raise Fallen
 
-    async def story() -> None:
-        with pytest.raises(Fallen):
-            await applied(out, group_of(), alive=alive)
-        assert out.clock.monotonic() < 4.0
-        await out.clock.sleep(5.0)
-
-    run(story())
+    with pytest.raises(Fallen):
+        await applied(out, group_of(), alive=alive)
+    assert out.clock.monotonic() < 4.0
+    await out.clock.sleep(5.0)
     assert hop(out) == address("b", "internal")
     assert out.network.body(TABLE)["properties"]["provisioningState"] == "Succeeded"
 
 
 @pytest.mark.parametrize("waiting", ["before", "in the fence"])
-def test_a_nic_read_a_while_ago_is_read_again_although_if_match_is_ignored(waiting: str) -> None:
+async def test_a_nic_read_a_while_ago_is_read_again_although_if_match_is_ignored(waiting: str) -> None:
     """Where a NIC is written whatever its ETag, a short time from read to write keeps others' edits."""
     out = outside()
     out.network.nics_ignore_if_match = True
@@ -278,39 +275,39 @@ def test_a_nic_read_a_while_ago_is_read_again_although_if_match_is_ignored(waiti
             edit()
 
     if waiting == "before":
-        assert run(applied(out, wait_s=1.5, meanwhile=edit)) == Applied()
+        assert await applied(out, wait_s=1.5, meanwhile=edit) == Applied()
     else:
-        assert run(applied(out, fence=fence)) == Applied()
+        assert await applied(out, fence=fence) == Applied()
     assert out.network.body(OLD_NIC)["tags"] == {"owner": "somebody", "theirs": "yes"}
     assert holder(out) == "b"
 
 
-def test_a_nic_is_not_written_when_its_copy_is_always_old_by_then() -> None:
+async def test_a_nic_is_not_written_when_its_copy_is_always_old_by_then() -> None:
     """A process that stands still between reading and writing writes nothing, however often it tries."""
     out = outside()
 
     async def fence() -> None:
         await out.clock.sleep(1.5)
 
-    result = run(applied(out, fence=fence))
+    result = await applied(out, fence=fence)
     assert f"detach:{OLD_NIC.casefold()}" in result.unanswered
     assert (OLD_NIC in out.network.tried, holder(out)) == (False, "a")
     assert hop(out) == address("b", "internal")
 
 
 @pytest.mark.parametrize(("read_s", "moved"), [(2.0, True), (6.0, False)])
-def test_a_nic_that_azure_is_slow_to_show_is_written_all_the_same(read_s: float, moved: bool) -> None:
+async def test_a_nic_that_azure_is_slow_to_show_is_written_all_the_same(read_s: float, moved: bool) -> None:
     """A slow answer ages from its arrival when no other would do; one that took far too long does not."""
     out = outside()
 
     def slow_from_now_on() -> None:
         out.network.slow |= {OLD_NIC: read_s, NEW_NIC: read_s}
 
-    assert (run(applied(out, wait_s=1.5, meanwhile=slow_from_now_on)) == Applied()) is moved
+    assert (await applied(out, wait_s=1.5, meanwhile=slow_from_now_on) == Applied()) is moved
     assert holder(out) == ("b" if moved else "a")
 
 
-def test_no_more_than_fifty_writes_are_under_way_at_once() -> None:
+async def test_no_more_than_fifty_writes_are_under_way_at_once() -> None:
     """A large group does not run into Azure's limits by itself."""
     group = group_of(tables=tuple(f"t{number}" for number in range(60)))
     out = outside(group)
@@ -322,5 +319,5 @@ def test_no_more_than_fifty_writes_are_under_way_at_once() -> None:
         most = max(most, states.count("Updating"))
         await asyncio.sleep(0)
 
-    assert run(applied(out, group, alive=alive)) == Applied()
+    assert await applied(out, group, alive=alive) == Applied()
     assert most == 50

@@ -12,7 +12,7 @@ from nvaha.model import Operation, Status, StepRecord, StepStatus
 from nvaha.ports import StoreUnavailable
 from nvaha.switch.record import OperationRecorder
 from tests.builders import later, request_to
-from tests.fakes import Outside, run
+from tests.fakes import Outside
 
 FRESH = Operation(request_to("b"))
 ONE, OTHER = (Step(key, "routes", f"/{key}", f"moves {key}") for key in ("one", "other"))
@@ -23,75 +23,71 @@ def recorded(out: Outside) -> Operation:
     return out.store.operations["g-1-0"]
 
 
-def test_whoever_takes_an_operation_up_is_on_record() -> None:
+async def test_whoever_takes_an_operation_up_is_on_record() -> None:
     """The worker, the time and the attempt are there before anything is done."""
     out = Outside()
-    run(OperationRecorder(out.ports, FRESH).open("worker"))
+    await OperationRecorder(out.ports, FRESH).open("worker")
     found = recorded(out)
     assert (found.status, found.worker, found.attempts) == (Status.RUNNING, "worker", 1)
     assert found.started_at == later(0)
 
 
-def test_a_later_attempt_goes_on_with_the_record_of_the_first() -> None:
+async def test_a_later_attempt_goes_on_with_the_record_of_the_first() -> None:
     """It counts one more, forgets the trouble of the last, and began when the first one did."""
     out = Outside()
     before = replace(FRESH, worker="dead", attempts=2, started_at=later(-60), error="no answer")
-    run(OperationRecorder(out.ports, before).open("worker"))
+    await OperationRecorder(out.ports, before).open("worker")
     found = recorded(out)
     assert (found.worker, found.attempts, found.started_at, found.error) == ("worker", 3, later(-60), None)
 
 
-def test_what_is_going_to_be_done_is_on_record_and_what_was_done_stays() -> None:
+async def test_what_is_going_to_be_done_is_on_record_and_what_was_done_stays() -> None:
     """A plan made again after a crash lists what is left and keeps what an earlier attempt did."""
     out = Outside()
     done = StepRecord("one", "routes", "/one", "moved one", StepStatus.DONE, attempts=1)
     failed = StepRecord("other", "routes", "/other", "moves other", StepStatus.FAILED, attempts=4, error="?")
-    run(OperationRecorder(out.ports, replace(FRESH, steps=(done, failed))).plan([ONE, OTHER]))
+    await OperationRecorder(out.ports, replace(FRESH, steps=(done, failed))).plan([ONE, OTHER])
     planned = StepRecord("other", "routes", "/other", "moves other", StepStatus.PLANNED, attempts=4)
     assert recorded(out).steps == (done, planned)
 
 
-def test_a_write_is_on_record_before_it_is_sent() -> None:
+async def test_a_write_is_on_record_before_it_is_sent() -> None:
     """Once `started` has returned, whoever comes after a crash knows of the write."""
     out = Outside()
     recorder = OperationRecorder(out.ports, FRESH)
 
-    async def story() -> None:
-        await recorder.plan([ONE])
-        await out.clock.sleep(5)
-        await recorder.started("one")
-
-    run(story())
+    await recorder.plan([ONE])
+    await out.clock.sleep(5)
+    await recorder.started("one")
     (step,) = recorded(out).steps
     assert (step.status, step.started_at, step.attempts) == (StepStatus.RUNNING, later(5), 1)
 
 
-def test_a_write_that_cannot_be_recorded_is_not_let_through() -> None:
+async def test_a_write_that_cannot_be_recorded_is_not_let_through() -> None:
     """Without an answer of storage, `started` raises instead of returning."""
     out = Outside()
     recorder = OperationRecorder(out.ports, FRESH)
-    run(recorder.plan([ONE]))
+    await recorder.plan([ONE])
     out.store.takes_records = False
     with pytest.raises(StoreUnavailable):
-        run(recorder.started("one"))
+        await recorder.started("one")
 
 
 @pytest.mark.parametrize(
     ("status", "error", "event"),
     [(StepStatus.DONE, None, "step_done"), (StepStatus.FAILED, "409", "step_failed")],
 )
-def test_how_a_step_ended_is_recorded_and_told(status: StepStatus, error: str | None, event: str) -> None:
+async def test_how_a_step_ended_is_recorded_and_told(
+    status: StepStatus, error: str | None, event: str
+) -> None:
     """The record has the time and the error; operators hear of the resource."""
     out = Outside()
     recorder = OperationRecorder(out.ports, FRESH)
 
-    async def story() -> None:
-        await recorder.plan([ONE])
-        await recorder.started("one")
-        await out.clock.sleep(3)
-        await recorder.ended("one", status, error)
-
-    run(story())
+    await recorder.plan([ONE])
+    await recorder.started("one")
+    await out.clock.sleep(3)
+    await recorder.ended("one", status, error)
     (step,) = recorded(out).steps
     assert (step.status, step.error, step.ended_at) == (status, error, later(3))
     told = out.told.notices[-1]
@@ -99,44 +95,38 @@ def test_how_a_step_ended_is_recorded_and_told(status: StepStatus, error: str | 
     assert (told.fields["resource_id"], told.fields["operation"]) == ("/one", "g-1-0")
 
 
-def test_a_step_tried_again_keeps_its_first_start_and_counts() -> None:
+async def test_a_step_tried_again_keeps_its_first_start_and_counts() -> None:
     """Its time on record is how long it took in all."""
     out = Outside()
     recorder = OperationRecorder(out.ports, FRESH)
 
-    async def story() -> None:
-        await recorder.plan([ONE])
-        await recorder.started("one")
-        await out.clock.sleep(9)
-        await recorder.started("one")
-
-    run(story())
+    await recorder.plan([ONE])
+    await recorder.started("one")
+    await out.clock.sleep(9)
+    await recorder.started("one")
     (step,) = recorded(out).steps
     assert (step.started_at, step.attempts) == (later(0), 2)
 
 
-def test_steps_that_report_at_the_same_time_share_a_write() -> None:
+async def test_steps_that_report_at_the_same_time_share_a_write() -> None:
     """Fifty reports while one write is under way cost one more write, and all are on record after it."""
     out = Outside()
     out.store.recording_s = 0.1
     steps = [Step(f"s{number}", "routes", f"/s{number}", "moves") for number in range(50)]
     recorder = OperationRecorder(out.ports, FRESH)
 
-    async def story() -> None:
-        await recorder.plan(steps)
-        out.store.records = 0
-        await asyncio.gather(*(recorder.started(each.key) for each in steps))
-
-    run(story())
+    await recorder.plan(steps)
+    out.store.records = 0
+    await asyncio.gather(*(recorder.started(each.key) for each in steps))
     assert out.store.records == 2
     assert {each.status for each in recorded(out).steps} == {StepStatus.RUNNING}
 
 
-def test_what_ended_an_attempt_and_what_is_left_undone_are_on_record() -> None:
+async def test_what_ended_an_attempt_and_what_is_left_undone_are_on_record() -> None:
     """Both can be read in history, with the operation still open."""
     out = Outside()
     recorder = OperationRecorder(out.ports, FRESH)
-    run(recorder.trouble("503: no answer"))
-    run(recorder.left(("a route table stays",)))
+    await recorder.trouble("503: no answer")
+    await recorder.left(("a route table stays",))
     assert (recorded(out).error, recorded(out).unfinished) == ("503: no answer", ("a route table stays",))
     assert not recorded(out).status.ended

@@ -7,102 +7,90 @@ from dataclasses import replace
 from nvaha.model import GroupState, Phase
 from nvaha.ports import NetworkError, NetworkFault
 from tests.builders import azure_of, table_id, up
-from tests.fakes import after, run
+from tests.fakes import after
 from tests.unit.watch.stage import Leader, known, outside, watched_group
 
 TABLE = table_id("table")
 SILENCE = NetworkError(NetworkFault.UNAVAILABLE, TABLE, "503: gone")
 
 
-def looks(leader: Leader, seconds: float) -> None:
+async def looks(leader: Leader, seconds: float) -> None:
     """Lead, and look for so long."""
 
-    async def story() -> None:
-        await leader.lead()
-        await leader.beside(leader.looks.run(), seconds)
-
-    run(story())
+    await leader.lead()
+    await leader.beside(leader.looks.run(), seconds)
 
 
-def test_the_active_nva_of_a_new_group_is_read_from_azure() -> None:
+async def test_the_active_nva_of_a_new_group_is_read_from_azure() -> None:
     """With it come the addresses at which the NVAs can be probed and recognised."""
     out = outside(active="b")
-    looks(Leader(out), 1.0)
+    await looks(Leader(out), 1.0)
     state = out.state()
     assert (state.phase, state.active) == (Phase.STEADY, "b")
     assert state.nvas["a"].addresses["internal"] == {"ip": "10.0.1.97"}
 
 
-def test_at_rest_azure_is_read_seldom() -> None:
+async def test_at_rest_azure_is_read_seldom() -> None:
     """A quarter of an hour costs three looks at drift, and no read besides."""
     out = outside(known())
-    looks(Leader(out), 895.0)
+    await looks(Leader(out), 895.0)
     assert out.network.reads.count(TABLE) == 3
 
 
-def test_an_azure_that_cannot_be_read_is_told_once_and_again_when_it_was_read_between() -> None:
+async def test_an_azure_that_cannot_be_read_is_told_once_and_again_when_it_was_read_between() -> None:
     """Operators hear before a failover needs it; nothing is decided on what is unknown."""
     out = outside()
     group = watched_group()
     out.network.unread = dict.fromkeys(group.resource_ids, SILENCE)
     leader = Leader(out, (group,))
 
-    async def story() -> None:
-        after(30.0, out.network.unread.clear)
-        await leader.lead()
-        await leader.beside(leader.looks.run(), 29.0)
-        assert out.told.events.count("discovery_failed") == 1
-        assert "503" in (out.state().unread or "")
-        assert out.state().phase is Phase.UNKNOWN
-        await leader.beside(leader.looks.run(), 10.0)
-
-    run(story())
+    after(30.0, out.network.unread.clear)
+    await leader.lead()
+    await leader.beside(leader.looks.run(), 29.0)
+    assert out.told.events.count("discovery_failed") == 1
+    assert "503" in (out.state().unread or "")
+    assert out.state().phase is Phase.UNKNOWN
+    await leader.beside(leader.looks.run(), 10.0)
     assert (out.state().phase, out.state().unread) == (Phase.STEADY, None)
 
 
-def test_drift_is_seen_twice_before_it_is_told() -> None:
+async def test_drift_is_seen_twice_before_it_is_told() -> None:
     """The second look follows soon."""
     out = outside(known(), active="b")
-    looks(Leader(out), 12.0)
+    await looks(Leader(out), 12.0)
     assert (out.state().drift.seen, out.told.events) == (2, ["drift_found"])
 
 
-def test_a_look_that_storage_does_not_take_is_told_and_made_again() -> None:
+async def test_a_look_that_storage_does_not_take_is_told_and_made_again() -> None:
     """The next one follows at its interval."""
     out = outside()
     leader = Leader(out)
 
-    async def story() -> None:
-        await leader.lead()
-        out.store.answers = False
-        after(2.0, lambda: setattr(out.store, "answers", True))
-        await leader.beside(leader.looks.run(), 10.0)
-
-    run(story())
+    await leader.lead()
+    out.store.answers = False
+    after(2.0, lambda: setattr(out.store, "answers", True))
+    await leader.beside(leader.looks.run(), 10.0)
     assert "store_unavailable" in out.told.events
     assert out.state().active == "a"
 
 
-def test_a_look_that_a_switch_overtook_decides_nothing() -> None:
+async def test_a_look_that_a_switch_overtook_decides_nothing() -> None:
     """What was read before a group moved may be half of a switch."""
     out = outside(known())
     leader = Leader(out)
     out.network.read_s = 2.0
 
-    async def story() -> None:
-        await leader.lead()
-        after(1.0, overtaken)
-        await leader.beside(leader.looks.run(), 4.0)
-
     def overtaken() -> None:
         out.store.put(replace(out.state(), active="b", generation=1))
         out.network.put_there(*azure_of(watched_group(), "b"))
 
-    run(story())
+    await leader.lead()
+    after(1.0, overtaken)
+    await leader.beside(leader.looks.run(), 4.0)
     assert (out.state().active, out.state().drift.seen) == ("b", 0)
 
 
-def test_many_groups_are_looked_at_a_few_at_a_time() -> None:
+async def test_many_groups_are_looked_at_a_few_at_a_time() -> None:
     """Eight groups take two rounds of four, and one that is slow holds up none of its round."""
     states = tuple(GroupState(f"g{number}", nvas={"a": up(), "b": up()}) for number in range(8))
     out = outside(*states)
@@ -121,4 +109,4 @@ def test_many_groups_are_looked_at_a_few_at_a_time() -> None:
         await leader.beside(leader.looks.run(), 5.0)
         return counts
 
-    assert run(story()) == [0, 4, 4, 8]
+    assert await story() == [0, 4, 4, 8]

@@ -11,7 +11,7 @@ import pytest
 from nvaha.model import Configuration, Phase
 from nvaha.ports import LEASE_S
 from nvaha.watch.monitor import Monitor
-from tests.fakes import Outside, after, run
+from tests.fakes import Outside, after
 from tests.unit.watch.stage import A, known, outside, watched_group
 
 TICK_S = 55.0
@@ -22,7 +22,7 @@ def monitor(out: Outside, name: str = "one") -> Monitor:
     return Monitor(Configuration((watched_group(),)), out.ports, name)
 
 
-def tick(
+async def tick(
     out: Outside, seconds: float = TICK_S, at: Mapping[float, Callable[[], object]] | None = None
 ) -> float:
     """Run one tick of a new monitor, with what happens at which second; return when it ended."""
@@ -33,7 +33,7 @@ def tick(
         await monitor(out).tick(seconds)
         return out.clock.monotonic()
 
-    return run(story())
+    return await story()
 
 
 def leading(out: Outside) -> list[str]:
@@ -41,88 +41,76 @@ def leading(out: Outside) -> list[str]:
     return [each for each in out.told.events if each.startswith("leader")]
 
 
-def test_a_monitor_that_finds_nobody_leading_leads() -> None:
+async def test_a_monitor_that_finds_nobody_leading_leads() -> None:
     """It takes the lease, stamps its epoch, probes, looks at Azure and says who it is."""
     out = outside()
-    tick(out)
+    await tick(out)
     assert (out.state().phase, out.state().active, out.state().epoch) == (Phase.STEADY, "a", 2)
     assert out.store.leader is not None
     assert (out.store.leader.instance, out.store.leader.epoch) == ("one", 2)
     assert out.told.events[0] == "leader_elected"
 
 
-def test_a_tick_ends_when_its_budget_is_used_up() -> None:
+async def test_a_tick_ends_when_its_budget_is_used_up() -> None:
     """The platform starts the next one on time."""
-    assert TICK_S <= tick(outside()) < TICK_S + 1.0
+    assert TICK_S <= await tick(outside()) < TICK_S + 1.0
 
 
-def test_a_tick_that_ends_well_keeps_the_lease_for_the_next() -> None:
+async def test_a_tick_that_ends_well_keeps_the_lease_for_the_next() -> None:
     """Leadership does not change hands at every tick."""
     out = outside(known())
 
-    async def story() -> None:
-        mine = monitor(out)
-        for _ in range(3):
-            await mine.tick(TICK_S)
-            await out.clock.sleep(5.0)
-
-    run(story())
+    mine = monitor(out)
+    for _ in range(3):
+        await mine.tick(TICK_S)
+        await out.clock.sleep(5.0)
     assert (leading(out), out.leases.epochs["leader"]) == (["leader_elected"], 2)
 
 
-def test_a_lease_that_ran_out_between_two_ticks_is_taken_up_again() -> None:
+async def test_a_lease_that_ran_out_between_two_ticks_is_taken_up_again() -> None:
     """The platform may take its time; nobody else has led meanwhile, and the monitor says that it had not."""
     out = outside(known())
 
-    async def story() -> None:
-        mine = monitor(out)
-        await mine.tick(TICK_S)
-        await out.clock.sleep(LEASE_S * 4)
-        await mine.tick(TICK_S)
-
-    run(story())
+    mine = monitor(out)
+    await mine.tick(TICK_S)
+    await out.clock.sleep(LEASE_S * 4)
+    await mine.tick(TICK_S)
     assert leading(out) == ["leader_elected", "leader_lost", "leader_elected"]
 
 
-def test_a_follower_changes_nothing_and_takes_over_when_the_lease_runs_out() -> None:
+async def test_a_follower_changes_nothing_and_takes_over_when_the_lease_runs_out() -> None:
     """The leader is gone; within one lease and a second the other has probed."""
     out = outside(known())
     out.prober.silent.add(A)
 
-    async def story() -> None:
-        assert await out.leases.acquire("leader", "dead", at_least=4)
-        before = out.state()
-        after(LEASE_S - 0.1, lambda: seen.append((out.state() == before, list(out.prober.asked))))
-        await monitor(out).tick(LEASE_S + 1.0)
-
     seen: list[object] = []
-    run(story())
+    assert await out.leases.acquire("leader", "dead", at_least=4)
+    before = out.state()
+    after(LEASE_S - 0.1, lambda: seen.append((out.state() == before, list(out.prober.asked))))
+    await monitor(out).tick(LEASE_S + 1.0)
     assert seen == [(True, [])]
     assert out.state().epoch == 6
     assert A in out.prober.asked
 
 
-def test_of_two_monitors_one_leads() -> None:
+async def test_of_two_monitors_one_leads() -> None:
     """Both tick at the same time; one switch comes of an NVA's death."""
     out = outside(known())
 
-    async def story() -> None:
-        after(20.0, lambda: out.prober.silent.add(A))
-        await asyncio.gather(monitor(out, "one").tick(TICK_S), monitor(out, "other").tick(TICK_S))
-
-    run(story())
+    after(20.0, lambda: out.prober.silent.add(A))
+    await asyncio.gather(monitor(out, "one").tick(TICK_S), monitor(out, "other").tick(TICK_S))
     assert out.told.events.count("leader_elected") == 1
     assert out.told.events.count("switch_requested") == 1
 
 
-def test_a_dead_nva_is_switched_away_from_without_anybodys_help() -> None:
+async def test_a_dead_nva_is_switched_away_from_without_anybodys_help() -> None:
     """From its death to the request on the queue it takes at most four seconds."""
     out = outside(known())
-    tick(out, 24.0, {20.0: lambda: out.prober.silent.add(A)})
+    await tick(out, 24.0, {20.0: lambda: out.prober.silent.add(A)})
     assert [each.target for each in out.queue.sent] == ["b"]
 
 
-def test_a_second_tick_at_the_same_time_does_nothing() -> None:
+async def test_a_second_tick_at_the_same_time_does_nothing() -> None:
     """Whoever starts the function by hand does not count every failure twice."""
     out = outside(known())
 
@@ -135,38 +123,35 @@ def test_a_second_tick_at_the_same_time_does_nothing() -> None:
         await first
         return at
 
-    assert run(story()) == 1.0
+    assert await story() == 1.0
     assert out.prober.asked.count(A) == 10
 
 
-def test_a_short_silence_of_storage_changes_nothing() -> None:
+async def test_a_short_silence_of_storage_changes_nothing() -> None:
     """The lease still stands, so the leader leads on."""
     out = outside(known())
-    tick(out, at={20.0: out.storage_goes, 25.0: out.storage_is_back})
+    await tick(out, at={20.0: out.storage_goes, 25.0: out.storage_is_back})
     assert leading(out) == ["leader_elected"]
 
 
-def test_a_silence_at_the_start_of_a_tick_is_told_and_gone_on_without() -> None:
+async def test_a_silence_at_the_start_of_a_tick_is_told_and_gone_on_without() -> None:
     """What is known is enough while the lease lasts."""
     out = outside(known())
 
-    async def story() -> None:
-        mine = monitor(out)
-        await mine.tick(20.0)
-        out.storage_goes()
-        after(3.0, out.storage_is_back)
-        await mine.tick(20.0)
-
-    run(story())
+    mine = monitor(out)
+    await mine.tick(20.0)
+    out.storage_goes()
+    after(3.0, out.storage_is_back)
+    await mine.tick(20.0)
     assert "store_unavailable" in out.told.events
     assert leading(out) == ["leader_elected"]
 
 
-def test_a_long_silence_of_storage_ends_leadership_and_nothing_is_switched_in_it() -> None:
+async def test_a_long_silence_of_storage_ends_leadership_and_nothing_is_switched_in_it() -> None:
     """Before the lease could be somebody else's the leader stops; it leads again once storage answers."""
     out = outside(known())
     seen: list[tuple[list[str], int]] = []
-    tick(
+    await tick(
         out,
         at={
             10.0: out.storage_goes,
@@ -180,7 +165,7 @@ def test_a_long_silence_of_storage_ends_leadership_and_nothing_is_switched_in_it
     assert out.state().target == "b"
 
 
-def test_a_monitor_that_cannot_tell_who_leads_says_so_once() -> None:
+async def test_a_monitor_that_cannot_tell_who_leads_says_so_once() -> None:
     """Not at every second of the silence, and again at the next one."""
     out = outside(known())
     out.leases.answers = False
@@ -189,11 +174,11 @@ def test_a_monitor_that_cannot_tell_who_leads_says_so_once() -> None:
         out.leases.answers = True
         out.leases.steal("leader")
 
-    tick(out, at={12.0: somebody_leads, 20.0: out.storage_goes})
+    await tick(out, at={12.0: somebody_leads, 20.0: out.storage_goes})
     assert out.told.events == ["store_unavailable"] * 2
 
 
-def test_a_leader_whose_lease_is_somebody_elses_steps_down() -> None:
+async def test_a_leader_whose_lease_is_somebody_elses_steps_down() -> None:
     """It says so, and writes nothing from then on."""
     out = outside(known())
     states = []
@@ -202,31 +187,28 @@ def test_a_leader_whose_lease_is_somebody_elses_steps_down() -> None:
         out.prober.silent.add(A)
         states.append(out.state())
 
-    tick(out, at={20.0: lambda: out.leases.steal("leader"), 26.0: later_on})
+    await tick(out, at={20.0: lambda: out.leases.steal("leader"), 26.0: later_on})
     assert out.told.events[-1] == "leader_lost"
     assert states == [out.state()]
 
 
-def test_a_leader_deposed_by_a_newer_epoch_leads_again_only_above_it() -> None:
+async def test_a_leader_deposed_by_a_newer_epoch_leads_again_only_above_it() -> None:
     """Somebody led with that epoch: nothing is written below it."""
     out = outside(known())
-    tick(out, at={20.0: lambda: out.store.put(replace(out.state(), epoch=41))})
+    await tick(out, at={20.0: lambda: out.store.put(replace(out.state(), epoch=41))})
     assert leading(out) == ["leader_elected", "leader_lost", "leader_elected"]
     assert out.state().epoch == 42
 
 
-def test_a_tick_that_ends_badly_gives_the_lease_up() -> None:
+async def test_a_tick_that_ends_badly_gives_the_lease_up() -> None:
     """Another monitor need not wait for it to run out, and this one begins afresh."""
     out = outside(known())
 
-    async def story() -> None:
-        mine = monitor(out)
-        out.prober.broken = ZeroDivisionError()
-        with pytest.raises(ZeroDivisionError):
-            await mine.tick(TICK_S)
-        assert out.leases.held == {}
-        out.prober.broken = None
+    mine = monitor(out)
+    out.prober.broken = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
         await mine.tick(TICK_S)
-
-    run(story())
+    assert out.leases.held == {}
+    out.prober.broken = None
+    await mine.tick(TICK_S)
     assert leading(out) == ["leader_elected"] * 2
