@@ -22,6 +22,7 @@ from nvaha.model import (
     Reading,
     SwitchRequest,
 )
+from nvaha.model.events import EVENTS, FIELDS
 from nvaha.ports import (
     LEASE_S,
     Conflict,
@@ -273,12 +274,15 @@ class FakeProber:
 
 @dataclass(slots=True)
 class Told:
-    """What operators were told."""
+    """What operators were told; only what nvaha.model.events promises may be."""
 
     notices: list[Notice] = field(default_factory=list)
 
     def notify(self, notice: Notice) -> None:
         """Remember a notice."""
+        assert notice.event in EVENTS
+        assert notice.fields.keys() <= FIELDS.keys()
+        assert notice.level in {"info", "warning", "error"}
         self.notices.append(notice)
 
     @property

@@ -10,11 +10,13 @@ from nvaha.core.decide import decide
 from nvaha.core.inputs import (
     PauseCommanded,
 )
+from nvaha.core.lifecycle import NO_PROGRESS_S
 from nvaha.core.refusal import RefusalCode
 from nvaha.model import (
     GroupState,
     NvaState,
     Phase,
+    Status,
     Trigger,
 )
 from tests.builders import NOON, down, later, steady, switching, up
@@ -86,3 +88,28 @@ def test_pause_and_resume_change_once() -> None:
     assert len(paused.notices) == 1
     again = decide(GROUP, paused.state, PauseCommanded(paused=True, by="somebody"), NOON)
     assert (again.state, again.notices) == (paused.state, ())
+
+
+def test_a_repeated_request_that_nobody_carries_out_is_queued_again() -> None:
+    """The operator's second try helps where the first one's message was lost."""
+    first = command(steady(), "b", request_id="r")
+    again = command(first.state, "b", request_id="r", now=later(NO_PROGRESS_S))
+    assert (again.operation, again.send) == (first.operation, first.send)
+    assert again.state.generation == first.state.generation
+
+
+def test_force_overrides_a_switch_that_nobody_carries_out() -> None:
+    """The old operation ends as superseded, and the new one begins."""
+    decision = command(switching(), "a", force=True, now=later(NO_PROGRESS_S))
+    assert decision.send is not None
+    assert (decision.send.target, decision.state.generation) == ("a", 2)
+    assert [each.status for each in decision.state.closings] == [Status.SUPERSEDED]
+
+
+def test_an_instance_with_another_configuration_than_the_leader_commands_nothing() -> None:
+    """Its idea of the group is not the one that would be switched; pausing does not need one."""
+    state = steady(fingerprint="another")
+    decision = command(state, "b")
+    assert decision.refusal is not None
+    assert decision.refusal.code is RefusalCode.OTHER_CONFIGURATION
+    assert decide(GROUP, state, PauseCommanded(paused=True, by="somebody"), NOON).state.paused

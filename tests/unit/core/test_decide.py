@@ -131,6 +131,24 @@ class TestSteady:
         assert (request.trigger, request.target) == (Trigger.FAILBACK, "a")
         assert probed(steady("b"), now=later(1000)).send is None
 
+    @pytest.mark.parametrize(
+        "state",
+        [
+            steady("a"),
+            steady("b", nvas={"a": up(failures=1)}),
+            steady("b", nvas={"a": down()}),
+            steady("b", nvas={"b": up(failures=1)}),
+            steady("b", nvas={"a": up(since=None)}),
+            steady("b", last_switch_at=later(901)),
+        ],
+        ids=["there", "shaky", "down", "active_shaky", "since_unknown", "just_moved"],
+    )
+    def test_the_group_stays_where_it_is_while_failback_is_not_safe(self, state: GroupState) -> None:
+        """Both have to be healthy, and the preferred one for long enough since the last move."""
+        group = group_of(failback="automatic", failback_after_s=100.0)
+        readings = {name: BAD if nva.failures else OK for name, nva in state.nvas.items()}
+        assert probed(state, group, now=later(1000), readings=readings).send is None
+
 
 class TestEpochs:
     """Who may write."""
@@ -168,6 +186,21 @@ class TestWriting:
         decision = probed(steady(), now=later(1), readings={"b": BAD})
         assert worth_writing(GROUP, steady(), decision.state)
         assert decision.state.probed_at == later(1)
+
+    def test_another_set_of_nvas_is_news(self) -> None:
+        """An NVA that is new or gone is written at once."""
+        assert worth_writing(GROUP, steady(), replace(steady(), nvas={"a": up()}))
+
+    def test_an_nva_of_another_configuration_is_not_looked_at(self) -> None:
+        """An instance that does not know an NVA can tell nothing of it, and writes its own news."""
+        other = group_of("b", "c")
+        assert not worth_writing(other, steady(), steady(nvas={"a": up(failures=1)}))
+        assert worth_writing(other, steady(), steady(paused=True))
+
+    def test_a_reading_of_an_nva_that_is_not_configured_is_passed_over(self) -> None:
+        """The group is as its configuration says."""
+        state = probed(steady(), readings={"c": BAD}).state
+        assert set(state.nvas) == {"a", "b"}
 
     def test_an_nva_that_is_not_configured_any_more_is_forgotten(self) -> None:
         """A group whose active NVA is gone is unknown again; a new NVA starts unknown."""

@@ -7,6 +7,7 @@ import pytest
 from nvaha.core.decide import decide
 from nvaha.core.inputs import (
     NetworkRead,
+    NetworkUnread,
     Survey,
 )
 from nvaha.model import (
@@ -16,7 +17,7 @@ from nvaha.model import (
     Phase,
     Trigger,
 )
-from tests.builders import BAD, NOON, group_of, steady, up
+from tests.builders import BAD, NOON, group_of, steady, switching, up
 from tests.unit.core.decisions import GROUP, look, probed
 
 
@@ -97,3 +98,56 @@ class TestDrift:
             assert decide(GROUP, steady(), read, NOON).state == steady()
         read = NetworkRead(1, survey, standing=(Phase.STEADY, 0))
         assert decide(GROUP, steady(), read, NOON).state.drift.seen == 1
+
+
+class TestLook:
+    """What every look brings, and what none decides."""
+
+    def test_addresses_that_were_read_are_remembered_and_the_others_kept(self) -> None:
+        """A NIC that could not be read this time is still known by where it was."""
+        before = steady(nvas={"a": up(addresses={"external": {"x": "10.0.0.9"}}, primary={"external": "x"})})
+        state = look(
+            before,
+            addresses={"a": {"internal": {"ip": "10.0.1.4"}}, "b": {}},
+            primary={"a": {"internal": "ip"}, "b": {}},
+        ).state
+        assert state.nvas["a"].addresses == {"external": {"x": "10.0.0.9"}, "internal": {"ip": "10.0.1.4"}}
+        assert state.nvas["a"].primary == {"external": "x", "internal": "ip"}
+        assert state.nvas["b"] == before.nvas["b"]
+
+    def test_a_look_in_the_middle_of_a_switch_finds_no_drift(self) -> None:
+        """It brings addresses, and leaves the rest to the switch."""
+        off = {"a": ("x",), "b": ("y",)}
+        decision = look(switching(), off=off, addresses={"b": {"internal": {"ip": "10.0.1.5"}}})
+        assert (decision.state.phase, decision.state.drift, decision.send) == (Phase.SWITCHING, Drift(), None)
+        assert decision.state.nvas["b"].addresses == {"internal": {"ip": "10.0.1.5"}}
+
+
+class TestUnread:
+    """Azure cannot be read."""
+
+    def test_it_is_told_once_and_decides_nothing(self) -> None:
+        """A second silence, for another reason even, is no news."""
+        first = decide(GROUP, steady(writes=("w",), seen=1), NetworkUnread(1, "503"), NOON)
+        assert (first.state.unread, first.state.drift.seen, first.send) == ("503", 1, None)
+        assert [each.event for each in first.notices] == ["discovery_failed"]
+        again = decide(GROUP, first.state, NetworkUnread(1, "timed out"), NOON)
+        assert (again.state, again.notices) == (first.state, ())
+
+    def test_it_is_over_with_the_next_look_that_is_answered(self) -> None:
+        """At rest as well as where the active NVA is not known."""
+        assert look(steady(unread="503")).state.unread is None
+        assert look(steady(phase=Phase.UNKNOWN, unread="503")).state.unread is None
+        assert look(GroupState("g", unread="503")).state.unread is None
+
+    def test_a_deposed_leader_writes_none_of_it(self) -> None:
+        """A newer epoch has been here."""
+        decision = decide(GROUP, steady(epoch=2), NetworkUnread(1, "503"), NOON)
+        assert decision.refusal is not None
+        assert decision.state == steady(epoch=2)
+
+    def test_where_nothing_points_at_any_nva_every_problem_is_named_once(self) -> None:
+        """They are what an operator would have to mend before anything can be told."""
+        state = look(GroupState("g"), problems={"a": ("p", "q"), "b": ("q",)}).state
+        assert (state.blocked or "").count("q") == 1
+        assert "p; q" in (state.blocked or "")

@@ -103,6 +103,11 @@ class TestUnderWay:
         assert decision.state.phase is Phase.UNKNOWN
         assert [each.operation for each in decision.state.closings] == ["g-1-0"]
 
+    def test_a_switch_that_nobody_can_name_is_not_waited_for(self) -> None:
+        """A state that says `switching` and not whereto is read from Azure afresh."""
+        state = probed(replace(switching(), switch=None)).state
+        assert (state.phase, state.switch) == (Phase.UNKNOWN, None)
+
 
 class TestReports:
     """What workers report."""
