@@ -264,12 +264,9 @@ class TestHealthy:
         out = outside()
         mine = control(out)
 
-        async def story() -> list[bool]:
-            answers = [await mine.healthy()]
-            out.store.leader = LeaderRecord("one", 1, later(0))
-            for wait_s in (HEALTH_KEPT_S - 0.1, 0.1):
-                await out.clock.sleep(wait_s)
-                answers.append(await mine.healthy())
-            return answers
-
-        assert await story() == [False, False, True]
+        answers = [await mine.healthy()]
+        out.store.leader = LeaderRecord("one", 1, later(0))
+        for wait_s in (HEALTH_KEPT_S - 0.1, 0.1):
+            await out.clock.sleep(wait_s)
+            answers.append(await mine.healthy())
+        assert answers == [False, False, True]

@@ -25,10 +25,7 @@ def out() -> Outside:
 async def read(out: Outside) -> tuple[Snapshot, float]:
     """Return what was read and how long it took."""
 
-    async def story() -> tuple[Snapshot, float]:
-        return await read_snapshot(out.network, GROUP), out.clock.monotonic()
-
-    return await story()
+    return await read_snapshot(out.network, GROUP), out.clock.monotonic()
 
 
 async def test_every_resource_of_the_group_is_read_at_once(out: Outside) -> None:
@@ -48,11 +45,8 @@ async def test_a_large_group_is_read_a_few_resources_at_a_time(out: Outside) -> 
     out.network.put_there(*azure_of(group, "a"))
     out.network.read_s = 1.0
 
-    async def story() -> float:
-        await read_snapshot(out.network, group)
-        return out.clock.monotonic()
-
-    assert await story() == 3.0
+    await read_snapshot(out.network, group)
+    assert out.clock.monotonic() == 3.0
 
 
 @pytest.mark.parametrize("fault", [NetworkFault.DENIED, NetworkFault.MISSING])

@@ -27,13 +27,10 @@ async def tick(
 ) -> float:
     """Run one tick of a new monitor, with what happens at which second; return when it ended."""
 
-    async def story() -> float:
-        for when, happens in (at or {}).items():
-            after(when, happens)
-        await monitor(out).tick(seconds)
-        return out.clock.monotonic()
-
-    return await story()
+    for when, happens in (at or {}).items():
+        after(when, happens)
+    await monitor(out).tick(seconds)
+    return out.clock.monotonic()
 
 
 def leading(out: Outside) -> list[str]:
@@ -114,16 +111,13 @@ async def test_a_second_tick_at_the_same_time_does_nothing() -> None:
     """Whoever starts the function by hand does not count every failure twice."""
     out = outside(known())
 
-    async def story() -> float:
-        mine = monitor(out)
-        first = asyncio.ensure_future(mine.tick(10.0))
-        await out.clock.sleep(1.0)
-        await mine.tick(10.0)
-        at = out.clock.monotonic()
-        await first
-        return at
-
-    assert await story() == 1.0
+    mine = monitor(out)
+    first = asyncio.ensure_future(mine.tick(10.0))
+    await out.clock.sleep(1.0)
+    await mine.tick(10.0)
+    at = out.clock.monotonic()
+    await first
+    assert at == 1.0
     assert out.prober.asked.count(A) == 10
 
 
