@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 PROFILE ?= typical
 SEEDS ?= 500
+REF ?= HEAD
 
-.PHONY: demo test simulate mutants lock format clean
+.PHONY: demo test simulate mutants lock dist format clean
 
 demo: $(VENV)/.lab
 	@$(BIN)/nvaha lab demo --profile $(PROFILE)
@@ -25,6 +26,9 @@ mutants: $(VENV)/.dev
 
 lock: $(VENV)/.dev
 	$(BIN)/python -m requirements.lock
+
+dist: $(VENV)/.dev
+	@PATH="$(abspath $(BIN)):$$PATH" ./.ci/dist $(REF)
 
 clean:
 	rm -rf $(VENV) .cache build dist *.egg-info

@@ -22,7 +22,8 @@ api = Api(holder, signed_in=os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() =
 @app.timer_trigger(arg_name="timer", schedule=SCHEDULE, run_on_startup=False, use_monitor=False)
 async def probe(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding needs its name
     """Probe and decide until the next tick."""
-    await (await holder.get()).tick()
+    async with holder.using() as nvaha:
+        await nvaha.tick()
 
 
 @app.queue_trigger(arg_name="message", queue_name="nvaha-switch", connection=CONNECTION)
@@ -34,7 +35,8 @@ async def switch(message: func.QueueMessage) -> None:
 @app.queue_trigger(arg_name="message", queue_name="nvaha-switch-poison", connection=CONNECTION)
 async def poison(message: func.QueueMessage) -> None:
     """Give up a switch whose message failed every time."""
-    await (await holder.get()).give_up(message.get_body())
+    async with holder.using() as nvaha:
+        await nvaha.give_up(message.get_body())
 
 
 @app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
 
 
 @asynccontextmanager
@@ -25,3 +27,16 @@ async def run_all(duties: Iterable[Coroutine[Any, Any, None]]) -> None:
     async with unwrapped(), asyncio.TaskGroup() as tasks:
         for duty in duties:
             tasks.create_task(duty)
+
+
+async def uninterrupted(duty: Coroutine[Any, Any, _Result]) -> _Result:
+    """Do something to its end even if whoever wants it is cancelled meanwhile; then that is raised."""
+    task = asyncio.ensure_future(duty)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            await asyncio.wait({task})
+        if task.done() and not task.cancelled():
+            task.exception()  # it has been seen: what is raised is that nobody waits any more
+        raise

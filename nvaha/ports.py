@@ -244,3 +244,5 @@ class Ports:
     prober: Prober
     clock: Clock
     notifier: Notifier
+    new_id: Callable[[], str]
+    """Returns a short text that nobody has had before: of a write, by which its writer finds it again."""

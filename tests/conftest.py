@@ -28,6 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what was measured, and how to run failed tests in the same order again."""
+    if hasattr(config, "workerinput"):
+        # A worker of pytest-xdist: what it knows, the process that started it knows too.
+        return
     reports = [each for many in terminalreporter.stats.values() for each in many]
     calls = [each for each in reports if isinstance(each, pytest.TestReport) and each.when == "call"]
     properties = [pair for each in calls for pair in each.user_properties]

@@ -7,6 +7,7 @@ Fine-grained faults (stalls, lost answers, races of many processes) are the simu
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -127,6 +128,7 @@ class FakeStore:
     Args:
         answers: False: nothing is done and nobody answers.
         lose_answers: so many of the next writes are done although their answer is lost.
+        falls_silent: the next write is done, and nobody answers from then on.
         sent_twice: so many of the next writes are sent once more below, and meet themselves.
         unreadable: the groups whose rows another release has written: nobody reads or overwrites them.
         before_save: called before each write of a state, to race with it.
@@ -141,6 +143,7 @@ class FakeStore:
     takes_records: bool = True
     unreadable: set[str] = field(default_factory=set)
     lose_answers: int = 0
+    falls_silent: bool = False
     sent_twice: int = 0
     saves: int = 0
     before_save: Callable[[], None] = lambda: None
@@ -176,6 +179,9 @@ class FakeStore:
             return Conflict()
         self.put(state)
         self.saves += 1
+        if self.falls_silent:
+            self.falls_silent = self.answers = False
+            raise StoreUnavailable("save: no answer")
         if self.sent_twice:
             self.sent_twice -= 1
             return Conflict()
@@ -302,6 +308,7 @@ class Outside:
         self.network = FakeNetwork(self.clock)
         self.prober = FakeProber(self.clock)
         self.told = Told()
+        self.ids = itertools.count()
         for state in states:
             self.store.put(state)
         self.ports = Ports(
@@ -312,6 +319,7 @@ class Outside:
             prober=self.prober,
             clock=self.clock,
             notifier=self.told,
+            new_id=lambda: f"id{next(self.ids)}",
         )
 
     def storage_goes(self) -> None:

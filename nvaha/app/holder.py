@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +34,7 @@ class AppHolder:
         self._environ = environ
         self._app: App | None = None
         self._building = asyncio.Lock()
+        self._uses: Counter[App] = Counter()
         self._refused: tuple[float, Exception] | None = None
 
     async def get(self) -> App:
@@ -47,15 +50,35 @@ class AppHolder:
                 self._app = await self._build()
             return self._app
 
+    @asynccontextmanager
+    async def using(self) -> AsyncIterator[App]:
+        """Return the app for as long as it is needed; one that was replaced is closed after its last use.
+
+        Raises:
+            SettingsError, ConfigError: the settings or the configuration cannot be used.
+        """
+        app = await self.get()
+        self._uses[app] += 1
+        try:
+            yield app
+        finally:
+            self._uses[app] -= 1
+            if not self._uses[app]:
+                del self._uses[app]
+                if app is not self._app:
+                    await app.close()
+
     async def switch(self, body: bytes) -> None:
         """Carry out the switch that a message points at; read the configuration again if it is of another."""
         from nvaha.switch.attempt import OtherConfiguration  # noqa: PLC0415 - as below
 
-        try:
-            await (await self.get()).switch(body)
-        except OtherConfiguration:
-            self._app = None
-            raise
+        async with self.using() as app:
+            try:
+                await app.switch(body)
+            except OtherConfiguration:
+                if self._app is app:
+                    self._app = None
+                raise
 
     async def _build(self) -> App:
         try:

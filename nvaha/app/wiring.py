@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime
 
 from nvaha.app.schedule import tick_budget_s
@@ -43,6 +44,7 @@ class App:
             prober=self._prober,
             clock=clock,
             notifier=self._notifier,
+            new_id=lambda: uuid.uuid4().hex[:12],
         )
         configuration, instance = loaded.configuration, settings.instance
         self._monitor = Monitor(configuration, ports, instance)

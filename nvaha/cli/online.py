@@ -20,12 +20,13 @@ from nvaha.azure.clouds import ENDPOINTS
 from nvaha.azure.credentials import arm_credential
 from nvaha.cli import render
 from nvaha.cli.failure import ExitCode, Failure
-from nvaha.cli.words import clean, counted, short
+from nvaha.cli.words import clean, counted
 from nvaha.config.settings import Settings, SettingsError
-from nvaha.core.plan import survey
+from nvaha.core.survey import survey
 from nvaha.model import Configuration, Group, Resource
 from nvaha.ports import Network, NetworkError
 from nvaha.state.snapshot import lasting, read_snapshot
+from nvaha.text import last_part
 
 _TOKEN_S = 60.0
 
@@ -141,7 +142,7 @@ async def _survey(group: Group, network: Network) -> Report:
     try:
         snapshot = await read_snapshot(noting, group)
     except NetworkError as error:
-        return Report(group.name, no_answer=clean(f"{short(error.resource_id)}: {error.message}"))
+        return Report(group.name, no_answer=clean(f"{last_part(error.resource_id)}: {error.message}"))
     said = survey(group, snapshot, {})
     owner = said.owner()
     missing = {
@@ -214,5 +215,5 @@ def _by_reason(unread: dict[str, str]) -> dict[str, list[str]]:
     """Return the names of the resources that were not read, by why not."""
     by_reason: dict[str, list[str]] = {}
     for resource_id, why in unread.items():
-        by_reason.setdefault(why, []).append(short(resource_id))
+        by_reason.setdefault(why, []).append(last_part(resource_id))
     return by_reason

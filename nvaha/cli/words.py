@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from datetime import datetime
 
+from nvaha.text import one_line
+
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -16,8 +18,7 @@ def clean(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    spaced = " ".join(text.split())
-    return "".join(each for each in spaced if unicodedata.category(each) not in _UNSAFE)
+    return "".join(each for each in one_line(text) if unicodedata.category(each) not in _UNSAFE)
 
 
 def age(then: datetime | None, now: datetime) -> str:
@@ -38,11 +39,6 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min"
-
-
-def short(resource_id: str) -> str:
-    """Return the last part of a resource id."""
-    return resource_id.rstrip("/").rpartition("/")[2]
 
 
 def counted(number: int, word: str) -> str:

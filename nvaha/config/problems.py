@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from nvaha.text import shortened
+
 SHOWN_CHARACTERS = 80
-SHOWN_HEAD = 24
+SHOWN_TAIL = 55
 SHOWN_PROBLEMS = 100
 
 
@@ -86,9 +88,7 @@ def show(value: object) -> str:
     if isinstance(value, list):
         return f"a list with {len(value)} entr{'y' if len(value) == 1 else 'ies'}"
     text = json.dumps(value, ensure_ascii=isinstance(value, str) and not value.isprintable(), default=str)
-    if len(text) <= SHOWN_CHARACTERS:
-        return text
-    return f"{text[:SHOWN_HEAD]}…{text[SHOWN_HEAD + 1 - SHOWN_CHARACTERS :]}"  # ids differ at their ends
+    return shortened(text, SHOWN_CHARACTERS, tail=SHOWN_TAIL)
 
 
 def at(path: str, key: str | int) -> str:

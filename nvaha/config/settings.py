@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from nvaha.text import shortened
+
 DEFAULT_CONFIG = "nvaha.yaml"
 DEFAULT_SCHEDULE = "*/10 * * * * *"
 DEFAULT_CONNECTION = "AzureWebJobsStorage"
 
-_NCRONTAB_FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
-_LONGEST_INSTANCE = 100
+_LONGEST_INSTANCE = _LONGEST_SHOWN = 100
 
 
 class Cloud(StrEnum):
@@ -70,7 +71,7 @@ class Settings:
 
     Args:
         config: the groups: a file, inline JSON, or a blob's URL.
-        schedule: NCRONTAB expression of the tick, six fields, or a time span.
+        schedule: NCRONTAB expression of the tick, six fields.
         storage: where state, leases and the queue live.
         arm_endpoint: another ARM endpoint than the cloud's, without a trailing slash.
         arm_ca: the CA file to trust for `arm_endpoint`.
@@ -112,6 +113,14 @@ class Settings:
         return settings
 
 
+def not_a_connection_string(name: str) -> str:
+    """Return the problem of a setting whose connection string cannot be used; it never shows the value."""
+    return (
+        f"{name} is not a storage connection string (its value is not shown); "
+        "copy it from the account's access keys, or use an identity instead"
+    )
+
+
 class _Reader:
     """Reads one setting after the other and gathers what is wrong with them."""
 
@@ -133,11 +142,15 @@ class _Reader:
 
     def schedule(self, name: str) -> str:
         value = self.text(name) or DEFAULT_SCHEDULE
-        fields = value.split()
-        if len(fields) != 6 or not all(_NCRONTAB_FIELD.fullmatch(each) for each in fields):
+        # croniter takes a while to import, which indexing the functions need not wait for.
+        from nvaha.config.ncrontab import Ncrontab  # noqa: PLC0415
+
+        try:
+            Ncrontab(value)
+        except ValueError as error:
             self.problems.append(
-                f"{name} is {value!r}: not an NCRONTAB expression; give six fields, seconds first, "
-                f"such as {DEFAULT_SCHEDULE!r}"
+                f"{name} is {shortened(value, _LONGEST_SHOWN)!r}, which {error}; "
+                f"give NCRONTAB: six fields, seconds first, such as {DEFAULT_SCHEDULE!r}"
             )
         return value
 
@@ -170,7 +183,7 @@ class _Reader:
         value = self.text(name) or self.text("WEBSITE_INSTANCE_ID") or f"{socket.gethostname()}-{os.getpid()}"
         if len(value) > _LONGEST_INSTANCE or not value.isprintable():
             self.problems.append(
-                f"{name} is {value[:_LONGEST_INSTANCE]!r}: "
+                f"{name} is {shortened(value, _LONGEST_SHOWN)!r}: "
                 f"give at most {_LONGEST_INSTANCE} printable characters"
             )
         return value
@@ -200,10 +213,7 @@ class _Reader:
         if not value:
             return None
         if not all("=" in part for part in value.rstrip(";").split(";")):
-            self.problems.append(
-                f"{connection} is not a storage connection string (its value is not shown); "
-                "copy it from the account's access keys, or use an identity instead"
-            )
+            self.problems.append(not_a_connection_string(connection))
         return value
 
     def _part(self, connection: str, part: str) -> str | None:
@@ -239,4 +249,4 @@ def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
 
 def _shown(value: str) -> str:
     """Cut what may carry a secret: a URL's query and user part, and anything long."""
-    return re.sub(r"//[^/@]*@", "//…@", value.split("?", 1)[0])[:100]
+    return shortened(re.sub(r"//[^/@]*@", "//…@", value.split("?", 1)[0]), _LONGEST_SHOWN)

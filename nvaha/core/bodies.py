@@ -32,12 +32,14 @@ class NextHop:
 
 @dataclass(frozen=True, slots=True)
 class IpConfiguration:
-    """One IP configuration of a NIC."""
+    """One IP configuration of a NIC; `dynamic` tells whether its private address may change."""
 
     name: str
     private_ip: str | None
     public_ip: str | None
     primary: bool
+    version: str = "IPv4"
+    dynamic: bool = False
 
 
 def canonical(address: str) -> str:
@@ -78,6 +80,8 @@ def ip_configurations(nic: Resource) -> tuple[IpConfiguration, ...]:
                 private_ip=canonical(private.split("/")[0]) if isinstance(private, str) else None,
                 public_ip=public["id"] if public is not None else None,
                 primary=properties.get("primary") is True if flagged else index == 0,
+                version=_version(properties.get("privateIPAddressVersion")),
+                dynamic=str(properties.get("privateIPAllocationMethod")).casefold() == "dynamic",
             )
         )
     return tuple(found)
@@ -91,6 +95,27 @@ def holder_of(public_ip: Resource) -> str | None:
         if isinstance(holder, dict) and isinstance(holder.get("id"), str):
             return str(holder["id"])
     return None
+
+
+def address_version(public_ip: Resource) -> str:
+    """Return whether a public IP is IPv4, as when nothing is said, or IPv6."""
+    return _version(_properties(public_ip, public_ip.body).get("publicIPAddressVersion"))
+
+
+def address_is_dynamic(public_ip: Resource) -> bool:
+    """Tell whether a public IP loses its address when it is taken off a NIC."""
+    return str(_properties(public_ip, public_ip.body).get("publicIPAllocationMethod")).casefold() == "dynamic"
+
+
+def location(resource: Resource) -> str | None:
+    """Return the region that a resource says it is in, in its one form, or None."""
+    said = resource.body.get("location")
+    return said.replace(" ", "").casefold() if isinstance(said, str) and said else None
+
+
+def forwards(nic: Resource) -> bool:
+    """Tell whether Azure lets a NIC receive what is not for its own addresses."""
+    return _properties(nic, nic.body).get("enableIPForwarding") is True
 
 
 def check(resource: Resource) -> None:
@@ -125,10 +150,11 @@ def is_part_of(child_id: str, resource_id: str) -> bool:
 def with_next_hops(table: Resource, hops: Mapping[str, str]) -> Resource:
     """Return the table with the named routes pointing at other addresses, all else as it was."""
     body = copy.deepcopy(dict(table.body))
+    wanted = {name.casefold(): hop for name, hop in hops.items()}
     for route in body["properties"]["routes"]:
         name = route.get("name")
-        if isinstance(name, str) and name in hops:
-            route["properties"]["nextHopIpAddress"] = hops[name]
+        if isinstance(name, str) and name.casefold() in wanted:
+            route["properties"]["nextHopIpAddress"] = wanted[name.casefold()]
     return Resource(table.id, table.etag, body)
 
 
@@ -138,11 +164,12 @@ def with_public_ips(nic: Resource, public_ips: Mapping[str, str | None]) -> Reso
     A reference is taken away by leaving the key out: a null is refused (azure-facts D3).
     """
     body = copy.deepcopy(dict(nic.body))
+    wanted = {name.casefold(): public_ip for name, public_ip in public_ips.items()}
     for configuration in body["properties"]["ipConfigurations"]:
-        name = configuration.get("name")
-        if name not in public_ips:
+        name = str(configuration.get("name")).casefold()
+        if name not in wanted:
             continue
-        public_ip = public_ips[name]
+        public_ip = wanted[name]
         if public_ip is None:
             configuration["properties"].pop("publicIPAddress", None)
         else:
@@ -156,6 +183,10 @@ def carries(nic: Resource, public_ip_id: str) -> str | None:
         if configuration.public_ip is not None and same_id(configuration.public_ip, public_ip_id):
             return configuration.name
     return None
+
+
+def _version(said: object) -> str:
+    return "IPv6" if str(said).casefold() == "ipv6" else "IPv4"
 
 
 def _children(resource: Resource, key: str) -> Iterator[Mapping[str, Any]]:

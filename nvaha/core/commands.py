@@ -16,6 +16,7 @@ from nvaha.model import STALE_AFTER_S, Group, GroupState, Phase, Trigger
 
 def commanded(group: Group, before: GroupState, command: FailoverCommanded, now: datetime) -> Decision:
     """Return what follows from a commanded failover; one with a known request id starts nothing new."""
+    command = replace(command, to=group.named(command.to) or command.to)
     for request_id, operation in before.request_ids:
         if command.request_id is not None and request_id == command.request_id:
             return repeated(group, before, operation, now)
@@ -37,6 +38,7 @@ def commanded(group: Group, before: GroupState, command: FailoverCommanded, now:
 
 def refuses(group: Group, state: GroupState, command: FailoverCommanded, now: datetime) -> Refusal | None:
     """Return why a commanded failover is not possible now, or None."""
+    command = replace(command, to=group.named(command.to) or command.to)
     if command.to not in group.names:
         known = ", ".join(group.names)
         text = f"{group.name} has no NVA {command.to!r}; it has {known}"

@@ -26,8 +26,8 @@ from nvaha.core.inputs import (
     SwitchFailed,
     SwitchMoved,
 )
-from nvaha.core.lifecycle import begin, candidate, go_on, reported
-from nvaha.core.notices import all_down_notice, condition, health_notices, notice
+from nvaha.core.lifecycle import begin, candidate, finish, go_on, reported
+from nvaha.core.notices import all_down_notice, condition, health_notices, listed, notice
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import WRITTEN_EVERY_S, Drift, Group, GroupState, Health, NvaState, Phase, Trigger
 
@@ -59,7 +59,7 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
         case NetworkUnread():
             return discovery.unread(group, before, happened)
         case NetworkRead():
-            return discovery.read(group, before, happened)
+            return discovery.read(group, before, happened, now)
         case FailoverCommanded():
             return commands.commanded(group, before, happened, now)
         case PauseCommanded():
@@ -70,8 +70,13 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
 
 def as_configured(group: Group, state: GroupState) -> GroupState:
     """Return the state as the present configuration allows it: an NVA no longer configured is forgotten."""
-    nvas = {name: state.nvas.get(name, NvaState()) for name in group.names}
+    known = {name.casefold(): nva for name, nva in state.nvas.items()}
+    nvas = {name: known.get(name.casefold(), NvaState()) for name in group.names}
     fitting = state if nvas == state.nvas else replace(state, nvas=nvas)
+    if fitting.active is not None and (active := group.named(fitting.active)) is not None:
+        fitting = fitting if active == fitting.active else replace(fitting, active=active)
+    if fitting.wanted is not None and fitting.wanted not in nvas:
+        fitting = replace(fitting, wanted=group.named(fitting.wanted))
     if fitting.phase is Phase.STEADY and fitting.active not in nvas:
         return replace(fitting, phase=Phase.UNKNOWN, active=None, drift=Drift())
     return fitting
@@ -109,6 +114,8 @@ def _probed(group: Group, before: GroupState, happened: Probed, now: datetime) -
 def _consider(group: Group, state: GroupState, now: datetime, *, blind: bool) -> Decision:
     if state.phase is Phase.SWITCHING:
         return go_on(group, state, now, blind=blind)
+    if state.wanted is not None:
+        return finish(group, state, state.wanted, now, blind=blind)
     if state.phase is Phase.UNKNOWN or state.active is None:
         return Decision(state)
     due = _due(group, state, state.active, now, blind=blind)
@@ -148,9 +155,10 @@ def _due(
     policy, nva = group.policy, state.nvas[active]
     if fallen(nva, group.nva(active).probe) or (blind and nva.health is Health.DOWN):
         return Trigger.FAILOVER, candidate(group, state, active), f"{active} is down: {condition(nva)}"
-    confirmed = state.drift.seen >= discovery.CONFIRMED
-    if confirmed and state.drift.writes and policy.drift == "repair" and healthy(nva):
-        return Trigger.REPAIR, active, "; ".join(state.drift.writes)
+    drift = state.drift
+    confirmed = drift.seen >= discovery.CONFIRMED and not drift.unasked
+    if confirmed and drift.writes and policy.drift == "repair" and healthy(nva):
+        return Trigger.REPAIR, active, listed(drift.writes)
     if policy.failback == "automatic" and _failback_due(group, state, active, now):
         preferred = group.names[0]
         return Trigger.FAILBACK, preferred, f"{preferred} is preferred and has been up long enough"

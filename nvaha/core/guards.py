@@ -20,17 +20,15 @@ FLAP_WINDOW_S = 3600.0
 def forbidden(group: Group, state: GroupState, now: datetime, trigger: Trigger) -> Refusal | None:
     """Return why no automatic switch of this group may start now, or None.
 
-    In phase `switching` hold-down says nothing: the group is between two NVAs already.
+    Between two NVAs, in a switch or after one that failed, hold-down says nothing.
     """
     policy, guards = group.policy, state.guards
     if not policy.automatic:
         return Refusal(RefusalCode.AUTOMATIC_OFF, "automatic switches are off (policy.automatic)")
-    if state.paused:
-        return Refusal(RefusalCode.PAUSED, "the group is paused")
-    if guards.retry_at is not None and now < guards.retry_at:
-        text = f"the last switch failed; not tried again before {clock_time(guards.retry_at)}"
-        return Refusal(RefusalCode.BACK_OFF, text)
-    if guards.last_switch_at is not None and state.phase is not Phase.SWITCHING:
+    if (stop := not_again_yet(state, now)) is not None:
+        return stop
+    between = state.phase is Phase.SWITCHING or state.wanted is not None
+    if guards.last_switch_at is not None and not between:
         until = guards.last_switch_at + timedelta(seconds=policy.hold_down_s)
         if now < until:
             text = f"hold-down after the last switch, until {clock_time(until)}"
@@ -48,6 +46,17 @@ def forbidden(group: Group, state: GroupState, now: datetime, trigger: Trigger) 
     return None
 
 
+def not_again_yet(state: GroupState, now: datetime) -> Refusal | None:
+    """Return why not even what an operator asked for is tried again by itself now, or None."""
+    retry_at = state.guards.retry_at
+    if state.paused:
+        return Refusal(RefusalCode.PAUSED, "the group is paused")
+    if retry_at is not None and now < retry_at:
+        text = f"the last switch failed; not tried again before {clock_time(retry_at)}"
+        return Refusal(RefusalCode.BACK_OFF, text)
+    return None
+
+
 def after_request(guards: Guards, trigger: Trigger, now: datetime) -> Guards:
     """Return the guards once a switch was asked for; an operator's does not count."""
     switches, repairs = _recent(guards.switches, now), _recent(guards.repairs, now)
@@ -60,7 +69,7 @@ def after_request(guards: Guards, trigger: Trigger, now: datetime) -> Guards:
 
 def after_success(guards: Guards, trigger: Trigger, policy: Policy, now: datetime) -> Guards:
     """Return the guards once a switch has ended well."""
-    forgiven = replace(guards, failed_in_a_row=0, repairs_failed_in_a_row=0, retry_at=None)
+    forgiven = replace(guards, failed_in_a_row=0, repairs_failed_in_a_row=0, retry_at=None, ended_at=now)
     if trigger is Trigger.REPAIR:
         return replace(forgiven, repair_at=now + timedelta(seconds=policy.hold_down_s))
     return replace(forgiven, last_switch_at=now)
@@ -73,6 +82,7 @@ def after_failure(guards: Guards, request: SwitchRequest, now: datetime) -> Guar
         guards,
         switches=tuple(time for time in guards.switches if time != asked_at),
         repairs=tuple(time for time in guards.repairs if time != asked_at),
+        ended_at=now,
     )
     if request.trigger is Trigger.REPAIR:
         in_a_row = guards.repairs_failed_in_a_row + 1

@@ -33,6 +33,9 @@ class Survey:
         public_ips: how many of the group's public IPs each NVA carries.
         off: for each NVA, one sentence for every write it would take to have everything there.
         problems: for each NVA, one sentence for whatever no write of ours can bring there.
+        unready: for each NVA, one sentence for whatever would not work there, the problems among them.
+        unanswered: one sentence for each resource that Azure gave no answer for: nothing is known of it.
+        hidden: one sentence for each resource that Azure will not show, or not in a form known here.
         addresses: {NVA: {role: {IP configuration: private IP}}} as read.
         primary: {NVA: {role: primary IP configuration}} as read.
     """
@@ -41,14 +44,23 @@ class Survey:
     public_ips: Mapping[str, int]
     off: Mapping[str, tuple[str, ...]]
     problems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unready: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unanswered: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
     addresses: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     primary: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The NVAs that anything points at."""
+        return tuple(name for name in self.off if self.routes.get(name, 0) or self.public_ips.get(name, 0))
+
     def owner(self) -> str | None:
         """Return the NVA that most points at: routes count before public IPs, then the configured order."""
-        owners = [name for name in self.off if self.routes.get(name, 0) or self.public_ips.get(name, 0)]
         return max(
-            owners, key=lambda name: (self.routes.get(name, 0), self.public_ips.get(name, 0)), default=None
+            self.owners,
+            key=lambda name: (self.routes.get(name, 0), self.public_ips.get(name, 0)),
+            default=None,
         )
 
 
@@ -111,11 +123,15 @@ class SwitchDone:
 
 @dataclass(frozen=True, slots=True)
 class SwitchFailed:
-    """A switch will not be tried again; what it left undone is in its operation record."""
+    """A switch ended without reaching its target; what it left undone is in its operation record.
+
+    `begun` tells whether anything was written: a planned move that cannot end well is not begun.
+    """
 
     generation: int
     operation: str
     error: str
+    begun: bool = True
 
 
 Input = (

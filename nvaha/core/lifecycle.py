@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from nvaha.core.decision import Decision
-from nvaha.core.guards import after_failure, after_request, after_success, forbidden
+from nvaha.core.guards import after_failure, after_request, after_success, forbidden, not_again_yet
 from nvaha.core.health import fallen, healthy
 from nvaha.core.inputs import SwitchDone, SwitchFailed, SwitchMoved
-from nvaha.core.notices import condition, notice, request_fields
+from nvaha.core.notices import LONGEST_SENTENCE, TAIL, condition, notice, request_fields
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import Closing, Drift, Group, GroupState, Phase, Status, Switch, SwitchRequest, Trigger
+from nvaha.text import shortened
 
 NO_PROGRESS_S = 15.0
 """Without progress for this long a switch is queued again: a crashed host hides its message for ten minutes
@@ -66,6 +67,7 @@ def begin(
         state = _close(state, old, Status.SUPERSEDED, f"superseded: {reason}")
     generation = state.generation + 1
     operation = f"{group.name}-{generation}-{int(now.timestamp() * 1000)}"
+    reason = shortened(reason, 2 * LONGEST_SENTENCE, tail=TAIL)
     request = SwitchRequest(
         operation=operation,
         group=group.name,
@@ -89,6 +91,7 @@ def begin(
         generation=generation,
         switch=Switch(request, progress_at=now),
         guards=after_request(state.guards, trigger, now),
+        wanted=None,
         blocked=None,
         request_ids=request_ids,
     )
@@ -130,8 +133,15 @@ def repeated(group: Group, state: GroupState, operation: str, now: datetime) -> 
 def reported(
     group: Group, before: GroupState, report: SwitchMoved | SwitchDone | SwitchFailed, now: datetime
 ) -> Decision:
-    """Return what follows from a worker's report; one on another switch than this changes nothing."""
+    """Return what follows from a worker's report; one on another switch than this changes nothing.
+
+    Whoever reports an end again, because storage did not answer the first time, is not told that it is stale.
+    """
     switch = before.switch
+    if switch is not None and switch.request.operation == report.operation:
+        ends_as = {SwitchDone: Status.DONE, SwitchFailed: Status.FAILED}.get(type(report))
+        if ends_as is not None and switch.ended is ends_as:
+            return Decision(before)
     if switch is None or not before.under_way(report.operation, report.generation):
         text = f"{group.name}: generation {report.generation} ({report.operation}) is not under way"
         return Decision(before, refusal=Refusal(RefusalCode.NOT_UNDER_WAY, text))
@@ -139,7 +149,7 @@ def reported(
         case SwitchMoved():
             return Decision(replace(before, switch=Switch(switch.request, progress_at=now)))
         case SwitchFailed():
-            return _failed(group, before, switch.request, now, report.error)
+            return _failed(group, before, switch.request, now, report.error, begun=report.begun)
         case SwitchDone():
             return _done(group, before, switch.request, now)
 
@@ -163,7 +173,7 @@ def _done(group: Group, state: GroupState, request: SwitchRequest, now: datetime
         _close(state, request, Status.DONE),
         phase=Phase.STEADY,
         active=request.target,
-        switch=Switch(request),
+        switch=Switch(request, ended=Status.DONE),
         guards=after_success(state.guards, request.trigger, group.policy, now),
         drift=Drift(),
         unread=None,
@@ -172,15 +182,71 @@ def _done(group: Group, state: GroupState, request: SwitchRequest, now: datetime
     return Decision(state, notices=tuple(notices))
 
 
-def _failed(group: Group, state: GroupState, request: SwitchRequest, now: datetime, error: str) -> Decision:
-    """End the switch as failed: where traffic goes now is not known before Azure has been read again."""
+def finish(group: Group, state: GroupState, target: str, now: datetime, *, blind: bool) -> Decision:
+    """Return what follows when a switch has failed half-way: what was asked for is asked for again.
+
+    Only a target that fell, a newer command, or nobody up changes where to.
+    """
+    request = state.request
+    if request is None or target not in state.nvas:
+        return Decision(replace(state, wanted=None, blocked=None))
+    nva, trigger = state.nvas[target], request.trigger
+    to: str | None = target
+    reason = f"{target} was asked for and not everything is there ({request.operation})"
+    if fallen(nva, group.nva(target).probe):
+        to, trigger = candidate(group, state, target), Trigger.FAILOVER
+        reason = f"{target} went down before everything was there: {condition(nva)}"
+    stop = _not_finished_now(group, state, to, trigger, now, blind=blind)
+    if stop is None and to is not None:
+        forced = request.forced and to == target
+        return begin(group, state, now, trigger=trigger, target=to, reason=reason, by="nvaha", forced=forced)
+    why = stop.message if stop else None
+    decision = Decision(replace(state, blocked=why))
+    if why == state.blocked:
+        return decision
+    text = f"{group.name}: {reason}, but nothing is switched: {why}"
+    return decision.told_after(notice("switch_refused", "error", text, group, nva=target, reason=why))
+
+
+def _not_finished_now(
+    group: Group, state: GroupState, to: str | None, trigger: Trigger, now: datetime, *, blind: bool
+) -> Refusal | None:
+    if to is None:
+        return Refusal(RefusalCode.NO_CANDIDATE, "no other NVA is up")
+    if blind:
+        return Refusal(RefusalCode.BLIND, "the monitor is blind")
+    if not healthy(state.nvas[to]):
+        return Refusal(RefusalCode.NOT_UP, f"{to} is not up: {condition(state.nvas[to])}")
+    if trigger is Trigger.MANUAL:
+        return not_again_yet(state, now)
+    return forbidden(group, state, now, trigger)
+
+
+def _failed(
+    group: Group,
+    state: GroupState,
+    request: SwitchRequest,
+    now: datetime,
+    error: str,
+    *,
+    begun: bool = True,
+) -> Decision:
+    """End the switch as failed.
+
+    A repair that failed leaves the record as it was: who is active is not in doubt. So does a move that was
+    not begun. After any other it is not known where traffic goes, but it is known what was asked for.
+    """
+    error = shortened(error, 4 * LONGEST_SENTENCE, tail=TAIL)
     text = f"{group.name}: operation {request.operation} to {request.target} failed: {error}"
     said = notice("switch_failed", "error", text, group, **request_fields(request))
+    keeps_record = request.trigger is Trigger.REPAIR or not begun
+    at_rest = keeps_record and state.active in group.names
     state = replace(
         _close(state, request, Status.FAILED, error),
-        phase=Phase.UNKNOWN,
-        switch=Switch(request),
+        phase=Phase.STEADY if at_rest else Phase.UNKNOWN,
+        switch=Switch(request, ended=Status.FAILED),
         guards=after_failure(state.guards, request, now),
+        wanted=None if keeps_record or request.target not in group.names else request.target,
         blocked=None,
     )
     return Decision(state, notices=(said,))

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from nvaha.model import Group, Health, Notice, NvaState, SwitchRequest
+from nvaha.text import shortened
+
+MOST_LISTED, LONGEST_SENTENCE, TAIL = 5, 300, 100
+
+
+def listed(sentences: Iterable[str], most: int = MOST_LISTED) -> str:
+    """Return sentences as one, bounded however many there are: a row of the state has to hold it."""
+    everything = [shortened(each, LONGEST_SENTENCE, tail=TAIL) for each in sentences]
+    shown = everything[:most]
+    if len(everything) > most:
+        shown.append(f"and {len(everything) - most} more")
+    return "; ".join(shown)
+
+
+def bounded(sentences: Iterable[str], most: int) -> tuple[str, ...]:
+    """Return the first of many sentences, the last one saying how many are not there."""
+    everything = [shortened(each, LONGEST_SENTENCE, tail=TAIL) for each in sentences]
+    if len(everything) <= most:
+        return tuple(everything)
+    return (*everything[: most - 1], f"and {len(everything) - most + 1} more")
 
 
 def clock_time(time: datetime) -> str:

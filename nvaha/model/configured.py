@@ -61,7 +61,20 @@ class PublicIp:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """When a group may be switched without an operator."""
+    """When a group may be switched without an operator.
+
+    Args:
+        automatic: whether nvaha switches by itself at all.
+        select: `order` or `cycle`; which NVA that is up comes next.
+        failback: `manual` or `automatic`; whether the first NVA gets the group back.
+        failback_after_s: how long the first NVA must have been up before.
+        hold_down_s: no automatic switch starts this long after one has ended.
+        max_switches_per_hour: the flap limit.
+        drift: `repair`, `report` or `off`; what is done about routes that do not agree with the active NVA.
+        adopt: `wait` or `repair`; what is done about those found at the very first look.
+        drift_interval_s: how often Azure is read at rest.
+        deadline_s: a switch that is not done by then has failed.
+    """
 
     automatic: bool = True
     select: str = "order"
@@ -70,6 +83,7 @@ class Policy:
     hold_down_s: float = 60.0
     max_switches_per_hour: int = 6
     drift: str = "repair"
+    adopt: str = "wait"
     drift_interval_s: float = 300.0
     deadline_s: float = 600.0
 
@@ -102,6 +116,10 @@ class Group:
         nics = [nic for nva in self.nvas for nic in nva.interfaces.values()]
         ids = [*self.route_tables, *nics, *(public_ip.id for public_ip in self.public_ips)]
         return tuple({each.casefold(): each for each in ids}.values())
+
+    def named(self, name: str) -> str | None:
+        """Return the NVA's name as configured; Azure's names, and so ours, are equal in any case."""
+        return next((each for each in self.names if each.casefold() == name.casefold()), None)
 
     def nva(self, name: str) -> Nva:
         """Return the NVA of that name; KeyError if the group has none."""

@@ -11,7 +11,7 @@ EVENTS: Final[dict[str, str]] = {
     "leader_elected": "This monitor took the lease and leads from now on.",
     "leader_lost": "This monitor led and does so no longer.",
     "heartbeat": "The leader finished a round; logged every 10 seconds.",
-    "round_late": "The leader's round took longer than its interval.",
+    "round_late": "Rounds began late or were dropped: the process has too much to do, or stood still.",
     "nva_down": "An NVA failed as many probes in a row as `fall` asks for.",
     "nva_up": "An NVA answered as many probes in a row as `rise` asks for.",
     "all_down": "Every NVA of the group is down, so no switch can help.",
@@ -33,8 +33,12 @@ EVENTS: Final[dict[str, str]] = {
     "message_poisoned": "A queue message failed as often as the queue allows and was set aside.",
     "drift_found": "Routes or public IPs do not agree with the recorded active NVA.",
     "drift_repaired": "Routes and public IPs agree with the recorded active NVA again.",
+    "nva_not_ready": "A switch to an NVA could not move everything, or would not work there as things stand.",
+    "nva_ready": "Everything could be moved to an NVA again.",
     "discovered": "The group's active NVA was read from Azure.",
     "discovery_failed": "The group's resources could not be read from Azure.",
+    "round_failed": "What a round or a look met in one group was not expected; the other groups go on.",
+    "lease_renewed_late": "A lease was renewed later than it should be: storage, or this process, is slow.",
     "store_unavailable": "Storage did not answer.",
     "state_unreadable": "A group's stored state could not be understood.",
     "config_warning": "The configuration is used, with something in it that deserves a look.",
@@ -45,6 +49,7 @@ EVENTS: Final[dict[str, str]] = {
 
 FIELDS: Final[dict[str, str]] = {
     "event": "One of the names above.",
+    "id": "Of the notice: one that is told twice, as after a crash, has the same.",
     "group": "The group.",
     "nva": "The NVA.",
     "active": "Whether that NVA was the active one.",
@@ -60,6 +65,8 @@ FIELDS: Final[dict[str, str]] = {
     "seconds": "How long a switch took from its request, in seconds.",
     "groups": "Number of groups in the round.",
     "blind": "Whether the round was blind.",
+    "late": "Rounds that began more than a second after they were due.",
+    "dropped": "Rounds that were not believed, because the process stood still in them.",
     "round_ms": "Length of the round in milliseconds.",
 }
 """Name of a field in an event's JSON -> what it holds; an event carries those that apply."""

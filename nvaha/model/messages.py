@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nvaha.model import SwitchRequest
+from nvaha.text import shortened
 
 VERSION = 1
 MAX_BYTES = 16 * 1024
-_LONGEST_NAME = 256
+_SHOWN = 80
+
+Name = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class BadMessage(ValueError):
     """A queue message that no version of this program has written; trying it again cannot help."""
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchMessage:
-    """What a message says; the rest is in the group's state and the operation's record."""
+class SwitchMessage(BaseModel):
+    """What a message says; the rest is in the group's state and the operation's record.
 
-    group: str
-    generation: int
-    operation: str
-    epoch: int
+    A key that is not here is ignored: a later release may have added it.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    v: Annotated[int, Field(ge=VERSION, le=VERSION)]
+    group: Name
+    generation: Annotated[int, Field(ge=0, lt=2**63)]
+    operation: Name
 
 
 def write_message(request: SwitchRequest) -> str:
@@ -35,6 +43,8 @@ def write_message(request: SwitchRequest) -> str:
             "group": request.group,
             "generation": request.generation,
             "operation": request.operation,
+            # Nothing reads it, but 0.1.0 refuses a message without it, and may run beside this release
+            # while that is rolled out.
             "epoch": request.epoch,
         }
     )
@@ -49,36 +59,16 @@ def parse_message(body: bytes) -> SwitchMessage:
     if len(body) > MAX_BYTES:
         raise BadMessage(f"the message has {len(body)} bytes; at most {MAX_BYTES} are read")
     try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadMessage(f"the message is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise BadMessage(f"the message is a JSON {type(content).__name__}, not an object")
-    version = content.get("v")
-    if type(version) is not int or version != VERSION:
-        raise BadMessage(f"the message is of version {_shown(version)}; this program reads version {VERSION}")
-    return SwitchMessage(
-        group=_name(content, "group"),
-        generation=_number(content, "generation"),
-        operation=_name(content, "operation"),
-        epoch=_number(content, "epoch"),
-    )
+        return SwitchMessage.model_validate_json(body)
+    except ValidationError as error:
+        raise BadMessage(_complaint(error)) from None
 
 
-def _name(content: dict[str, Any], key: str) -> str:
-    value = content.get(key)
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_NAME:
-        raise BadMessage(f"{key} is {_shown(value)}; expected 1 to {_LONGEST_NAME} characters")
-    return value
-
-
-def _number(content: dict[str, Any], key: str) -> int:
-    value = content.get(key)
-    # bool is an int to Python, but not to whoever wrote the message.
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
-        raise BadMessage(f"{key} is {_shown(value)}; expected a whole number from 0")
-    return value
-
-
-def _shown(value: object) -> str:
-    return "missing" if value is None else repr(value)[:80]
+def _complaint(error: ValidationError) -> str:
+    """Return what is wrong with a message: of all that is, the first, which says why the rest is."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, first["loc"])) or "the message"
+    value = "missing" if first["type"] == "missing" else shortened(repr(first["input"]), _SHOWN)
+    if where == "v":
+        return f"the message is of version {value}; this program reads version {VERSION}"
+    return f"{where} is {value}: {first['msg']}"

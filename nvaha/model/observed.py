@@ -33,7 +33,9 @@ class NvaState:
     `failures` and `successes` count consecutive readings. `confirmed` counts the failures that were read
     while the monitor could see: a blind monitor's failures are reported, never acted on.
     `addresses` remembers {role: {IP configuration name: private IP}} and `primary` {role: the primary IP
-    configuration's name}, so that routes to an NVA whose NIC is gone can still be recognised.
+    configuration's name}, so that routes to an NVA whose NIC is gone can still be recognised. `former` has
+    {private IP: (role, IP configuration)} of addresses that it had before: routes may still point there.
+    `unready` says, one sentence each, what a switch to it could not move or what would not work there.
     """
 
     health: Health = Health.UNKNOWN
@@ -45,6 +47,8 @@ class NvaState:
     last_error: str | None = None
     addresses: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     primary: Mapping[str, str] = field(default_factory=dict)
+    former: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    unready: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +62,20 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The resources of a group as read from ARM, by casefolded id; `missing` says why others are not here.
+    """The resources of a group as read from ARM, by casefolded id.
 
-    `retry_after_s` is set when some are missing for a reason that may pass: how long ARM asked to wait.
+    Args:
+        resources: what was read.
+        missing: why others are not here.
+        unanswered: those of the missing whose reason may pass: nothing is known of them.
+        absent: those of the missing that Azure does not have: that is knowledge.
+        retry_after_s: how long ARM asked to wait before the unanswered are asked for again.
     """
 
     resources: Mapping[str, Resource]
     missing: Mapping[str, str] = field(default_factory=dict)
+    unanswered: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()
     retry_after_s: float | None = None
 
     def get(self, resource_id: str) -> Resource | None:

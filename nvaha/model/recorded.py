@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from nvaha.model.observed import NvaState
+from nvaha.model.told import Notice
 
 WRITTEN_EVERY_S = 10.0
 """At rest a leader writes its own record and each group's state this often, and no more."""
@@ -96,11 +97,13 @@ class Switch:
         request: what was asked for.
         progress_at: when it last moved; None once it has ended.
         tries: how often it was put on the queue again since it last moved.
+        ended: how it ended, or None.
     """
 
     request: SwitchRequest
     progress_at: datetime | None = None
     tries: int = 0
+    ended: Status | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,8 @@ class Guards:
     """What holds automatic switches back; nvaha.core.guards says how.
 
     Args:
-        last_switch_at: when the last switch ended; hold-down counts from here.
+        last_switch_at: when the last switch ended well; hold-down counts from here.
+        ended_at: when anything last ended, well or not; Azure is read more often for a while.
         switches: when the automatic switches of the last hour were asked for; the flap limit counts these.
         failed_in_a_row: operations that failed since one succeeded.
         retry_at: no automatic switch starts before this, after a failed operation.
@@ -118,6 +122,7 @@ class Guards:
     """
 
     last_switch_at: datetime | None = None
+    ended_at: datetime | None = None
     switches: tuple[datetime, ...] = ()
     failed_in_a_row: int = 0
     retry_at: datetime | None = None
@@ -134,11 +139,14 @@ class Drift:
         writes: one sentence for each write that it would take to agree.
         problems: what no write of ours can put right.
         seen: consecutive looks that found either.
+        unasked: it was so when the group was first seen: nobody knows whether that was meant, so a person
+            settles it.
     """
 
     writes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     seen: int = 0
+    unasked: bool = False
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -159,10 +167,13 @@ class GroupState:
         fingerprint: of the configuration that the leader has.
         probed_at: when the NVAs were last probed, as far as that was worth a write.
         all_down: every NVA is down, and that has been reported.
-        unread: why Azure could not be read at the last look, or None.
+        wanted: the NVA that a switch which failed was to move to: what was asked for is to be finished.
+        unread: why Azure could not be read, or not all of it, at the last look, or None.
         blocked: why an automatic switch that is due does not start, or why none can be, or None.
         closings: operations whose records may not have been closed yet.
         request_ids: the last few (request id, operation id) pairs of manual failovers.
+        untold: notices that whoever wrote this state may not have told yet.
+        write_ids: of the last few writes, newest last, by which a writer whose answer was lost finds its own.
     """
 
     group: str
@@ -178,10 +189,13 @@ class GroupState:
     switch: Switch | None = None
     guards: Guards = field(default_factory=Guards)
     drift: Drift = field(default_factory=Drift)
+    wanted: str | None = None
     unread: str | None = None
     blocked: str | None = None
     closings: tuple[Closing, ...] = ()
     request_ids: tuple[tuple[str, str], ...] = ()
+    untold: tuple[Notice, ...] = ()
+    write_ids: tuple[str, ...] = ()
 
     @property
     def request(self) -> SwitchRequest | None:

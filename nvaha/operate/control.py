@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from nvaha.core.commands import refuses
 from nvaha.core.discovery import unread_sentence
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
+from nvaha.core.notices import listed
 from nvaha.core.plan import plan
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import Configuration, Group, GroupState, Operation
 from nvaha.operate.views import Json, group_view, leader_view, operation_view, plan_view
-from nvaha.ports import NetworkError, Ports
+from nvaha.ports import NetworkError, Ports, StoreUnavailable
 from nvaha.state.commit import Committer
 from nvaha.state.snapshot import read_snapshot
 
@@ -35,18 +38,24 @@ class Control:
         self._clock = ports.clock
         self._committer = Committer(ports)
         self._health = (float("-inf"), False)
+        self._asking = asyncio.Lock()
 
     async def healthy(self) -> bool:
         """Tell whether a leader's round is fresh.
 
         Anybody may ask, so storage is asked no more than once in a while however often they do.
         """
-        asked_at, answer = self._health
-        if self._clock.monotonic() - asked_at >= HEALTH_KEPT_S:
-            view = leader_view(await self._store.load_leader(), self._clock.now())
-            answer = view is not None and bool(view["fresh"])
+        async with self._asking:
+            asked_at, answer = self._health
+            if self._clock.monotonic() - asked_at < HEALTH_KEPT_S:
+                return answer
+            try:
+                view = leader_view(await self._store.load_leader(), self._clock.now())
+                answer = view is not None and bool(view["fresh"])
+            except StoreUnavailable:
+                answer = False
             self._health = (self._clock.monotonic(), answer)
-        return answer
+            return answer
 
     async def groups(self) -> Json:
         """Return the leader and every configured group."""
@@ -79,7 +88,10 @@ class Control:
             todo = plan(group, snapshot, to, state.nvas)
         except NetworkError as error:
             raise Refused(Refusal(RefusalCode.AZURE_UNREAD, unread_sentence(str(error)))) from error
-        return plan_view(group, todo, refusal.message if refusal else None)
+        forbids = refusal.message if refusal else None
+        if forbids is None and todo.problems:
+            forbids = f"it could not end well: {listed(todo.problems)}; force moves what can be moved"
+        return plan_view(group, todo, forbids)
 
     async def failover(self, name: str, command: FailoverCommanded) -> Json:
         """Start a failover, or find the one that the same request id started; Refused with the reason."""

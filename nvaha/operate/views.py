@@ -27,6 +27,7 @@ def group_view(group: Group, state: GroupState) -> Json:
         "paused": state.paused,
         "automatic": group.policy.automatic,
         "all_down": state.all_down,
+        "wanted": state.wanted,
         "blocked": state.blocked,
         "drift": [*state.drift.sentences, *unread],
         "probed_at": _time(state.probed_at),
@@ -45,6 +46,7 @@ def _nva_view(group: Group, state: GroupState, name: str) -> Json:
         "failures": nva.failures,
         "latency_ms": None if nva.latency_ms is None else round(nva.latency_ms, 1),
         "last_error": nva.last_error,
+        "not_ready": list(nva.unready),
         "address": spec.address or nva.addresses.get(role, {}).get(nva.primary.get(role, "")),
         "port": spec.port,
     }

@@ -2,23 +2,36 @@
 
 Everybody who changes a group goes through here: the leader's rounds, operators' commands, the switch worker.
 The order is what makes a crash harmless: the state is written first, and all that follows from it can be
-found in it again and done again.
+found in it again and done again: the message to send, the records to close, the notices to tell.
+
+An answer that is lost is no reason to decide again. Every write carries an id, and the state remembers the
+last few: whoever finds its own there has written, whatever he was told.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from nvaha.concurrency import uninterrupted
 from nvaha.core.decide import decide, worth_writing
 from nvaha.core.decision import Decision
 from nvaha.core.inputs import Input
 from nvaha.core.refusal import Refusal
 from nvaha.model import Closing, Group, GroupState, Notice, Operation, SwitchRequest
 from nvaha.ports import Conflict, Ports, StoreUnavailable, Versioned
+from nvaha.state.lease import LeaseLost
 
 MAX_RACES = 20
 """So often is a state read again because somebody else wrote first."""
+MAX_UNANSWERED = 2
+"""So often is a write that was not answered looked for before its caller is told."""
+KEPT_WRITE_IDS = 8
+"""More than can be written by others while one answer is waited for."""
+MOST_UNTOLD = 50
+
+Guard = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +50,7 @@ class Committer:
         self._ports = ports
 
     async def commit(
-        self,
-        group: Group,
-        happened: Input,
-        held: Versioned | None = None,
-        *,
-        guard: Callable[[], None] | None = None,
+        self, group: Group, happened: Input, held: Versioned | None = None, *, guard: Guard | None = None
     ) -> Committed:
         """Decide on an input, write the new state by compare-and-swap, then do what follows.
 
@@ -56,52 +64,87 @@ class Committer:
         Raises:
             StoreUnavailable: storage did not answer; the state may or may not have been written.
         """
-        tried: Decision | None = None
+        tried: dict[str, Decision] = {}
+        unanswered = 0
         for _ in range(MAX_RACES):
             if held is None:
                 held = await self._ports.store.load(group.name)
-            if tried is not None and tried.send is not None and held and held.state.request == tried.send:
-                # The write had been carried out although its answer was lost: sending it again met itself.
-                return await self._written(held, tried)
+            if held is not None and (mine := _own(held.state, tried)) is not None:
+                return await uninterrupted(self._written(held, mine, guard))
             before = held.state if held else GroupState(group=group.name)
-            now = self._ports.clock.now()
-            decision = decide(group, before, happened, now)
-            after = decision.state
-            if held is not None and (decision.refusal or not worth_writing(group, before, after)):
-                return Committed(replace(held, state=after), decision.refusal, decision.operation)
+            decision = decide(group, before, happened, self._ports.clock.now())
+            if held is not None and (decision.refusal or not worth_writing(group, before, decision.state)):
+                return Committed(replace(held, state=decision.state), decision.refusal, decision.operation)
             if decision.refusal is not None:
-                return Committed(Versioned(after, ""), decision.refusal)
+                return Committed(Versioned(decision.state, ""), decision.refusal)
             if guard is not None:
                 guard()
-            written = await self._ports.store.save(after, held.version if held else None)
-            if isinstance(written, Conflict):
-                held, tried = None, decision
-                continue
-            return await self._written(Versioned(after, written), decision)
+            write_id = self._ports.new_id()
+            tried[write_id] = decision
+            try:
+                done = await uninterrupted(self._write(held, decision, write_id, guard))
+            except StoreUnavailable:
+                unanswered += 1
+                if unanswered >= MAX_UNANSWERED:
+                    raise
+                done = None
+            if done is not None:
+                return done
+            held = None
         raise StoreUnavailable(f"{group.name}: lost {MAX_RACES} races for its state in a row")
 
-    async def _written(self, held: Versioned, decision: Decision) -> Committed:
-        for notice in decision.notices:
-            self._ports.notifier.notify(notice)
-        state = await self._follow(held.state, decision.send)
-        return Committed(replace(held, state=state), operation=decision.operation)
+    async def settle(self, held: Versioned, guard: Guard | None = None) -> Versioned:
+        """Do what an earlier decision left undone, perhaps because its maker died."""
+        return await uninterrupted(self._follow(held, None, guard))
 
-    async def settle(self, held: Versioned) -> Versioned:
-        """Close the records that an earlier decision left open, perhaps because its maker died."""
-        return replace(held, state=await self._follow(held.state, None))
+    async def _write(
+        self, held: Versioned | None, decision: Decision, write_id: str, guard: Guard | None
+    ) -> Committed | None:
+        """Write a decision's state and do what follows; None if somebody else wrote first."""
+        state = decision.state
+        untold = (*state.untold, *_with_ids(decision.notices, write_id))
+        ids = (*state.write_ids, write_id)
+        state = replace(state, untold=untold[-MOST_UNTOLD:], write_ids=ids[-KEPT_WRITE_IDS:])
+        written = await self._ports.store.save(state, held.version if held else None)
+        if isinstance(written, Conflict):
+            return None
+        return await self._written(Versioned(state, written), decision, guard)
 
-    async def _follow(self, state: GroupState, send: SwitchRequest | None) -> GroupState:
+    async def _written(self, held: Versioned, decision: Decision, guard: Guard | None) -> Committed:
+        # Somebody may have written since: then the request to send is not the one under way any more.
+        send = decision.send if decision.send == held.state.request else None
+        return Committed(await self._follow(held, send, guard), operation=decision.operation)
+
+    async def _follow(self, held: Versioned, send: SwitchRequest | None, guard: Guard | None) -> Versioned:
         """Do what a written state calls for; what fails here is found in the state and done again.
 
         A request that could not be sent is sent again by the leader, as one without progress; a record that
-        could not be closed stays in the state until it is.
+        could not be closed stays in the state until it is. Notices may be told twice, never not at all.
         """
-        if send is not None:
+        state = held.state
+        for notice in state.untold:
+            self._ports.notifier.notify(notice)
+        if send is None:
+            held = await self._told(held, guard)
+        else:
             # The record comes first, so that it cannot overwrite what the worker writes of itself.
-            await self._answered(state, self._begin(send))
+            held, _ = await asyncio.gather(self._told(held, guard), self._answered(state, self._begin(send)))
             await self._answered(state, self._ports.queue.send(send))
         left = [each for each in state.closings if not await self._answered(state, self._close(each))]
-        return replace(state, closings=tuple(left))
+        return replace(held, state=replace(held.state, closings=tuple(left)))
+
+    async def _told(self, held: Versioned, guard: Guard | None) -> Versioned:
+        """Write that the notices were told, so that nobody tells them again; failing that, somebody may."""
+        if not held.state.untold:
+            return held
+        state = replace(held.state, untold=())
+        try:
+            if guard is not None:
+                guard()
+            written = await self._ports.store.save(state, held.version)
+        except (StoreUnavailable, LeaseLost):
+            return Versioned(state, held.version)
+        return Versioned(state, held.version if isinstance(written, Conflict) else written)
 
     async def _answered(self, state: GroupState, duty: Awaitable[None]) -> bool:
         """Do one thing that follows; that it could not be done keeps nothing else from being done."""
@@ -123,7 +166,18 @@ class Committer:
             operation = Operation(request=closing.request)
         if operation is None or operation.status.ended:
             return
-        ended = replace(
-            operation, status=closing.status, ended_at=self._ports.clock.now(), error=closing.error
-        )
+        now = self._ports.clock.now()
+        ended = replace(operation, status=closing.status, ended_at=now, error=closing.error)
         await self._ports.store.record(ended)
+
+
+def _own(state: GroupState, tried: dict[str, Decision]) -> Decision | None:
+    """Return the decision that was written although its answer was lost, or None."""
+    return next((tried[each] for each in state.write_ids if each in tried), None)
+
+
+def _with_ids(notices: tuple[Notice, ...], write_id: str) -> tuple[Notice, ...]:
+    return tuple(
+        replace(each, fields={**each.fields, "id": f"{write_id}.{number}"})
+        for number, each in enumerate(notices)
+    )

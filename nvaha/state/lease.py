@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from nvaha.model import Notice
 from nvaha.ports import LEASE_MARGIN_S, LEASE_S, LeaseGrant, Ports, StoreUnavailable
+
+LATE_S = 4.0
+"""With less than this left a renewal is late: as a rule it comes with more than 8 s left."""
 
 
 class LeaseLost(Exception):
@@ -26,6 +30,7 @@ class HeldLease:
     def __init__(self, ports: Ports, name: str, holder: str) -> None:
         self._leases = ports.leases
         self._clock = ports.clock
+        self._notifier = ports.notifier
         self._name = name
         self._holder = holder
         self._grant: LeaseGrant | None = None
@@ -73,10 +78,14 @@ class HeldLease:
         if self._grant is None:
             raise LeaseLost(f"lease {self._name} is not held")
         sent_at = self._clock.monotonic()
+        left_s = self._valid_until - sent_at
         if not await self._leases.renew(self._grant):
             self._grant = None
             raise LeaseLost(f"lease {self._name} was lost by {self._holder}")
         self._stamp(sent_at)
+        if left_s < LATE_S:
+            text = f"lease {self._name} of {self._holder} was renewed {max(left_s, 0.0):.1f} s before its end"
+            self._notifier.notify(Notice("lease_renewed_late", "warning", text, {"instance": self._holder}))
 
     async def keep(self) -> None:
         """Renew until cancelled; LeaseLost once the lease cannot be relied on any more."""

@@ -39,18 +39,22 @@ async def read_snapshot(network: Network, group: Group) -> Snapshot:
     answers = await asyncio.gather(*(read(each) for each in ids))
     resources: dict[str, Resource] = {}
     missing: dict[str, str] = {}
-    passing: list[NetworkError] = []
+    absent: set[str] = set()
+    passing: dict[str, NetworkError] = {}
     for resource_id, answer in zip(ids, answers, strict=True):
         if isinstance(answer, Resource):
             resources[resource_id.casefold()] = answer
             continue
         missing[resource_id.casefold()] = f"could not be read: {answer.message}"
+        if answer.fault is NetworkFault.MISSING:
+            absent.add(resource_id.casefold())
         if not lasting(answer):
-            passing.append(answer)
+            passing[resource_id.casefold()] = answer
     if passing and not resources:
-        raise passing[0]
-    waits = [error.retry_after_s or 0.0 for error in passing]
-    return Snapshot(resources, missing, retry_after_s=max(waits) if waits else None)
+        raise next(iter(passing.values()))
+    waits = [error.retry_after_s or 0.0 for error in passing.values()]
+    retry_after_s = max(waits) if waits else None
+    return Snapshot(resources, missing, frozenset(passing), frozenset(absent), retry_after_s)
 
 
 def lasting(error: NetworkError) -> bool:

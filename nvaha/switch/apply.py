@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from nvaha.concurrency import run_all
 from nvaha.core.bodies import UnreadableBodyError
-from nvaha.core.plan import Plan, Step, plan
-from nvaha.model import Group, NvaState, Resource, Snapshot, StepStatus
+from nvaha.core.plan import Plan, Step
+from nvaha.model import Resource, Snapshot, StepStatus
 from nvaha.ports import NetworkError, NetworkFault, Ports
 from nvaha.switch.record import OperationRecorder
 
@@ -23,6 +23,9 @@ LOOKS = 3
 SLOWEST_S = 5.0
 """A read that took longer than this was not slow but stopped, perhaps with the whole process."""
 WRITES_AT_ONCE = 50
+
+PlanAgain = Callable[[Step, Snapshot], Step | None]
+"""Returns a step as it looks on newer copies, or None if nothing is left to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,6 @@ class Applier:
     """Applies plans of one switch.
 
     Args:
-        group: the group as configured.
-        remembered: what is known of each NVA, for the addresses of NICs that cannot be read.
         ports: reads, writes and waits.
         record: told of each step before it is written and once it has ended.
         fence: awaited before every write; raises if this switch may not write any more.
@@ -52,16 +53,12 @@ class Applier:
 
     def __init__(
         self,
-        group: Group,
-        remembered: Mapping[str, NvaState],
         ports: Ports,
         record: OperationRecorder,
         *,
         fence: Callable[[], Awaitable[None]],
         alive: Callable[[], Awaitable[None]],
     ) -> None:
-        self._group = group
-        self._remembered = remembered
         self._network = ports.network
         self._clock = ports.clock
         self._record = record
@@ -69,15 +66,61 @@ class Applier:
         self._alive = alive
         self._places = asyncio.Semaphore(WRITES_AT_ONCE)
 
-    async def apply(self, todo: Plan, snapshot: Snapshot, read_at: float) -> Applied:
+    async def try_attaches(
+        self, steps: Iterable[Step], snapshot: Snapshot, again: PlanAgain
+    ) -> dict[str, str]:
+        """Ask Azure to put public IPs where they should go while they are still in use elsewhere.
+
+        It answers that they are in use, and changes nothing; or it says why they will never go there (a right
+        that is missing, a policy, a zone), which nothing else tells ahead. So a public IP is not taken off an
+        NVA that works only to hang on nothing.
+
+        Args:
+            steps: the steps that will attach them.
+            snapshot: what they were planned from; their NICs are read once more.
+            again: plans one of them on a newer copy of its NIC.
+
+        Returns:
+            {step: why} for those that must not be begun.
+        """
+        refused: dict[str, str] = {}
+
+        async def try_(step: Step) -> None:
+            pass_ = _Pass(snapshot.resources, snapshot.unanswered, float("-inf"), snapshot.missing)
+            error: NetworkError | UnreadableBodyError | None = None
+            for attempt in range(ATTEMPTS):
+                if isinstance(error, NetworkError):
+                    await self._clock.sleep(_wait_s(error, attempt))
+                try:
+                    current = await self._cleared(step, again, pass_, again=True)
+                    if current is None:
+                        return
+                    wanted = current.edit(pass_.resources[step.resource_id.casefold()])
+                    await self._network.put(wanted, alive=self._alive)
+                except (NetworkError, UnreadableBodyError) as failure:
+                    error = failure
+                    if isinstance(failure, NetworkError) and failure.fault is NetworkFault.IN_USE:
+                        return
+                    if isinstance(failure, UnreadableBodyError) or failure.fault.lasting:
+                        break
+                else:
+                    return
+            refused[step.key] = f"{step.detail}: {error}"
+            await self._record.ended(step.key, StepStatus.FAILED, str(error))
+
+        await run_all(try_(step) for step in steps)
+        return refused
+
+    async def apply(self, todo: Plan, snapshot: Snapshot, read_at: float, again: PlanAgain) -> Applied:
         """Apply a plan and say what of it did not succeed. Raises what `fence` and `alive` raise.
 
         Args:
             todo: the plan.
             snapshot: what it was made from.
             read_at: the monotonic clock before the snapshot was asked for.
+            again: plans one of its steps on newer copies of what that touches.
         """
-        pass_ = _Pass(dict(snapshot.resources), read_at)
+        pass_ = _Pass(snapshot.resources, snapshot.unanswered, read_at, snapshot.missing)
         applied = Applied()
         ended = {step.key: asyncio.Event() for step in todo.steps}
 
@@ -92,21 +135,19 @@ class Applier:
                 await self._record.ended(step.key, StepStatus.SKIPPED, error)
             else:
                 async with self._places:
-                    await self._carry_out(step, todo.target, snapshot, pass_, applied)
+                    await self._carry_out(step, again, pass_, applied)
             ended[step.key].set()
 
         await run_all(run(step) for step in todo.steps)
         return applied
 
-    async def _carry_out(
-        self, step: Step, target: str, snapshot: Snapshot, pass_: _Pass, applied: Applied
-    ) -> None:
+    async def _carry_out(self, step: Step, plan_again: PlanAgain, pass_: _Pass, applied: Applied) -> None:
         error: NetworkError | UnreadableBodyError | None = None
         for attempt in range(ATTEMPTS):
             if isinstance(error, NetworkError):
                 await self._clock.sleep(_wait_s(error, attempt))
             try:
-                current = await self._cleared(step, target, snapshot, pass_, again=attempt > 0)
+                current = await self._cleared(step, plan_again, pass_, again=attempt > 0)
                 if current is None:
                     break
                 wanted = current.edit(pass_.resources[step.resource_id.casefold()])
@@ -124,16 +165,14 @@ class Applier:
             return await self._record.ended(step.key, StepStatus.FAILED, str(error))
         return await self._record.ended(step.key, StepStatus.DONE)
 
-    async def _cleared(
-        self, step: Step, target: str, snapshot: Snapshot, pass_: _Pass, *, again: bool
-    ) -> Step | None:
+    async def _cleared(self, step: Step, plan_again: PlanAgain, pass_: _Pass, *, again: bool) -> Step | None:
         """Return the step as it may be written this very moment; None if there is nothing left to do.
 
         The fence comes last and the copy is still fresh after it, so that a process that was stopped anywhere
         in here does not wake up and write.
         """
         for look in range(LOOKS):
-            current = await self._current(step, target, snapshot, pass_, again=again and look == 0)
+            current = await self._current(step, plan_again, pass_, again=again and look == 0)
             if current is None:
                 return None
             if look == 0:
@@ -148,9 +187,7 @@ class Applier:
         error = f"could not be written within {FRESH_S:g} s of being read"
         raise NetworkError(NetworkFault.UNAVAILABLE, step.resource_id, error)
 
-    async def _current(
-        self, step: Step, target: str, snapshot: Snapshot, pass_: _Pass, *, again: bool
-    ) -> Step | None:
+    async def _current(self, step: Step, plan_again: PlanAgain, pass_: _Pass, *, again: bool) -> Step | None:
         """Return the step as it looks on a fresh copy of its resource; None if nothing is left to do."""
         key = step.resource_id.casefold()
         if not again and pass_.fresh(key, self._clock.monotonic()):
@@ -158,9 +195,7 @@ class Applier:
         asked_at = self._clock.monotonic()
         resource = await self._network.get(step.resource_id)
         pass_.read(resource, asked_at, self._clock.monotonic())
-        fresh = Snapshot(pass_.resources, snapshot.missing)
-        replanned = plan(self._group, fresh, target, self._remembered)
-        return next((each for each in replanned.steps if each.key == step.key), None)
+        return plan_again(step, pass_.snapshot())
 
 
 class _Pass:
@@ -170,9 +205,20 @@ class _Pass:
     Azure is so slow that no copy would ever be fresh does it age from the answer.
     """
 
-    def __init__(self, resources: dict[str, Resource], read_at: float) -> None:
-        self.resources = resources
+    def __init__(
+        self,
+        resources: Mapping[str, Resource],
+        unanswered: frozenset[str],
+        read_at: float,
+        missing: Mapping[str, str] | None = None,
+    ) -> None:
+        self.resources = dict(resources)
+        self._unanswered, self._missing = unanswered, missing or {}
         self._read_at = dict.fromkeys(resources, (read_at, read_at))
+
+    def snapshot(self) -> Snapshot:
+        """Return the resources as a plan takes them."""
+        return Snapshot(self.resources, self._missing, self._unanswered)
 
     def fresh(self, key: str, now: float, *, slow_answer: bool = False) -> bool:
         asked_at, answered_at = self._read_at.get(key, (float("-inf"), float("-inf")))

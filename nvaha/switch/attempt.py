@@ -8,14 +8,18 @@ on the ETag of what was read.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from nvaha.concurrency import unwrapped
+from nvaha.core.health import healthy
 from nvaha.core.inputs import SwitchDone, SwitchFailed, SwitchMoved
-from nvaha.core.plan import Plan, plan, unsettled
-from nvaha.model import Group, GroupState, Operation, Snapshot
+from nvaha.core.notices import listed
+from nvaha.core.plan import Plan, Step, plan, plan_again, plan_back, unsettled
+from nvaha.model import Group, GroupState, NvaState, Operation, Snapshot, SwitchRequest, Trigger
 from nvaha.model.messages import SwitchMessage
-from nvaha.ports import NetworkError, Ports
+from nvaha.ports import NetworkError, Ports, StoreUnavailable
 from nvaha.state.commit import Committer
 from nvaha.state.lease import HeldLease
 from nvaha.state.snapshot import read_snapshot
@@ -29,6 +33,20 @@ SETTLE_S, SETTLE_EVERY_S = 300.0, 1.0
 READ_WAITS_S, MAX_WAIT_S = (0.5, 1.0, 2.0), 30.0
 PASSES = 5
 """So often is the network read and planned for again before a switch is called incomplete."""
+
+
+PLANNED = frozenset({Trigger.MANUAL, Trigger.FAILBACK})
+"""Moves away from an NVA that may well be working: one that cannot end well is not begun."""
+ASK_AGAIN_S = 0.5
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a switch leaves undone, one sentence each; `begun` tells whether it wrote anything."""
+
+    sentences: tuple[str, ...] = ()
+    begun: bool = True
 
 
 class Superseded(Exception):
@@ -70,22 +88,28 @@ class Attempt:
         record, left = await self._work_under_watch()
         await self._fence()
         generation, name = self.message.generation, self.message.operation
-        if left:
-            await record.left(left)
-            undone = f"left undone: {'; '.join(left)}"
-            await self.committer.commit(self.group, SwitchFailed(generation, name, undone))
+        if left.sentences:
+            await record.left(left.sentences)
+            undone = f"left undone: {listed(left.sentences)}" if left.begun else listed(left.sentences)
+            await self._answered(
+                lambda: self.committer.commit(
+                    self.group, SwitchFailed(generation, name, undone, begun=left.begun)
+                )
+            )
             raise SwitchIncomplete(f"{self.group.name}: operation {name} {undone}")
-        committed = await self.committer.commit(self.group, SwitchDone(generation, name))
+        committed = await self._answered(
+            lambda: self.committer.commit(self.group, SwitchDone(generation, name))
+        )
         if committed.refusal is not None:
             raise Superseded(committed.refusal.message)
         return f"{self.group.name}: operation {name} is done"
 
-    async def _work_under_watch(self) -> tuple[OperationRecorder, tuple[str, ...]]:
+    async def _work_under_watch(self) -> tuple[OperationRecorder, Left]:
         """Work with the lease kept and the state watched beside it; what ends one of them ends all.
 
         The watch is over before the switch is ended: to it, an ended switch is one that was superseded.
         """
-        results: list[tuple[OperationRecorder, tuple[str, ...]]] = []
+        results: list[tuple[OperationRecorder, Left]] = []
 
         async def work() -> None:
             results.append(await self._work())
@@ -97,45 +121,109 @@ class Attempt:
             tasks.create_task(work())
         return results[0]
 
-    async def _work(self) -> tuple[OperationRecorder, tuple[str, ...]]:
-        await self._report_progress()
+    async def _work(self) -> tuple[OperationRecorder, Left]:
+        await self._answered(self._report_progress)
         request = self.state.request
         if request is None:
             raise Superseded("its request is gone from the state")
-        operation = await self.ports.store.operation(request.operation) or Operation(request=request)
-        record = OperationRecorder(self.ports, operation)
+        found = await self._answered(lambda: self.ports.store.operation(request.operation))
+        record = OperationRecorder(self.ports, found or Operation(request=request), self._answered)
         await record.open(self.instance)
         try:
-            return record, await self._converge(record, request.target)
+            return record, await self._converge(record, request)
         except NetworkError as error:
             await record.trouble(str(error))
             raise
 
-    async def _converge(self, record: OperationRecorder, target: str) -> tuple[str, ...]:
+    async def _converge(self, record: OperationRecorder, request: SwitchRequest) -> Left:
         """Read, plan and write until nothing is left to write; return what cannot be put right.
 
         The last pass writes nothing: it is the verification.
         """
-        applier = Applier(
-            self.group,
-            self.state.nvas,
-            self.ports,
-            record,
-            fence=self._fence,
-            alive=self._alive,
-        )
+        applier = Applier(self.ports, record, fence=self._fence, alive=self._alive)
+        target = request.target
+
+        def again(step: Step, snapshot: Snapshot) -> Step | None:
+            return plan_again(self.group, snapshot, target, self.state.nvas, step)
+
         refused: dict[str, str] = {}
         unanswered: dict[str, str] = {}
-        for _ in range(PASSES):
+        kept: dict[str, str] = {}
+        optional = request.trigger in PLANNED and not request.forced and record.untouched
+        for number in range(PASSES):
             todo, snapshot, read_at = await self._plan(target)
+            asked = self._to_be_asked(todo) if number == 0 and not (optional and todo.problems) else []
+            if asked:
+                await record.plan(todo.steps)
+                kept = await applier.try_attaches(asked, snapshot, again)
+                todo, snapshot, read_at = await self._plan(target)
+            stops = (*todo.problems, *kept.values())
+            if number == 0 and optional and stops:
+                return Left(tuple(f"not begun: {each}" for each in stops), begun=False)
+            todo = _without(todo, kept)
             stuck = [step for step in todo.steps if step.key in refused or set(step.after) & set(refused)]
             if len(stuck) == len(todo.steps):
                 why = [f"{step.detail}: {refused.get(step.key, 'waits for another step')}" for step in stuck]
-                return (*why, *todo.problems)
+                left = (*why, *kept.values(), *todo.problems)
+                return Left((*left, *await self._put_back(applier, record, request)) if left else ())
             await record.plan(todo.steps)
-            applied = await applier.apply(todo, snapshot, read_at)
+            applied = await applier.apply(todo, snapshot, read_at, again)
             refused, unanswered = applied.refused, applied.unanswered
-        return (f"not as planned after {PASSES} passes", *(refused | unanswered).values())
+        left = (f"not as planned after {PASSES} passes", *(refused | unanswered).values())
+        return Left((*left, *await self._put_back(applier, record, request)))
+
+    def _to_be_asked(self, todo: Plan) -> list[Step]:
+        """Return the attaches of public IPs that are on an NVA which still answers.
+
+        Whether Azure would take them is asked before they are taken off. A dead NVA's are taken off without
+        asking: there is nothing to lose, and asking takes seconds.
+        """
+        nics = {
+            f"detach:{nic.casefold()}": nva.name for nva in self.group.nvas for nic in nva.interfaces.values()
+        }
+        working = {
+            step.key
+            for step in todo.steps
+            if step.kind == "detach" and healthy(self.state.nvas.get(nics[step.key], NvaState()))
+        }
+        return [step for step in todo.steps if step.kind == "attach" and working & set(step.after)]
+
+    async def _put_back(
+        self, applier: Applier, record: OperationRecorder, request: SwitchRequest
+    ) -> tuple[str, ...]:
+        """Put public IPs that could not be attached back to where they came from, if that NVA answers.
+
+        Returns:
+            What that came to, one sentence for each public IP that hung on nothing.
+        """
+        source = request.source
+        held = await self._answered(lambda: self.ports.store.load(self.group.name))
+        if source is None or source not in self.group.names or held is None:
+            return ()
+        nva = self.group.nva(source)
+        taken = [
+            each for each in self.group.public_ips if record.has_done("detach", nva.interfaces[each.role])
+        ]
+        if not taken:
+            return ()
+        snapshot, read_at = await self._read()
+        back = plan_back(self.group, snapshot, nva, taken)
+        if not back.steps:
+            return ()
+        if not healthy(held.state.nvas.get(source, NvaState())):
+            return tuple(f"{step.detail}: not tried, since {source} does not answer" for step in back.steps)
+
+        def again(step: Step, fresh: Snapshot) -> Step | None:
+            steps = plan_back(self.group, fresh, nva, taken).steps
+            return next((each for each in steps if each.key == step.key), None)
+
+        await record.plan(back.steps)
+        applied = await applier.apply(back, snapshot, read_at, again)
+        failed = applied.refused | applied.unanswered
+        return tuple(
+            f"{step.detail}: {failed[step.key]}" if step.key in failed else f"put back: {step.detail}"
+            for step in back.steps
+        )
 
     async def _plan(self, target: str) -> tuple[Plan, Snapshot, float]:
         """Read and plan; with nothing left to write, wait until Azure has ended what it still writes."""
@@ -168,9 +256,19 @@ class Attempt:
         asked_at = self.ports.clock.monotonic()
         return await read_snapshot(self.ports.network, self.group), asked_at
 
+    async def _answered(self, ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """Ask storage until it answers: as long as the lease stands, nobody else carries this switch out."""
+        while True:
+            try:
+                return await ask()
+            except StoreUnavailable:
+                self.lease.check()
+                await self.ports.clock.sleep(ASK_AGAIN_S)
+                self.lease.check()
+
     async def _fence(self) -> None:
         """Raise unless this switch may write right now: its lease stands, and so does its generation."""
-        held = await self.ports.store.load(self.group.name)
+        held = await self._answered(lambda: self.ports.store.load(self.group.name))
         if held is None or not held.state.under_way(self.message.operation, self.message.generation):
             raise Superseded("it was superseded while it was carried out")
         self.lease.check()
@@ -184,7 +282,7 @@ class Attempt:
         while True:
             await self.ports.clock.sleep(WATCH_S)
             if self.ports.clock.monotonic() - reported_at >= PROGRESS_S:
-                await self._report_progress()
+                await self._answered(self._report_progress)
                 reported_at = self.ports.clock.monotonic()
             else:
                 await self._fence()
@@ -194,3 +292,10 @@ class Attempt:
         committed = await self.committer.commit(self.group, moved)
         if committed.refusal is not None:
             raise Superseded(committed.refusal.message)
+
+
+def _without(todo: Plan, kept: Mapping[str, str]) -> Plan:
+    """Return a plan without the steps that must not be begun, and without those that make room for them."""
+    spared = {key for step in todo.steps if step.key in kept for key in step.after}
+    steps = tuple(step for step in todo.steps if step.key not in kept and step.key not in spared)
+    return replace(todo, steps=steps)

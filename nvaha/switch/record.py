@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +11,25 @@ from nvaha.core.plan import Step
 from nvaha.model import Notice, Operation, Status, StepRecord, StepStatus
 from nvaha.ports import Ports
 
+Answered = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
+
+
+async def _once(ask: Callable[[], Awaitable[None]]) -> None:
+    await ask()
+
 
 class OperationRecorder:
-    """Keeps one operation's record; steps that report at the same time share a write."""
+    """Keeps one operation's record; steps that report at the same time share a write.
 
-    def __init__(self, ports: Ports, operation: Operation) -> None:
+    Args:
+        ports: the outside.
+        operation: the record as it is.
+        answered: asks storage, again if need be, until it answers.
+    """
+
+    def __init__(self, ports: Ports, operation: Operation, answered: Answered = _once) -> None:
         self._ports = ports
+        self._answered = answered
         self._operation = operation
         self._steps = {step.key: step for step in operation.steps}
         self._changes = self._written = 0
@@ -34,6 +47,17 @@ class OperationRecorder:
         )
         self._notify("switch_claimed", "info", f"{worker} carries it out", instance=worker)
         await self._write()
+
+    @property
+    def untouched(self) -> bool:
+        """Whether no attempt at this operation has moved anything so far; an attach may have been tried."""
+        planned = {StepStatus.PLANNED, StepStatus.SKIPPED}
+        return all(step.status in planned or step.kind == "attach" for step in self._steps.values())
+
+    def has_done(self, kind: str, resource_id: str) -> bool:
+        """Tell whether a step of this kind was carried out on a resource, in any attempt."""
+        key = f"{kind}:{resource_id.casefold()}"
+        return key in self._steps and self._steps[key].status is StepStatus.DONE
 
     async def plan(self, steps: Iterable[Step]) -> None:
         """Record what is going to be done; steps of an earlier attempt stay as they are."""
@@ -89,5 +113,6 @@ class OperationRecorder:
             if self._written >= mine:
                 return
             seen = self._changes
-            await self._ports.store.record(replace(self._operation, steps=tuple(self._steps.values())))
+            whole = replace(self._operation, steps=tuple(self._steps.values()))
+            await self._answered(lambda: self._ports.store.record(whole))
             self._written = seen

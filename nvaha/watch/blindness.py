@@ -39,6 +39,7 @@ class Blindness:
         self._witnesses: dict[ControlTarget, None] = {}
         self._answered_at = float("-inf")
         self._asked: tuple[float, bool] = (float("-inf"), True)
+        self._asking = asyncio.Lock()
         self._blind_in: set[str] = set()
 
     @property
@@ -89,14 +90,13 @@ class Blindness:
         return dict(zip(self._control_targets, answers, strict=True))
 
     async def _reachable(self, targets: tuple[ControlTarget, ...]) -> bool:
-        asked_at, answer = self._asked
-        now = self._clock.monotonic()
-        if now - asked_at < TIMEOUT_S / 2:
-            return answer
-
-        async def ask(target: ControlTarget) -> bool:
-            return await self._prober.reachable(target, TIMEOUT_S)
-
-        answers = await asyncio.gather(*(ask(target) for target in targets))
-        self._asked = now, any(answers)
-        return any(answers)
+        """Ask once, however many groups want to know at the same time."""
+        async with self._asking:
+            asked_at, answer = self._asked
+            now = self._clock.monotonic()
+            if now - asked_at < TIMEOUT_S / 2:
+                return answer
+            answers = await asyncio.gather(*(self._prober.reachable(each, TIMEOUT_S) for each in targets))
+            # Counted from the answer: a question that took its whole timeout would be asked again at once.
+            self._asked = self._clock.monotonic(), any(answers)
+            return any(answers)

@@ -36,7 +36,7 @@ class LeaderRecorder:
         self._instance = instance
         self._round_at = ports.clock.now()
         self._longest_s = 0.0
-        self._late = 0
+        self._late = self._dropped = 0
         self._blind = False
         self._written_at = float("-inf")
         self._control: dict[ControlTarget, bool] = {}
@@ -54,6 +54,10 @@ class LeaderRecorder:
         self._longest_s = max(self._longest_s, seconds)
         self._late += late
 
+    def round_dropped(self) -> None:
+        """Remember that a round was not believed, because the process stood still in it."""
+        self._dropped += 1
+
     async def tell_blindness(self, *, blind: bool) -> None:
         """Say when the monitor goes blind, in whichever group first, and when it sees everywhere again."""
         if self._blind is blind:
@@ -64,7 +68,7 @@ class LeaderRecorder:
             self._notify("blind", "error", text, instance=self._instance)
         else:
             self._notify("blind_over", "info", "the monitor can see again", instance=self._instance)
-        await self._write()
+        await self._try_to_write()
 
     async def run(self) -> None:
         """Write the record at its interval until cancelled."""
@@ -72,10 +76,7 @@ class LeaderRecorder:
             await self._clock.sleep(self._written_at + WRITTEN_EVERY_S - self._clock.monotonic())
             began_at = self._clock.monotonic()
             await self._check_control_targets()
-            try:
-                await self._write()
-            except StoreUnavailable as error:
-                self._notify("store_unavailable", "warning", f"the leader's record: {error}")
+            await self._try_to_write()
             # Not before: what the end of a tick cuts short is made up for at the start of the next.
             self._written_at = began_at
 
@@ -88,6 +89,13 @@ class LeaderRecorder:
                 text = f"control target {name} {'answers again' if answers else 'does not answer'}"
                 self._notify(event, level, text, instance=self._instance, target=name)
             self._control[target] = answers
+
+    async def _try_to_write(self) -> None:
+        """Write the record; that it cannot be written now is no reason to drop what a round has read."""
+        try:
+            await self._write()
+        except StoreUnavailable as error:
+            self._notify("store_unavailable", "warning", f"the leader's record: {error}")
 
     async def _write(self) -> None:
         record = LeaderRecord(self._instance, self._lease.epoch, self._round_at, blind=self._blind)
@@ -102,10 +110,11 @@ class LeaderRecorder:
         }
         text = f"{self._instance} leads {count} groups with epoch {record.epoch}"
         self._notify("heartbeat", "info", text, **fields)
-        if self._late:
+        if self._late or self._dropped:
             text = f"{self._late} rounds began more than a second after they were due"
-            self._notify("round_late", "warning", text, **fields)
-        self._longest_s, self._late = 0.0, 0
+            text += f", {self._dropped} were dropped because the process stood still in them"
+            self._notify("round_late", "warning", text, **fields, late=self._late, dropped=self._dropped)
+        self._longest_s, self._late, self._dropped = 0.0, 0, 0
 
     def _notify(self, event: str, level: str, text: str, **fields: object) -> None:
         self._ports.notifier.notify(Notice(event, level, text, fields))

@@ -6,13 +6,13 @@ import asyncio
 
 from nvaha.concurrency import run_all
 from nvaha.core.inputs import NetworkRead, NetworkUnread
-from nvaha.core.look_interval import look_interval_s
-from nvaha.core.plan import survey
+from nvaha.core.look_interval import look_interval_s, soonest_s
+from nvaha.core.survey import survey
 from nvaha.model import Notice
 from nvaha.ports import NetworkError, Ports, StoreUnavailable
-from nvaha.state.lease import HeldLease
+from nvaha.state.lease import HeldLease, LeaseLost
 from nvaha.state.snapshot import read_snapshot
-from nvaha.watch.watched import WatchedGroup, WatchedGroups
+from nvaha.watch.watched import Deposed, WatchedGroup, WatchedGroups
 
 LOOKS_AT_ONCE, LOOK_ROUND_S = 4, 0.5
 
@@ -32,13 +32,21 @@ class Looks:
 
         async def look(watched: WatchedGroup) -> None:
             async with places:
+                # From its beginning: one that takes long, or is cut off, has cost its reads all the same.
+                watched.looked_at, watched.cut_off = self._clock.monotonic(), True
                 try:
                     await self._look(watched)
                 except StoreUnavailable as error:
                     name = watched.group.name
                     text = f"{name}: what Azure said could not be written: {error}"
                     self._ports.notifier.notify(Notice("store_unavailable", "error", text, {"group": name}))
-                watched.looked_at = self._clock.monotonic()
+                except (LeaseLost, Deposed):
+                    raise
+                except Exception as error:  # noqa: BLE001 - as in a round
+                    name = watched.group.name
+                    text = f"{name}: a look at Azure met what nobody expected: {error!r}"
+                    self._ports.notifier.notify(Notice("round_failed", "error", text, {"group": name}))
+                watched.cut_off = False
 
         while True:
             await run_all([look(each) for each in self._watched if self._due(each)])
@@ -46,6 +54,8 @@ class Looks:
 
     def _due(self, watched: WatchedGroup) -> bool:
         interval_s = look_interval_s(watched.group, watched.state, self._clock.now())
+        if watched.cut_off:
+            interval_s = min(interval_s, soonest_s(watched.group))
         return self._clock.monotonic() - watched.looked_at >= interval_s
 
     async def _look(self, watched: WatchedGroup) -> None:

@@ -9,10 +9,10 @@ from nvaha.core.health import next_interval_s
 from nvaha.core.inputs import Probed
 from nvaha.model import Group, GroupState, Notice, Nva, NvaState, ProbeSpec
 from nvaha.ports import Ports, StoreUnavailable
-from nvaha.state.lease import HeldLease
+from nvaha.state.lease import HeldLease, LeaseLost
 from nvaha.watch.blindness import Blindness, Probe
 from nvaha.watch.leader_record import LeaderRecorder
-from nvaha.watch.watched import WatchedGroup, WatchedGroups
+from nvaha.watch.watched import Deposed, WatchedGroup, WatchedGroups
 
 LATE_S = 1.0
 """A round that begins this long after it was due is late: the process has too much to do."""
@@ -63,6 +63,11 @@ class Rounds:
             except StoreUnavailable as error:
                 text = f"{name}: what this round found could not be written: {error}"
                 self._ports.notifier.notify(Notice("store_unavailable", "error", text, {"group": name}))
+            except (LeaseLost, Deposed):
+                raise
+            except Exception as error:  # noqa: BLE001 - one group's trouble must not end everybody's watch
+                text = f"{name}: a round met what nobody expected: {error!r}"
+                self._ports.notifier.notify(Notice("round_failed", "error", text, {"group": name}))
             took_s = self._clock.monotonic() - began_at
             self._record.round_took(took_s, late=began_at - due_at > LATE_S)
             watched.due_at = due_at + next_interval_s(_nvas(watched.group, watched.state))
@@ -77,6 +82,7 @@ class Rounds:
             return self._clock.monotonic() - began_at <= longest_s + STOPPED_S
 
         if not believable():
+            self._record.round_dropped()
             return
         probes = {name: probe for name, probe in taken if probe is not None}
         blind = await self._blindness.is_blind(group, probes.values(), began_at)

@@ -24,13 +24,15 @@ class Deposed(Exception):
 class WatchedGroup:
     """What the leader keeps of one group between rounds; `lock` orders its own writers.
 
-    `unsure` means that a write was not answered: the state is read again before the next one.
+    `unsure` means that a write was not answered: the state is read again before the next one. `cut_off` means
+    that a look was ended by the end of a tick, and is to be made up for.
     """
 
     group: Group
     held: Versioned
     due_at: float = 0.0
     looked_at: float = float("-inf")
+    cut_off: bool = False
     unsure: bool = False
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -89,7 +91,8 @@ class WatchedGroups:
         for name, watched in self._watched.items():
             now = stored.get(name)
             if now is not None and now.version != watched.held.version:
-                watched.held = await self._committer.settle(now)
+                self._still_lead(now.state)
+                watched.held = await self._committer.settle(now, self._lease.check)
         missing = [group for group in self._configuration.groups if group.name not in self._watched]
         await run_all(stamp(group) for group in missing)
 
@@ -113,11 +116,16 @@ class WatchedGroups:
             watched.unsure = False
 
     async def _stamp(self, group: Group, held: Versioned | None) -> None:
-        if held is not None:
-            held = await self._committer.settle(held)
         self._lease.check()
         stamped = await self._commit(group, Elected(self._lease.epoch), held)
-        self._watched[group.name] = WatchedGroup(group, stamped)
+        # What an older leader's death left undone is found in the state that now carries our epoch.
+        settled = await self._committer.settle(stamped, self._lease.check)
+        self._watched[group.name] = WatchedGroup(group, settled)
+
+    def _still_lead(self, state: GroupState) -> None:
+        if state.epoch > self._lease.epoch:
+            self.newest_epoch = max(self.newest_epoch, state.epoch)
+            raise Deposed(f"{state.group}: epoch {self._lease.epoch} is deposed by epoch {state.epoch}")
 
     async def _commit(self, group: Group, happened: Input, held: Versioned | None) -> Versioned:
         committed = await self._committer.commit(group, happened, held, guard=self._lease.check)

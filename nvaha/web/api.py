@@ -58,7 +58,8 @@ class Api:
     async def health(self, _request: Request) -> Response:
         """200 while a leader's round is fresh, else 503; no detail, since it asks for no key."""
         try:
-            healthy = await (await self._holder.get()).control.healthy()
+            async with self._holder.using() as app:
+                healthy = await app.control.healthy()
         except (StoreUnavailable, SettingsError, ConfigError):
             healthy = False
         return _json(200 if healthy else 503, {"status": "healthy" if healthy else "unhealthy"})
@@ -133,7 +134,8 @@ class Api:
         self, request: Request, call: Callable[[Control], Awaitable[dict[str, Any]]], *, status: int = 200
     ) -> Response:
         try:
-            content = await call((await self._holder.get()).control)
+            async with self._holder.using() as app:
+                content = await call(app.control)
         except Refused as refused:
             return _error(STATUS[refused.refusal.code], refused.refusal.code, refused.refusal.message)
         except BadRequestError as bad:

@@ -23,7 +23,8 @@ def test_checkov_is_clean(tmp_path: Path) -> None:
     # Checkov pins many libraries; uv keeps them in an environment of their own.
     command: list[str | Path] = [uv, "tool", "run", "--quiet", "--from", CHECKOV, "checkov"]
     options: list[str | Path] = ["--framework", "bicep", "--skip-download", "--output", "json"]
-    done = run([*command, "--directory", INFRA, *options], cwd=tmp_path)
+    # The first time it has to be fetched.
+    done = run([*command, "--directory", INFRA, *options], cwd=tmp_path, timeout_s=600.0)
     if not done.stdout.lstrip().startswith("{"):
         missing(f"infra by checkov; it did not run: {done.stderr.strip()[-300:]}")
     report = json.loads(done.stdout)

@@ -41,7 +41,7 @@ def test_a_trigger_that_expects_base64_reads_the_request(opened: Opened) -> None
             ]
             assert len(received) == 1
             body = base64.b64decode(received[0].content, validate=True)
-            assert parse_message(body) == SwitchMessage("edge", 2, "edge-2-5", 9)
+            assert parse_message(body) == SwitchMessage(v=1, group="edge", generation=2, operation="edge-2-5")
             inserted, expires = received[0].inserted_on, received[0].expires_on
             assert inserted is not None
             assert expires == inserted + timedelta(hours=1)

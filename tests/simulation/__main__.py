@@ -8,29 +8,32 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
+from tests.simulation.knobs import WAITING
 from tests.simulation.run import run
 
 CHUNK = 5
 
 
-def check(seed: int, runs: int) -> tuple[int, list[str], Counter[str], float]:
+def check(
+    seed: int, runs: int, waiting: frozenset[str] = WAITING
+) -> tuple[int, list[str], Counter[str], float]:
     """Run a seed as often as asked; return what broke, what was counted, and the virtual seconds."""
-    first = run(seed)
+    first = run(seed, waiting)
     violations = list(first.violations)
     for _ in range(runs - 1):
-        if run(seed).digest != first.digest:
+        if run(seed, waiting).digest != first.digest:
             violations.append("the second run differs from the first")
     return seed, violations, first.counts, first.virtual_s
 
 
 def many(
-    seeds: range, jobs: int, runs: int, *, fail_fast: bool = False
+    seeds: range, jobs: int, runs: int, waiting: frozenset[str] = WAITING, *, fail_fast: bool = False
 ) -> tuple[dict[int, list[str]], Counter[str]]:
     """Run seeds in parallel; return the violations by seed, and what was counted in all."""
     failed: dict[int, list[str]] = {}
     counts: Counter[str] = Counter()
     with ProcessPoolExecutor(jobs) as pool:
-        results = pool.map(check, seeds, [runs] * len(seeds), chunksize=CHUNK)
+        results = pool.map(check, seeds, [runs] * len(seeds), [waiting] * len(seeds), chunksize=CHUNK)
         for seed, violations, counted, virtual_s in results:
             counts.update(counted)
             counts["virtual seconds"] += int(virtual_s)
@@ -43,8 +46,8 @@ def many(
     return failed, counts
 
 
-def _replay(seed: int, *, verbose: bool) -> int:
-    result = run(seed)
+def _replay(seed: int, waiting: frozenset[str], *, verbose: bool) -> int:
+    result = run(seed, waiting)
     print(f"seed {seed}: {result.knobs}")
     if verbose:
         print("\n".join(result.log))
@@ -64,12 +67,16 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="how many processes")
     parser.add_argument("--fail-fast", action="store_true", help="stop at the first seed that breaks a rule")
     parser.add_argument("--verbose", action="store_true", help="print the log of a replayed seed")
+    parser.add_argument(
+        "--enforce", nargs="+", default=[], metavar="NAME", help="faults and rules that wait, or `all`"
+    )
     arguments = parser.parse_args()
+    waiting = frozenset() if "all" in arguments.enforce else WAITING - set(arguments.enforce)
     if arguments.seed is not None:
-        return _replay(arguments.seed, verbose=arguments.verbose)
+        return _replay(arguments.seed, waiting, verbose=arguments.verbose)
     started = time.perf_counter()
     seeds = range(arguments.first, arguments.first + arguments.seeds)
-    failed, counts = many(seeds, arguments.jobs, arguments.runs, fail_fast=arguments.fail_fast)
+    failed, counts = many(seeds, arguments.jobs, arguments.runs, waiting, fail_fast=arguments.fail_fast)
     took = time.perf_counter() - started
     for what, number in sorted(counts.items()):
         print(f"{number:10d} {what}")

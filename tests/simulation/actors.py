@@ -97,8 +97,10 @@ class NotifierPort:
 
     def notify(self, notice: Notice) -> None:
         """Log a notice."""
-        if not self._process.dead and notice.event != "heartbeat":
-            self._process.world.note(self._process.name, f"{notice.event}: {notice.text}")
+        process = self._process
+        if not process.dead and notice.event != "heartbeat":
+            process.world.note(process.name, f"{notice.event}: {notice.text}")
+            process.world.oracle.follow.told(process, notice)
 
 
 def ports_of(process: Process, storage: StoragePorts) -> Ports:
@@ -111,6 +113,7 @@ def ports_of(process: Process, storage: StoragePorts) -> Ports:
         prober=ProberPort(process),
         clock=process.clock,
         notifier=NotifierPort(process),
+        new_id=process.new_id,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
@@ -104,6 +105,9 @@ class Arm:
     def put(self, process: Process, resource: Resource, writer: Writer | None, read_s: float) -> Running:
         """Take a write in, or refuse it; its operation goes on by itself."""
         entry, knobs = self.entry(resource.id), self.world.knobs
+        fault = self.world.faults.unwritable.get(entry.id.casefold())
+        if fault is not None:
+            raise NetworkError(fault, resource.id, "409 ScopeLocked" if fault.lasting else "429 busy")
         ignoring = entry.kind == "nic" and knobs.nics_ignore_if_match
         if resource.etag not in ("*", entry.etag) and not ignoring:
             raise NetworkError(NetworkFault.CHANGED, resource.id, "412")
@@ -172,9 +176,12 @@ class Arm:
 
     def _check_free(self, entry: Entry, body: Mapping[str, Any]) -> None:
         now = carried_by(entry.body)
+        refused = self.world.faults.unattachable.get(entry.id.casefold())
         for name, public_ip in carried_by(body).items():
             if now.get(name) == public_ip:
                 continue
+            if refused is not None:
+                raise NetworkError(refused, entry.id, f"may not join {public_ip}")
             for other in self.entries.values():
                 if other.kind != "nic":
                     continue
@@ -223,8 +230,15 @@ class NetworkPort:
             return world.arm.get(resource_id)
 
         lost = NetworkError(NetworkFault.UNAVAILABLE, resource_id, "no answer")
-        future = self._process.send(world.faults.arm_fate(write=False), serve, lost)
-        found: Resource = await future
+        world.oracle.looks.asked(self._process, resource_id)
+        fate = world.faults.read_fate(resource_id)
+        try:
+            found: Resource = await self._process.send(fate, serve, lost)
+        except (NetworkError, asyncio.CancelledError) as error:
+            world.oracle.looks.answered(self._process, resource_id, error)
+            world.oracle.writes.unread(writer, resource_id)
+            raise
+        world.oracle.looks.answered(self._process, resource_id, None)
         self._read_s[_by(writer), resource_id.casefold()] = served[0]
         world.oracle.writes.read(self._process, writer, found, served[0])
         return found

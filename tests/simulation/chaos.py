@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from nvaha.ports import NetworkFault
 from tests.simulation.azure import WRITER, Body, Entry
 from tests.simulation.faults import LONGEST_OUTAGE_S
 from tests.simulation.process import Process
@@ -14,6 +15,8 @@ from tests.simulation.scenery import FOREIGN_ADDRESS
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+Fault = TypeVar("Fault")
+LONGEST_S = 1000.0
 STALLS_S = ((1.0, 12.0), (15.0, 45.0))
 """Shorter than a lease can bear, and longer."""
 
@@ -43,10 +46,17 @@ class Chaos:
             "storage_outage": self._storage_outage,
             "lease_outage": self._lease_outage,
             "arm_outage": self._arm_outage,
+            "reads_fail": self._fail_reads,
+            "table_locked": self._lock_table,
+            "nic_busy": self._keep_nic_busy,
+            "attach_refused": self._refuse_attach,
         }
         for kind, event in events.items():
             if self._world.knobs.rates[kind]:
                 self._spawn(self._repeat(kind, event))
+        if self._world.knobs.rates["reads_fail"]:
+            # At the first look as well.
+            self._fail_reads()
 
     def strike(self, process: Process) -> None:
         """Perhaps crash or stall a process just when it has sent a request."""
@@ -181,6 +191,52 @@ class Chaos:
         seconds = self._world.rng.uniform(2.0, 2 * LONGEST_OUTAGE_S)
         self._world.note("arm", f"fails for {seconds:.1f} s")
         self._world.faults.arm_out_until_s = self._world.loop.now_s + seconds
+
+    def _fail_reads(self) -> None:
+        """Let one resource not be read for a while: throttled, unanswered, or forbidden."""
+        rng, faults = self._world.rng, self._world.faults
+        entry = rng.choice(list(self._world.arm.entries.values()))
+        fault = rng.choice([*[NetworkFault.BUSY] * 2, NetworkFault.UNAVAILABLE, NetworkFault.DENIED])
+        seconds = rng.uniform(5.0, 180.0)
+        self._world.note("arm", f"does not let {entry.id} be read for {seconds:.1f} s: {fault}")
+        self._for_a_while(faults.unreadable, entry.id.casefold(), fault, seconds)
+
+    def _lock_table(self) -> None:
+        """Lock a table against writes, for a while or for as long as anything goes wrong."""
+        entry, rng = self._entry("table"), self._world.rng
+        if entry is not None:
+            seconds = rng.choice([rng.uniform(10.0, 120.0), LONGEST_S])
+            self._world.note("arm", f"has {entry.id} locked for {seconds:.1f} s")
+            self._for_a_while(
+                self._world.faults.unwritable, entry.id.casefold(), NetworkFault.REFUSED, seconds
+            )
+
+    def _keep_nic_busy(self) -> None:
+        """Let a NIC take no write, because of an operation on its machine."""
+        entry = self._entry("nic")
+        if entry is not None:
+            seconds = self._world.rng.uniform(10.0, 180.0)
+            self._world.note("arm", f"has {entry.id} busy for {seconds:.1f} s")
+            self._for_a_while(self._world.faults.unwritable, entry.id.casefold(), NetworkFault.BUSY, seconds)
+
+    def _refuse_attach(self) -> None:
+        """Let a NIC not take any public IP: no right to join, or no such thing on this NIC."""
+        entry, rng = self._entry("nic"), self._world.rng
+        if entry is not None:
+            fault = rng.choice([NetworkFault.DENIED, NetworkFault.REFUSED])
+            seconds = rng.choice([rng.uniform(10.0, 120.0), LONGEST_S])
+            self._world.note("arm", f"lets {entry.id} take no public IP for {seconds:.1f} s: {fault}")
+            self._for_a_while(self._world.faults.unattachable, entry.id.casefold(), fault, seconds)
+
+    def _for_a_while(self, faults: dict[str, Fault], key: str, fault: Fault, seconds: float) -> None:
+        """Put a fault where it belongs, and take it away after a while, unless it has been put there anew."""
+        faults[key] = fault
+
+        def over() -> None:
+            if faults.get(key) is fault:
+                del faults[key]
+
+        self._world.loop.call_later(seconds, over)
 
     def _entry(self, *kinds: str) -> Entry | None:
         entries = [each for each in self._world.arm.entries.values() if each.kind in kinds]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from nvaha.ports import NetworkError, NetworkFault, StoreUnavailable
-from tests.simulation.process import Fate
-from tests.simulation.storage import LIMIT_S
+from tests.simulation.process import Fate, Process
+from tests.simulation.storage import LEASE_REQUESTS, LIMIT_S
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -15,6 +17,26 @@ LATEST_S = 40.0
 """A request that is delayed on its way arrives no later than this after it was sent."""
 GET_LIMIT_S, PUT_LIMIT_S = 5.0, 30.0
 LONGEST_OUTAGE_S = 25.0
+REPEATED_S = ((0.0, 0.3), (3.5, 4.2))
+"""The storage SDK sends a request again at once after a reset, or when it has waited long for an answer."""
+REPEATED = frozenset({"acquire", "renew", "release", "save", "save_leader", "record", "send"})
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A fault that a scenario plans for one request to storage.
+
+    Args:
+        kind: whose request: that of a monitor, a worker or the web.
+        what: which request.
+        fate: what of its fate is different.
+        when: tells by what is saved or sent whether it is this one.
+    """
+
+    kind: str
+    what: str
+    fate: dict[str, Any]
+    when: Callable[[Any], bool] = lambda _: True
 
 
 class Faults:
@@ -25,6 +47,10 @@ class Faults:
         self._rates = world.knobs.rates
         self.on = True
         self.storage_out_until_s = self.lease_out_until_s = self.arm_out_until_s = 0.0
+        self.planned: list[Planned] = []
+        self.unreadable: dict[str, NetworkFault] = {}
+        self.unwritable: dict[str, NetworkFault] = {}
+        self.unattachable: dict[str, NetworkFault] = {}
 
     def happens(self, kind: str) -> bool:
         """Tell whether a fault of this kind hits the request at hand."""
@@ -34,16 +60,27 @@ class Faults:
     def stop(self) -> None:
         """End the first phase."""
         self.on = False
+        self.unreadable.clear()
+        self.unwritable.clear()
+        self.unattachable.clear()
 
-    def storage_fate(self, *, lease: bool) -> Fate:
+    def storage_fate(self, process: Process, what: str, subject: Any) -> Fate:
         """Return what happens to a request to storage."""
+        fate = self._storage_fate(what)
+        for each in self.planned:
+            if (each.kind, each.what) == (process.kind, what) and each.when(subject):
+                self.planned.remove(each)
+                return replace(fate, **each.fate)
+        return fate
+
+    def _storage_fate(self, what: str) -> Fate:
         rng, mean = self._world.rng, self._world.knobs.storage_latency_s
         fate = Fate(rng.uniform(0.2, 1.0) * mean, rng.uniform(0.2, 1.0) * mean, LIMIT_S)
         if not self.on:
             return fate
         if self._world.loop.now_s < self.storage_out_until_s:
             return self._broken(fate, rng.random(), StoreUnavailable("503"))
-        if lease and self._world.loop.now_s < self.lease_out_until_s:
+        if what in LEASE_REQUESTS and self._world.loop.now_s < self.lease_out_until_s:
             # Silence, which is what costs the holder of a lease most.
             fate.out_s = None
             return fate
@@ -51,6 +88,19 @@ class Faults:
             return self._broken(fate, rng.random(), StoreUnavailable("500"))
         if self.happens("storage_slow"):
             fate.out_s = rng.uniform(0.5, LATEST_S if rng.random() < 0.1 else LIMIT_S * 2)
+        elif what in REPEATED and self.happens("answer_repeated"):
+            fate.again_s = rng.uniform(*rng.choice(REPEATED_S))
+            self._world.count("answers lost and requests repeated")
+        return fate
+
+    def read_fate(self, resource_id: str) -> Fate:
+        """Return what happens to a read of one resource."""
+        fate = self.arm_fate(write=False)
+        fault = self.unreadable.get(resource_id.casefold())
+        if fault is NetworkFault.UNAVAILABLE:
+            fate.out_s = None
+        elif fault is not None:
+            fate.refused = NetworkError(fault, resource_id, f"{fault}", retry_after_s=5.0)
         return fate
 
     def arm_fate(self, *, write: bool) -> Fate:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Generator
+from contextvars import ContextVar
 from typing import Any
+
+OWNER: ContextVar[dict[asyncio.Task[Any], None] | None] = ContextVar("owner", default=None)
+"""Where the tasks are kept that are made in this context: every task of a process, whoever awaits it."""
 
 
 class Stuck(Exception):
@@ -59,7 +63,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         **more: Any,
     ) -> NumberedTask:
         self._tasks_made += 1
-        return NumberedTask(coroutine, self._tasks_made, loop=loop, **more)
+        task = NumberedTask(coroutine, self._tasks_made, loop=loop, **more)
+        owned = OWNER.get()
+        if owned is not None:
+            owned[task] = None
+            task.add_done_callback(owned.pop)
+        return task
 
     def _process_events(self, event_list: list[Any]) -> None:
         """Do nothing: there is no input or output."""

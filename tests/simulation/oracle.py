@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from nvaha.model import GroupState
 from nvaha.ports import Versioned
 from tests.simulation.azure import WRITER
+from tests.simulation.oracle_follow import FollowOracle
 from tests.simulation.oracle_health import HealthOracle
 from tests.simulation.oracle_leases import LeaseOracle
+from tests.simulation.oracle_looks import LookOracle
 from tests.simulation.oracle_operations import OperationOracle
 from tests.simulation.oracle_switches import Change, History, Saving, SwitchOracle
 from tests.simulation.oracle_writes import WriteOracle
@@ -32,18 +34,32 @@ class Oracle:
         self.writes = WriteOracle(world)
         self.operations = OperationOracle(world)
         self.leases = LeaseOracle(world)
+        self.follow = FollowOracle(world)
+        self.looks = LookOracle(world)
         self._switches = SwitchOracle(world)
         self._histories: dict[str, History] = {}
 
-    def violated(self, text: str) -> None:
-        """Note that a rule was broken."""
+    def violated(self, text: str, *, rule: str = "") -> None:
+        """Note that a rule was broken; one that waits is only counted."""
+        if not self.enforced(rule):
+            self._world.count(f"waiting: {rule}")
+            return
         self.violations.append(f"{self._world.loop.now_s:.3f}: {text}")
         self._world.note("ORACLE", text)
         self._world.stop()
 
+    def enforced(self, rule: str) -> bool:
+        """Tell whether a rule is enforced in this run."""
+        return rule not in self._world.knobs.waiting
+
     def moved_s(self, group: str) -> float:
         """Return when a group's switch began or a worker last moved it."""
         return self._histories[group].moved_s
+
+    def wanted(self, group: str) -> str | None:
+        """Return the NVA that a group was last asked to be on, unless it has fallen since."""
+        history = self._histories.get(group)
+        return history.wanted if history else None
 
     def save_sent(self, process: Process, state: GroupState) -> Saving:
         """Check a state write at the moment it is sent."""
@@ -52,8 +68,10 @@ class Oracle:
             epoch = self.leases.epoch(process, "leader")
             if epoch is None:
                 self.violated(f"{process.name} writes {state.group} without the leader's lease")
-        told = self.health.told(process) if process.kind == "monitor" else None
-        return Saving(now, told, WRITER.get(), epoch)
+        leads = process.kind == "monitor"
+        told = self.health.told(process) if leads else None
+        look = self.looks.look(process, self._world.group(state.group)) if leads else None
+        return Saving(now, told, WRITER.get(), epoch, process.hindered, look)
 
     def state_written(
         self, process: Process, before: Versioned | None, after: Versioned, sent: Saving
@@ -76,6 +94,9 @@ class Oracle:
             change.history.heartbeat_s = self._world.loop.now_s
         for wrong in self._switches.disagreements(change):
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
+        for rule, wrong in self.looks.disagreements(change):
+            self.violated(f"{process.name} wrote {state.group}: {wrong}", rule=rule)
+        self.follow.written(change)
         if process.kind == "worker" or state.generation != change.old.generation:
             change.history.moved_s = change.history.queued_s = sent.sent_s
         elif _tries(state) != _tries(change.old):

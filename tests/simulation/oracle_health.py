@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ class _Seen:
     """What one monitor was told."""
 
     readings: dict[str, bool] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
     answered_s: float = float("-inf")
     control_asked_s: float = float("-inf")
     control_silent_since_s: float = float("inf")
@@ -30,9 +32,13 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a monitor knew when it sent a write: its last reading of each NVA, and whether it was blind."""
+    """What a monitor knew when it sent a write: its last reading of each NVA, and whether it was blind.
+
+    `numbers` tells each reading from every other one.
+    """
 
     readings: dict[str, bool]
+    numbers: dict[str, int]
     blind: bool
     sighted: bool
 
@@ -45,11 +51,15 @@ class HealthOracle:
         self._seen: dict[str, _Seen] = {}
         self._counts: dict[tuple[str, str], dict[str, Counts]] = {}
         self._started_s: dict[str, float] = {}
+        self._number = 0
+        self._used: set[int] = set()
 
     def read(self, process: Process, place: Place, *, ok: bool) -> None:
         """Remember what a monitor was told of an NVA."""
         seen = self._seen_by(process)
         seen.readings[place.nva] = ok
+        self._number += 1
+        seen.numbers[place.nva] = self._number
         if ok:
             seen.answered_s = self._world.loop.now_s
 
@@ -69,11 +79,11 @@ class HealthOracle:
             # Control targets are asked only in rounds in which a probe failed.
             asked_lately = seen.control_asked_s > now - knobs.interval_s - knobs.timeout_s - 1.0
             blind = asked_lately and seen.control_silent_since_s < now - BLIND_S
-            return Told(dict(seen.readings), blind, sighted=False)
+            return Told(dict(seen.readings), dict(seen.numbers), blind, sighted=False)
         since = max(seen.answered_s, self._started_s[process.name])
         blind = since < now - BLIND_S - 2 * knobs.timeout_s
         # An answer from any NVA in the round at hand means sight.
-        return Told(dict(seen.readings), blind, sighted=seen.answered_s == now)
+        return Told(dict(seen.readings), dict(seen.numbers), blind, sighted=seen.answered_s == now)
 
     def follow(
         self, group: str, before: str | None, state: GroupState, version: str, told: Told | None
@@ -95,8 +105,18 @@ class HealthOracle:
                     name: self._moved(each, told.readings.get(name), blind) for name, each in stood.items()
                 }
                 if found == moved:
+                    self._use(group, told, found, stood)
                     return None
         return f"health counts went from {stood} to {found} after {told}"
+
+    def _use(self, group: str, told: Told, found: Mapping[str, Counts], stood: Mapping[str, Counts]) -> None:
+        """Use up the readings that a write counted; each counts once, whatever storage answered."""
+        for name in found:
+            number = told.numbers.get(name, 0)
+            if found[name] != stood[name] and number in self._used:
+                text = f"{group} counts one reading of {name} twice"
+                self._world.oracle.violated(text, rule="counted once")
+            self._used.add(number)
 
     def counts(self, group: str, version: str, nva: str) -> Counts:
         """Return an NVA's counts in a written state."""

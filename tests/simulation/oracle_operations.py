@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nvaha.model import Operation, StepStatus
+from nvaha.model import Operation, Status, StepStatus
 from tests.simulation.azure import WRITER, Writer
 from tests.simulation.process import Process
 
@@ -20,6 +20,7 @@ class OperationOracle:
         self._intents: set[tuple[str, str]] = set()
         self._by_request: dict[tuple[str, str], str] = {}
         self.begun: list[str] = []
+        self.outcomes: dict[str, Status] = {}
 
     def recorded(self, process: Process, before: Operation | None, after: Operation) -> None:
         """Check one write of a record."""
@@ -39,6 +40,10 @@ class OperationOracle:
             ):
                 text = f"{process.name} calls {step.key} of {after.id} done, but its last write failed"
                 self._world.oracle.violated(text)
+        outcome = self.outcomes.get(after.id)
+        if after.status.ended and after.status is not outcome:
+            text = f"{process.name} records {after.id} as {after.status}, but it ended as {outcome}"
+            self._world.oracle.violated(text)
         if before is not None and before.status.ended and after.status is not before.status:
             text = f"{process.name} turned {after.id} from {before.status} to {after.status}"
             self._world.oracle.violated(text)

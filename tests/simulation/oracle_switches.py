@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nvaha.model import Group, GroupState, Phase, SwitchRequest, Trigger
+from nvaha.model import Group, GroupState, Phase, Status, SwitchRequest, Trigger
 from tests.simulation.azure import Writer
 from tests.simulation.oracle_health import UNKNOWN, Counts, Told
 from tests.simulation.process import Process
 from tests.simulation.tolerances import CLOCK_S, STALE_S
 
 if TYPE_CHECKING:
+    from tests.simulation.oracle_looks import Look
     from tests.simulation.world import World
 
 HOUR_S, NO_PROGRESS_S = 3600.0, 15.0
@@ -28,6 +29,8 @@ class Saving:
     told: Told | None
     writer: Writer | None
     epoch: int | None
+    hindered: int
+    look: Look | None
 
 
 @dataclass(slots=True)
@@ -44,7 +47,9 @@ class Lane:
 class History:
     """What has happened to one group.
 
-    What repairs do holds up only repairs; what other switches do holds up both.
+    What repairs do holds up only repairs; what other switches do holds up both. `wanted` is the target of
+    the last switch until it falls or something newer is asked for, and `unfinished` says that the switch
+    failed, so that it is to be tried again; `by_hand` that a person had asked for it.
     """
 
     switches: Lane = field(default_factory=Lane)
@@ -52,6 +57,10 @@ class History:
     heartbeat_s: float = NEVER
     moved_s: float = NEVER
     queued_s: float = NEVER
+    wanted: str | None = None
+    unfinished: bool = False
+    fell: bool = False
+    by_hand: bool = False
 
     def lane(self, trigger: Trigger) -> Lane:
         """Return the lane of a trigger."""
@@ -89,6 +98,11 @@ class SwitchOracle:
         began = new.generation != old.generation
         if began and new.request is not None:
             yield from self._begun(change, new.request)
+            _want(change.history, new.request)
+        if self._has_fallen(change, change.history.wanted):
+            change.history.fell = True
+        if new.phase is Phase.STEADY and new.active == change.history.wanted:
+            change.history.unfinished = False
         if old.phase is Phase.SWITCHING and (began or new.phase is not Phase.SWITCHING):
             yield from self._ended(change)
         elif new.active != old.active and old.phase is not Phase.UNKNOWN:
@@ -100,7 +114,10 @@ class SwitchOracle:
         world.note(name, f"BEGINS {request.operation} ({request.trigger}) to {request.target}")
         world.count(f"switches: {request.trigger}")
         world.oracle.operations.begun.append(request.operation)
-        rules = self._commanded if request.trigger is Trigger.MANUAL else self._automatic
+        again = change.history.unfinished and request.target == change.history.wanted
+        by_itself = change.process.kind != "web" and again
+        commanded = request.trigger is Trigger.MANUAL and not by_itself
+        rules = self._commanded if commanded else self._automatic
         for wrong in rules(change, request):
             yield f"{request.operation} ({request.trigger}) to {request.target}: {wrong}"
 
@@ -127,24 +144,43 @@ class SwitchOracle:
             yield "the monitor is blind"
         if not _up(target):
             yield f"the target is {target}"
-        if not policy.automatic:
+        commanded = request.trigger is Trigger.MANUAL
+        again = change.history.unfinished and request.target == change.history.wanted
+        if not policy.automatic and not (again and change.history.by_hand):
             yield "automatic switches are off"
         if old.paused:
             yield "the group is paused"
-        yield from self._too_soon(change, change.history.switches)
+        yield from self._too_soon(change, change.history.switches, commanded=commanded)
         if request.trigger is Trigger.REPAIR:
             yield from self._too_soon(change, change.history.repairs)
-        yield from self._not_called_for(change, request)
-        change.history.lane(request.trigger).begun[request.operation] = self._world.loop.now_s
+        if not again:
+            yield from self._not_called_for(change, request)
+            self._check_target(change, request)
+        if not commanded:
+            change.history.lane(request.trigger).begun[request.operation] = self._world.loop.now_s
 
-    def _too_soon(self, change: Change, lane: Lane) -> Iterator[str]:
+    def _check_target(self, change: Change, request: SwitchRequest) -> None:
+        """Check that what was asked for before and not finished does not give way to something else."""
+        wanted = change.history.wanted
+        fell = change.history.fell or self._has_fallen(change, wanted)
+        if change.history.unfinished and wanted and not fell:
+            text = f"{request.operation} goes to {request.target}, though {wanted} was asked for and is up"
+            self._world.oracle.violated(text, rule="target stays")
+
+    def _has_fallen(self, change: Change, nva: str | None) -> bool:
+        return nva is not None and self._counts(change, nva)[0] == "down"
+
+    def _too_soon(self, change: Change, lane: Lane, *, commanded: bool = False) -> Iterator[str]:
         policy, sent_s = change.group.policy, change.sent.sent_s
         held_down = sent_s < lane.ended_s + policy.hold_down_s - CLOCK_S
-        if held_down and change.old.phase is not Phase.SWITCHING:
+        between = change.old.phase is Phase.SWITCHING or change.old.wanted is not None
+        if held_down and not between:
             yield f"in hold-down: the last switch ended at {lane.ended_s:.1f}"
         back_off = min(BACK_OFF_S * 2 ** max(0, lane.failed_in_a_row - 1), MAX_BACK_OFF_S)
         if lane.failed_in_a_row and sent_s < lane.failed_s + back_off - CLOCK_S:
             yield f"too soon after failure {lane.failed_in_a_row} at {lane.failed_s:.1f}"
+        if commanded:
+            return
         now = self._world.loop.now_s
         lately = [began for began in lane.begun.values() if now - began < HOUR_S - CLOCK_S]
         if len(lately) >= policy.max_switches_per_hour:
@@ -153,7 +189,7 @@ class SwitchOracle:
     def _not_called_for(self, change: Change, request: SwitchRequest) -> Iterator[str]:
         old = change.old
         switching = old.phase is Phase.SWITCHING and old.request is not None
-        leaving = old.request.target if switching and old.request else old.active
+        leaving = old.request.target if switching and old.request else old.wanted or old.active
         if request.trigger is Trigger.FAILOVER:
             left = UNKNOWN if leaving is None else self._counts(change, leaving)
             if not (left[0] == "down" and left[2] >= self._world.knobs.fall):
@@ -174,8 +210,13 @@ class SwitchOracle:
             return
         world.note(change.process.name, f"ENDS {request.operation}: {new.phase} on {new.active}")
         history, sent = change.history, change.sent
+        closed = {each.operation: each.status for each in new.closings}
+        outcome = closed.get(request.operation)
+        world.oracle.operations.outcomes[request.operation] = outcome or Status.FAILED
+        if outcome is None or (new.phase is Phase.SWITCHING) != (outcome is Status.SUPERSEDED):
+            yield f"{request.operation} ended as {outcome}, and the group is {new.phase}"
         lane = history.lane(request.trigger)
-        if new.phase is Phase.STEADY:
+        if outcome is Status.DONE:
             world.count("done")
             lane.ended_s = sent.sent_s
             history.switches.failed_in_a_row = history.repairs.failed_in_a_row = 0
@@ -185,15 +226,33 @@ class SwitchOracle:
             left = world.oracle.writes.verified(sent.writer, change.group, request.target)
             if left or new.active != request.target:
                 yield f"{request.operation} was called done on {new.active}, but {left}"
-        elif new.phase is Phase.SWITCHING:
+        elif outcome is Status.SUPERSEDED:
             world.count("superseded")
         else:
             world.count("failed")
+            if new.active != change.old.active:
+                yield f"{request.operation} failed, and the active one is {new.active}"
+            history.unfinished = request.trigger is not Trigger.REPAIR
+            if self._not_begun(change, request):
+                history.wanted, history.unfinished = None, False
             lane.failed_s, lane.failed_in_a_row = sent.sent_s, lane.failed_in_a_row + 1
             lane.begun.pop(request.operation, None)
 
+    def _not_begun(self, change: Change, request: SwitchRequest) -> bool:
+        """Tell whether a worker found that a planned move could not end well, and left all as it was."""
+        planned = request.trigger in {Trigger.MANUAL, Trigger.FAILBACK} and not request.forced
+        wrote = request.operation in self._world.oracle.writes.wrote
+        return planned and change.process.kind == "worker" and not wrote
+
     def _counts(self, change: Change, nva: str) -> Counts:
         return self._world.oracle.health.counts(change.group.name, change.version, nva)
+
+
+def _want(history: History, request: SwitchRequest) -> None:
+    """Note what was asked for; the same asked for again by the code is still what a person wanted."""
+    again = history.unfinished and request.target == history.wanted
+    history.by_hand = request.trigger is Trigger.MANUAL or (again and history.by_hand)
+    history.wanted, history.unfinished, history.fell = request.target, False, False
 
 
 def _up(counts: Counts) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nvaha.model import Group, GroupState, Phase, PublicIp, Resource
+from nvaha.model import Group, GroupState, Health, Phase, PublicIp, Resource, Trigger
 from tests.simulation.azure import Body, Entry, Writer, carried_by
 from tests.simulation.process import Process
 from tests.simulation.scenery import first_name
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 Key = tuple[str, str]
+QUESTIONS = 6
+"""So often may one worker ask Azure whether it would take a public IP that is still elsewhere."""
 
 
 @dataclass(slots=True)
@@ -26,6 +29,7 @@ class _Attempt:
     read_s: float = float("-inf")
     failed_s: float = float("-inf")
     done_s: float = float("-inf")
+    unread_s: float = float("-inf")
 
 
 @dataclass(slots=True)
@@ -34,6 +38,12 @@ class _Sent:
     arrived: int = 0
     broken_s: float = float("-inf")
     attempts: dict[tuple[int, str], _Attempt] = field(default_factory=dict)
+    took_off: set[tuple[int, str]] = field(default_factory=set)
+    asked: Counter[tuple[int, str]] = field(default_factory=Counter)
+
+    def may_ask(self, writer: Writer, nic: str, public_ip: str) -> bool:
+        """Tell whether an attach may be just a question: nothing was taken off, and it was seldom asked."""
+        return (writer.run, public_ip) not in self.took_off and self.asked[writer.run, nic] <= QUESTIONS
 
 
 class WriteOracle:
@@ -44,6 +54,8 @@ class WriteOracle:
         self._groups: dict[str, _Sent] = {}
         self.edits: dict[str, dict[tuple[str, str], str]] = {}
         self.late: list[str] = []
+        self.wrote: set[str] = set()
+        self._started: set[str] = set()
 
     def lease_broken(self, group: str) -> None:
         """Note that somebody took a group's switch lease from its holder."""
@@ -55,6 +67,29 @@ class WriteOracle:
             attempt = self._attempt(writer, found.id)
             attempt.version, attempt.read_s = found.etag, served_s
 
+    def unread(self, writer: Writer | None, resource_id: str) -> None:
+        """Remember that a worker was not shown a resource."""
+        if writer is not None:
+            self._attempt(writer, resource_id).unread_s = self._world.loop.now_s
+
+    def _check_whole(self, who: str, writer: Writer, state: GroupState | None) -> None:
+        """Check that a move nobody is in need of starts only when all of it can be done."""
+        request = state.request if state else None
+        if writer.operation in self._started or state is None or request is None:
+            return
+        self._started.add(writer.operation)
+        planned = request.trigger in {Trigger.MANUAL, Trigger.FAILBACK} and not request.forced
+        source = state.nvas.get(request.source or "")
+        if not planned or source is None or source.health is not Health.UP:
+            return
+        group = self._world.group(writer.group)
+        nics = [group.nva(request.target).interfaces[each.role] for each in group.public_ips]
+        for resource_id in (*group.route_tables, *nics):
+            attempt = self._attempt(writer, resource_id)
+            if attempt.read_s <= attempt.unread_s:
+                text = f"{who} starts a planned move, though {resource_id} could not be read"
+                self._world.oracle.violated(text, rule="planned whole")
+
     def sent(self, process: Process, resource: Resource, writer: Writer | None, read_s: float) -> None:
         """Check a write at the moment it is sent."""
         world, now = self._world, self._world.loop.now_s
@@ -65,7 +100,9 @@ class WriteOracle:
         who = f"{process.name} ({writer.operation})"
         if world.oracle.leases.epoch(process, f"switch-{writer.group}") is None:
             world.oracle.violated(f"{who} writes {resource.id} without the switch lease")
-        if not _under_way(world.oracle.leases.shown(process, writer.group), writer):
+        shown = world.oracle.leases.shown(process, writer.group)
+        self._check_whole(who, writer, shown)
+        if not _under_way(shown, writer):
             world.oracle.violated(f"{who} writes {resource.id} without having looked whether it still may")
         sent = self._groups.setdefault(writer.group, _Sent())
         if writer.generation < sent.generation and now > sent.broken_s + BROKEN_S:
@@ -79,9 +116,22 @@ class WriteOracle:
         if now - read_s > LOST_EDIT_S and world.arm.entry(resource.id).kind == "nic":
             world.oracle.violated(f"{who} writes {resource.id}, read {now - read_s:.1f} s ago")
         self._check_owned(who, writer, resource)
-        for public_ip, nic in self._held_elsewhere(writer, resource):
-            world.oracle.violated(f"{who} attaches {public_ip} before it is detached from {nic}")
+        held_elsewhere = list(self._held_elsewhere(writer, resource))
+        if held_elsewhere:
+            sent.asked[writer.run, resource.id] += 1
+        else:
+            self.wrote.add(writer.operation)
+        for public_ip, nic in held_elsewhere:
+            if not sent.may_ask(writer, resource.id, public_ip):
+                world.oracle.violated(f"{who} attaches {public_ip} before it is detached from {nic}")
+        sent.took_off |= {(writer.run, each) for each in self._taken_off(resource)}
         return None
+
+    def _taken_off(self, resource: Resource) -> set[str]:
+        """Return the public IPs that a write takes off a NIC."""
+        before = self._world.arm.entry(resource.id).versions.get(resource.etag)
+        gone = set(carried_by(before).values()) if before else set()
+        return gone - set(carried_by(resource.body).values())
 
     def _held_elsewhere(self, writer: Writer, resource: Resource) -> Iterator[tuple[str, str]]:
         """Yield what a write attaches that its writer has seen elsewhere and not taken off since."""

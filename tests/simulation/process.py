@@ -1,8 +1,9 @@
 """A process that can crash, stall and come back, and its clocks.
 
-Everything a process does to the outside goes through `Process.call` and `Process.sleep`. A crash makes these
-dead first and cancels the process's tasks after, so no `finally` can do what a dead process could not. A
-stalled process hears nothing until it is woken; what it had sent goes on.
+Everything a process does to the outside goes through `Process.send` and `Process.sleep`. A crash makes these
+dead first and cancels all of the process's tasks after, also those that nobody awaits, so no `finally` and no
+work in the background can do what a dead process could not. A stalled process hears nothing until it is
+woken; what it had sent goes on.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nvaha.azure.clock import ServiceClock
+from tests.simulation.loop import OWNER
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 START_S = 1_750_000_000.0
 """The service's clock at virtual time zero, in seconds since 1970."""
+UNWINDING_S, UNWINDINGS = 1.0, 10
+"""So often, and a virtual second each time, is a crashed process told again that it has ended."""
 
 
 @dataclass(slots=True)
@@ -32,22 +36,41 @@ class Fate:
         back_s: seconds for the answer; None: it is lost.
         limit_s: after so many seconds the caller hears that there was no answer.
         refused: the error that the service answers instead of serving, if any.
+        again_s: the request is served and its answer lost; so long after, the layer below the caller sends it
+            once more, and the caller sees the answer to that.
     """
 
     out_s: float | None
     back_s: float | None
     limit_s: float
     refused: Exception | None = None
+    again_s: float | None = None
+
+    @property
+    def answered_s(self) -> float | None:
+        """Seconds until the caller has an answer; None: it gets none."""
+        if self.out_s is None or self.back_s is None:
+            return None
+        seconds = self.out_s + self.back_s
+        if self.again_s is not None:
+            seconds += self.again_s + self.out_s
+        return seconds if seconds <= self.limit_s else None
 
 
 class Process:
-    """One running copy of something."""
+    """One running copy of something.
+
+    `hindered` counts what may have kept it from going on at once: stalls, and answers of storage that were
+    slow or never came.
+    """
 
     def __init__(self, world: World, name: str, kind: str) -> None:
         self.world, self.name, self.kind = world, name, kind
         self.dead = self.stalled = self.isolated = False
+        self.hindered = 0
         self._backlog: deque[Callable[[], None]] = deque()
-        self._root: asyncio.Task[Any] | None = None
+        self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._ids = 0
         self._loop = world.loop
         rng = world.rng
         self._rate = 1.0 + rng.uniform(-1e-3, 1e-3)
@@ -68,9 +91,16 @@ class Process:
         """Set the wall clock."""
         self._wall_off_s += seconds
 
-    def start(self, main: Any) -> None:
-        """Run the process's main coroutine."""
-        self._root = self._loop.create_task(main)
+    def new_id(self) -> str:
+        """Return a text that no process has had before."""
+        self._ids += 1
+        return f"{self.name}-{self._ids}"
+
+    def start(self, main: Any) -> asyncio.Task[Any]:
+        """Run a coroutine in this process; it ends with it."""
+        context = contextvars.copy_context()
+        context.run(OWNER.set, self._tasks)
+        return context.run(self._loop.create_task, main)
 
     def crash(self) -> None:
         """End at once: nothing that runs in this process reaches the outside from here on."""
@@ -78,19 +108,26 @@ class Process:
             return
         self.dead = True
         self._backlog.clear()
-        if self._root is not None:
-            self._root.cancel()
+        for task in tuple(self._tasks):
+            task.cancel()
         if not self.crashed.done():
             self.crashed.set_result(None)
 
     async def ended(self) -> None:
         """Wait until all of a crashed process's tasks have been unwound."""
-        if self._root is not None:
-            await asyncio.gather(self._root, return_exceptions=True)
+        for _ in range(UNWINDINGS):
+            if not self._tasks:
+                return
+            await asyncio.wait(tuple(self._tasks), timeout=UNWINDING_S)
+            for task in tuple(self._tasks):
+                task.cancel()
+        if self._tasks:
+            self.world.oracle.violated(f"{self.name} has crashed and works on: {list(self._tasks)}")
 
     def stall(self) -> None:
         """Stop hearing anything."""
         self.stalled = True
+        self.hindered += 1
 
     def wake(self) -> None:
         """Hear everything that was missed, in order."""
@@ -120,12 +157,15 @@ class Process:
 
         def leave() -> None:
             if fate.out_s is not None:
-                loop.call_later(fate.out_s, arrive)
-            unanswered = fate.out_s is None or fate.back_s is None or fate.out_s + fate.back_s > fate.limit_s
-            if unanswered:
+                loop.call_later(fate.out_s, arrive, fate.again_s)
+            if fate.answered_s is None:
                 loop.call_later(fate.limit_s, self._deliver, future, lost)
 
-        def arrive() -> None:
+        def leave_again() -> None:
+            if not self.dead and not future.done():
+                loop.call_later(fate.out_s or 0.0, arrive, None)
+
+        def arrive(again_s: float | None) -> None:
             if self.dead and not leaves_anyway:
                 return
             outcome: Any
@@ -133,15 +173,13 @@ class Process:
                 outcome = serve() if fate.refused is None else fate.refused
             except Exception as error:  # noqa: BLE001 - the service's answer, whatever it is
                 outcome = error
-            if fate.back_s is not None:
+            if again_s is not None:
+                loop.call_later(again_s, self._when_awake, leave_again)
+            elif fate.back_s is not None:
                 loop.call_later(fate.back_s, self._deliver, future, outcome)
 
-        if self.stalled:
-            # Something else than an answer woke this task: what it sends leaves when the process goes on.
-            context = contextvars.copy_context()
-            self._backlog.append(lambda: context.run(leave))
-        else:
-            leave()
+        # Something else than an answer may have woken this task: what it sends leaves when it goes on.
+        self._when_awake(leave)
         self.world.chaos.strike(self)
         return future
 
@@ -168,6 +206,13 @@ class Process:
     def _check(self) -> None:
         if self.dead:
             raise asyncio.CancelledError
+
+    def _when_awake(self, action: Callable[[], None]) -> None:
+        if self.stalled:
+            context = contextvars.copy_context()
+            self._backlog.append(lambda: context.run(action))
+        else:
+            action()
 
     def _deliver(self, future: asyncio.Future[Any], outcome: Any) -> None:
         if self.dead or future.done():

@@ -62,6 +62,8 @@ def unsettled(world: World) -> Iterator[str]:
     for group in world.configuration.groups:
         yield from _unsettled_group(world, group)
     yield from world.oracle.operations.unended()
+    if world.oracle.enforced("told"):
+        yield from world.oracle.follow.untold()
     record = world.storage.tables.leader
     if record is None or record.blind != _all_dead(world):
         yield f"the leader's record is {record}"
@@ -72,12 +74,18 @@ def _unsettled_group(world: World, group: Group) -> Iterator[str]:
     if state is None:
         yield f"{group.name} has no state"
         return
+    if not any(world.alive[name] for name in group.names) and state.wanted is not None:
+        # With nobody up, what was asked for waits.
+        return
     if state.phase is not Phase.STEADY or state.active is None:
         yield f"{group.name} is {state.phase} on {state.active}, blocked by {state.blocked}"
         return
     up = [name for name in group.names if world.alive[name]]
     if up and state.active not in up:
         yield f"{group.name} is on {state.active}, which is dead, while {up} are up"
+    wanted = world.oracle.wanted(group.name)
+    if wanted in up and state.active != wanted and world.oracle.enforced("target stays"):
+        yield f"{group.name} is on {state.active}, but was asked to be on {wanted}, which is up"
     for name in group.names:
         if state.nvas[name].health != ("up" if name in up else "down"):
             yield f"{group.name} takes {name} for {state.nvas[name].health}"

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from tests.simulation.knobs import Knobs, draw
+from tests.simulation.knobs import WAITING, Knobs, draw
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.rest import bound_s, stuck, unsettled
 from tests.simulation.world import World
@@ -30,14 +30,14 @@ class Result:
     virtual_s: float
 
 
-def run(seed: int) -> Result:
-    """Run one seed."""
+def run(seed: int, waiting: frozenset[str] = WAITING) -> Result:
+    """Run one seed, without the faults and rules that wait."""
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
     collecting = gc.isenabled()
     gc.disable()
     try:
-        world = World(loop, draw(seed))
+        world = World(loop, draw(seed, waiting))
         unexpected: list[str] = []
 
         def handle(_: Any, context: dict[str, Any]) -> None:

@@ -30,6 +30,8 @@ LIMIT_S = 4.5
 LEASE_REQUESTS = frozenset({"acquire", "renew", "release"})
 HIDDEN_S, MOST_DELIVERIES, AFTER_A_FAILURE_S = 600.0, 5, 5.0
 """The queue trigger's rules (azure-facts A2); the last one is host.json's."""
+PROMPT_S = 1.0
+"""An answer of storage that is there by then hinders nobody."""
 
 
 @dataclass(slots=True)
@@ -62,7 +64,6 @@ class Tables:
     queue: list[Message] = field(default_factory=list)
     poison: list[Message] = field(default_factory=list)
     writes: int = 0
-    tokens: int = 0
 
 
 class Storage:
@@ -72,17 +73,22 @@ class Storage:
         self.world = world
         self.tables = Tables()
 
-    def acquire(self, name: str, holder: str, at_least: int, *, stamp: bool) -> LeaseGrant | None:
-        """Grant the lease if it is free; without `stamp` the epoch is not raised, as when the taker dies."""
+    def acquire(self, name: str, holder: str, token: str, at_least: int, *, stamp: bool) -> LeaseGrant | None:
+        """Grant the lease if it is free, or held under this very token, as when a request is repeated.
+
+        Without `stamp` the epoch is not raised, as when the taker dies.
+        """
         lease, now = self.tables.leases.setdefault(name, _Lease()), self.world.loop.now_s
+        if lease.token == token and now < lease.until_s:
+            lease.until_s = now + LEASE_S
+            return LeaseGrant(name, token, lease.epoch)
         if lease.token is not None and now < lease.until_s:
             return None
-        self.tables.tokens += 1
-        lease.token, lease.holder = f"token-{self.tables.tokens}", holder
+        lease.token, lease.holder = token, holder
         lease.until_s = now + LEASE_S
         if stamp:
             lease.epoch = max(lease.epoch, at_least) + 1
-        return LeaseGrant(name, lease.token, lease.epoch)
+        return LeaseGrant(name, token, lease.epoch)
 
     def renew(self, grant: LeaseGrant) -> bool:
         """Extend the lease, also one that ran out and that nobody took since (Learn, "Lease Blob")."""
@@ -133,6 +139,7 @@ class Storage:
 
     def put_message(self, body: str) -> None:
         """Take a message in; it may be delivered late, or twice."""
+        self.world.oracle.follow.queued(self.world.parse(body).operation)
         now, faults, rng = self.world.loop.now_s, self.world.faults, self.world.rng
         late_s = rng.uniform(1.0, 60.0) if faults.happens("message_late") else rng.uniform(0.0, 0.3)
         self.tables.queue.append(Message(body, now + late_s))
@@ -182,13 +189,18 @@ class StoragePorts:
     def __init__(self, process: Process) -> None:
         self._process, self._world = process, process.world
         self._storage = process.world.storage
+        self._tokens = 0
 
     async def acquire(self, name: str, holder: str, *, at_least: int = 0) -> LeaseGrant | None:
         """Take a lease."""
         sent_s = self._world.loop.now_s
         stamp = not self._world.faults.happens("storage_error")
+        self._tokens += 1
+        token = f"{self._process.name}-{self._tokens}"
         result: LeaseGrant | None = await self._ask(
-            "acquire", lambda: self._storage.acquire(name, holder, at_least, stamp=stamp), lossy=not stamp
+            "acquire",
+            lambda: self._storage.acquire(name, holder, token, at_least, stamp=stamp),
+            lossy=not stamp,
         )
         if result is not None:
             self._world.oracle.leases.hold(self._process, name, sent_s, result.epoch)
@@ -227,7 +239,7 @@ class StoragePorts:
         """Write a group's state."""
         sent = self._world.oracle.save_sent(self._process, state)
         result: str | Conflict = await self._ask(
-            "save", lambda: self._storage.save(self._process, state, version, sent)
+            "save", lambda: self._storage.save(self._process, state, version, sent), state
         )
         return result
 
@@ -266,7 +278,7 @@ class StoragePorts:
     async def send(self, request: SwitchRequest) -> None:
         """Put a request on the queue."""
         body = write_message(request)
-        await self._ask("send", lambda: self._storage.put_message(body))
+        await self._ask("send", lambda: self._storage.put_message(body), request)
 
     async def take(self) -> tuple[Message, int, SwitchMessage] | None:
         """Take a message off the queue, as the trigger does."""
@@ -280,11 +292,16 @@ class StoragePorts:
         """Do something else with storage, as the runtime around the app does."""
         return await self._ask("runtime", action)
 
-    async def _ask(self, what: str, serve: Callable[[], Any], *, lossy: bool = False) -> Any:
+    async def _ask(
+        self, what: str, serve: Callable[[], Any], subject: Any = None, *, lossy: bool = False
+    ) -> Any:
         process, world = self._process, self._world
-        fate = world.faults.storage_fate(lease=what in LEASE_REQUESTS)
+        fate = world.faults.storage_fate(process, what, subject)
         if lossy:
             fate = replace(fate, back_s=None)
+        prompt = fate.answered_s is not None and fate.answered_s <= PROMPT_S and fate.refused is None
+        if what not in LEASE_REQUESTS and not prompt:
+            process.hindered += 1
         stamped: list[float] = []
 
         def at_service() -> Any:

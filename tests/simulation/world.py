@@ -126,8 +126,10 @@ class World:
         state = self.state(group.name)
         if state is None or state.phase is Phase.SWITCHING:
             return False
+        if state.drift.unasked:
+            return True
         if state.phase is Phase.UNKNOWN:
-            return view["blocked"] is not None
+            return view["blocked"] is not None and state.wanted is None
         if state.active and self.alive[state.active] and not view["drift"]:
             return False
         limited = (

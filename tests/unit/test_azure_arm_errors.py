@@ -91,7 +91,7 @@ def test_an_operation_that_ended_badly_has_its_meaning(
 )
 def test_retry_after_is_read(value: str, seconds: float | None) -> None:
     """How long to wait comes with the error, bounded, and nonsense is no wait."""
-    assert answer_error(NIC, 429, {"RETRY-AFTER": value}, b"").retry_after_s == seconds
+    assert answer_error(NIC, 429, {"Retry-After": value}, b"").retry_after_s == seconds
 
 
 def test_details_are_told() -> None:

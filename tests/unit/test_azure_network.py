@@ -196,14 +196,15 @@ def test_a_resource_is_read_whole(run: Run) -> None:
     run(test, Arm([answer(200, BODY)]))
 
 
-def test_an_etag_may_come_in_the_header_only(run: Run) -> None:
-    """Where the body has no ETag, the header's counts."""
+@pytest.mark.parametrize("spelt", ["ETag", "etag", "ETAG"])
+def test_an_etag_may_come_in_the_header_only(run: Run, spelt: str) -> None:
+    """Where the body has no ETag, the header's counts, however it is spelt."""
     body = {key: value for key, value in BODY.items() if key != "etag"}
 
     async def test(network: Network, arm: Arm) -> None:
         assert (await network.get(TABLE)).etag == 'W/"7"'
 
-    run(test, Arm([answer(200, body, ETag='W/"7"')]))
+    run(test, Arm([answer(200, body, **{spelt: 'W/"7"'})]))
 
 
 @pytest.mark.parametrize(

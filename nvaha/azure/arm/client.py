@@ -41,16 +41,11 @@ _CONNECTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer, whole."""
+    """An HTTP answer, whole; its headers are looked up without regard to case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-    def header(self, name: str) -> str | None:
-        """Return a header without regard to case."""
-        folded = name.casefold()
-        return next((value for key, value in self.headers.items() if key.casefold() == folded), None)
 
     def json_object(self) -> dict[str, Any] | None:
         """Return the body if it is a JSON object, else None."""
@@ -124,9 +119,8 @@ class ArmClient:
             async with asyncio.timeout(timeout_s):
                 response = await self._pipeline().send_request(request, stream=True)
                 try:
-                    return Answer(
-                        response.status_code, dict(response.headers), await _read(response, resource_id)
-                    )
+                    body = await _read(response, resource_id)
+                    return Answer(response.status_code, response.headers, body)
                 finally:
                     await response.close()
         except TimeoutError as error:

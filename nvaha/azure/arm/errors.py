@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nvaha.ports import NetworkError, NetworkFault
+from nvaha.text import one_line, shortened
 
 LONGEST_MESSAGE = 500
 _LONGEST_WAIT_S = 3600.0
@@ -89,13 +90,13 @@ def read_error(body: bytes | Mapping[str, Any]) -> ArmError:
         try:
             content = json.loads(body)
         except (ValueError, RecursionError):
-            return ArmError(text=body[:LONGEST_MESSAGE].decode(errors="replace"))
+            return ArmError(text=body.decode(errors="replace"))
     if not isinstance(content, Mapping):
-        return ArmError(text=str(content)[:LONGEST_MESSAGE])
+        return ArmError(text=str(content))
     # Some services answer with the error itself, not wrapped.
     error = content.get("error", content)
     if not isinstance(error, Mapping):
-        return ArmError(text=str(error)[:LONGEST_MESSAGE])
+        return ArmError(text=str(error))
     code, text = error.get("code"), error.get("message")
     inner = tuple(_details(error, _DEEPEST))[:_MOST_DETAILS]
     texts = [str(text or ""), *(f"{inner_code}: {inner_text}" for inner_code, inner_text in inner)]
@@ -126,7 +127,7 @@ def answer_error(
     Args:
         resource_id: what was asked for.
         status: the HTTP status.
-        headers: the answer's headers, looked up without regard to case.
+        headers: the answer's headers, in a mapping without regard to case.
         body: the answer's body.
     """
     error = read_error(body)
@@ -158,7 +159,7 @@ def operation_error(resource_id: str, status: str, error: Mapping[str, Any] | No
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of a Retry-After header; ARM sends no dates in it."""
-    value = next((text for name, text in headers.items() if name.casefold() == "retry-after"), "").strip()
+    value = headers.get("Retry-After", "").strip()
     if not re.fullmatch(r"[0-9]{1,9}", value):
         return None
     return min(float(value), _LONGEST_WAIT_S)
@@ -166,9 +167,10 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 def bounded(text: str) -> str:
     """Return a text on one line, without tokens, cut to what a log line bears."""
-    line = " ".join(text.split())[: 4 * LONGEST_MESSAGE]
+    # Cut roughly first: nobody needs megabytes searched for secrets.
+    line = one_line(text[: 4 * LONGEST_MESSAGE])
     clean = _SECRET.sub(lambda match: f"{match.group(1) or match.group(2) or ''}…", line)
-    return clean if len(clean) <= LONGEST_MESSAGE else clean[: LONGEST_MESSAGE - 1] + "…"
+    return shortened(clean, LONGEST_MESSAGE)
 
 
 def _message(status: str, error: ArmError) -> str:

@@ -146,7 +146,7 @@ def _resource(resource_id: str, answer: Answer) -> Resource:
         raise _unreadable(resource_id, f"the answer is about {str(body.get('id'))[:300]!r}")
     if not isinstance(body.get("properties"), dict):
         raise _unreadable(resource_id, "the answer has no properties")
-    etag = body.get("etag") or answer.header("ETag")
+    etag = body.get("etag") or answer.headers.get("ETag")
     if not isinstance(etag, str) or not etag.isprintable():
         raise _unreadable(resource_id, "the answer has no ETag, so it could not be written back safely")
     return Resource(resource_id, etag, body)

@@ -71,7 +71,7 @@ class Following:
             self.crowd.size -= 1
 
     async def _follow(self, accepted: Answer) -> None:
-        link = accepted.header("Azure-AsyncOperation")
+        link = accepted.headers.get("Azure-AsyncOperation")
         if link is None:
             if _provisioning_state(accepted) in _SUCCEEDED:
                 return

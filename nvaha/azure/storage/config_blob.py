@@ -8,7 +8,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobClient
 
-from nvaha.azure.clouds import ENDPOINTS
+from nvaha.azure.credentials import default_options
 from nvaha.config.settings import Settings
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -24,14 +24,7 @@ def read_text(url: str, settings: Settings) -> str:
         with ExitStack() as open_things:
             credential = None
             if "sig=" not in url:
-                credential = open_things.enter_context(
-                    DefaultAzureCredential(
-                        authority=ENDPOINTS[settings.cloud].authority,
-                        exclude_shared_token_cache_credential=True,
-                        exclude_visual_studio_code_credential=True,
-                        exclude_powershell_credential=True,
-                    )
-                )
+                credential = open_things.enter_context(DefaultAzureCredential(**default_options(settings)))
             blob = open_things.enter_context(
                 BlobClient.from_blob_url(url, credential=credential, retry_total=2)
             )

@@ -23,8 +23,9 @@ from azure.storage.queue.aio import QueueServiceClient
 from nvaha.azure.clock import ServiceClock
 from nvaha.azure.clouds import ENDPOINTS
 from nvaha.azure.credentials import storage_credential
-from nvaha.config.settings import Settings, SettingsError, StorageSettings
+from nvaha.config.settings import Settings, SettingsError, StorageSettings, not_a_connection_string
 from nvaha.ports import StoreUnavailable
+from nvaha.text import shortened
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -123,7 +124,7 @@ class Storage:
                 self.tables = TableServiceClient.from_connection_string(text, **limits)
             except ValueError as error:
                 # The SDK's own text may quote the connection string.
-                raise SettingsError((_unusable(storage),)) from error
+                raise SettingsError((not_a_connection_string(storage.name),)) from error
             return
         self._credential = credential = storage_credential(settings)
         suffix = ENDPOINTS[settings.cloud].storage_suffix
@@ -143,13 +144,6 @@ class Storage:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-
-def _unusable(storage: StorageSettings) -> str:
-    return (
-        f"{storage.name} is not a storage connection string (its value is not shown); "
-        "copy it from the account's access keys, or use an identity instead"
-    )
 
 
 def service_uris(storage: StorageSettings, suffix: str) -> tuple[str, str, str]:
@@ -185,7 +179,7 @@ async def answering(what: str) -> AsyncIterator[None]:
 
 def describe(error: AzureError) -> str:
     """Return status, code and first line of a storage error; nothing of the request, which may hold a key."""
-    first_line = str(error.message).split("\n", 1)[0][:_LONGEST_MESSAGE]
+    first_line = shortened(str(error.message).split("\n", 1)[0], _LONGEST_MESSAGE)
     if isinstance(error, HttpResponseError) and error.status_code is not None:
         return f"{error.status_code} {error_code(error)}: {first_line}"
     return f"{type(error).__name__}: {first_line}"

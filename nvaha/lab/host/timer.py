@@ -16,9 +16,8 @@ from collections.abc import Awaitable, Callable
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.functions.timer import TimerRequest
 from azure.storage.blob.aio import BlobLeaseClient, BlobServiceClient
-from croniter import croniter
-from croniter.croniter import CroniterError
 
+from nvaha.config.ncrontab import Ncrontab
 from nvaha.lab.host.functions import IndexedFunction, Invoker, stopped_within
 from nvaha.lab.host.settings import HostError, SingletonSettings, time_span_s
 from nvaha.lab.host.storage import Trouble
@@ -43,16 +42,9 @@ class Schedule:
     """
 
     def __init__(self, expression: str) -> None:
-        self._expression = expression
-        self._span_s: float | None = None
         try:
-            if ":" in expression:
-                self._span_s = time_span_s(expression)
-            elif len(expression.split()) != 6:
-                raise HostError(f"schedule {expression!r} needs six fields, seconds first")
-            else:
-                self._next_tick(0.0)
-        except (ValueError, CroniterError) as error:
+            self._times = time_span_s(expression) if ":" in expression else Ncrontab(expression)
+        except ValueError as error:
             raise HostError(f"schedule {expression!r} cannot be used: {error}") from error
 
     def due_after(self, due: float, started: float) -> float:
@@ -63,10 +55,7 @@ class Schedule:
             started: when it really started. Ticks up to here are missed ones, and count as that run.
         """
         latest = max(due, started)
-        return latest + self._span_s if self._span_s is not None else self._next_tick(latest)
-
-    def _next_tick(self, after: float) -> float:
-        return float(croniter(self._expression, after, second_at_beginning=True).get_next(float))
+        return self._times.next_after(latest) if isinstance(self._times, Ncrontab) else latest + self._times
 
 
 class TimerListener:

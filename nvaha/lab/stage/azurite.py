@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from nvaha.lab.stage.child import end
+
 VERSION = "3.37.0"
 ACCOUNT = "devstoreaccount1"
 # The emulator's published account key: the same on every machine, so not a secret.
@@ -157,7 +159,7 @@ class Azurite:
 
     Args:
         folder: where its log and, if `persist`, its data go; by default a temporary folder of its own.
-        persist: keep data on disk, so that `restart` finds it again; else it lives in memory.
+        persist: keep data on disk, so that the next `start` finds it again; else it lives in memory.
         ports: blob, queue and table port; by default free ones.
     """
 
@@ -195,7 +197,7 @@ class Azurite:
                 self.blob_port, self.queue_port, self.table_port = _free_ports(3)
             self._launch(script)
             if await self._ready():
-                # From here on a restart has to come back where its clients look for it.
+                # From here on it has to come back where its clients look for it.
                 self._wanted = (self.blob_port, self.queue_port, self.table_port)
                 return
             await self.kill()
@@ -241,7 +243,7 @@ class Azurite:
 
     async def kill(self) -> None:
         """End it at once, as a crash would; what it persisted in the last seconds may be lost."""
-        await self._end(signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
+        await end(self._process, asking_s=0)
 
     def freeze(self) -> None:
         """Let it take requests and answer none, until `thaw`."""
@@ -255,30 +257,13 @@ class Azurite:
 
     async def shut_down(self) -> None:
         """End it in good order; `start` brings it back on the same ports."""
-        await self._end(signal.SIGTERM)
-
-    async def restart(self) -> None:
-        """Start it again on the same ports; what it held is there again only if it persists."""
-        await self.shut_down()
-        await self.start()
+        await end(self._process, asking_s=_STOP_TIMEOUT_S)
 
     async def stop(self) -> None:
         """End it for good, and remove its folder unless that was given."""
         await self.shut_down()
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
-
-    async def _end(self, how: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.poll() is None:
-            process.send_signal(how)
-        try:
-            await asyncio.to_thread(process.wait, _STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            await asyncio.to_thread(process.wait)
 
     async def __aenter__(self) -> Self:
         await self.start()

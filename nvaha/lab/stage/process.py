@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nvaha.lab.stage.azurite import LabError
+from nvaha.lab.stage.child import end
 
 READY_S = 60.0
 _STOP_S = 8.0
@@ -131,11 +132,11 @@ class HostProcess:
 
     async def kill(self) -> None:
         """End it at once, as a crash would."""
-        await self._end(signal.SIGKILL)
+        await end(self._process, asking_s=0)
 
     async def stop(self) -> None:
         """Ask it to end; running invocations get their five seconds."""
-        await self._end(signal.SIGTERM)
+        await end(self._process, asking_s=_STOP_S)
 
     def freeze(self) -> None:
         """Let it stand still, as a virtual machine does that is being moved."""
@@ -144,17 +145,6 @@ class HostProcess:
     def thaw(self) -> None:
         """Let it go on."""
         os.kill(self.pid, signal.SIGCONT)
-
-    async def _end(self, how: signal.Signals) -> None:
-        process = self._process
-        if process is None or process.poll() is not None:
-            return
-        process.send_signal(how)
-        try:
-            await asyncio.to_thread(process.wait, _STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            await asyncio.to_thread(process.wait)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -39,7 +39,6 @@ SCHEDULE = "*/5 * * * * *"
 """Half the default, so that a lab need not wait ten seconds for its first tick."""
 POLL_S = 0.1
 _HTTP_S = 10.0
-_SETTLE_S = 0.05
 _REQUESTS_PER_S = 60
 
 
@@ -283,20 +282,6 @@ class Lab:
             return bool(group["phase"] == "steady" and group["active"] == nva.name)
 
         return await self.until(done, within_s=within_s, what=f"{nva.name} active", host=host)
-
-    async def traffic_back(self, since: float, *, within_s: float = 15.0) -> float:
-        """Wait until every flow is answered again; return the outage in seconds.
-
-        Args:
-            since: when the NVA stopped, in monotonic seconds.
-        """
-        until = time.monotonic() + within_s
-        while time.monotonic() < until:
-            outage = self.traffic.outage(since)
-            if outage is not None:
-                return outage.total_s
-            await asyncio.sleep(_SETTLE_S)
-        raise LabError(f"traffic was not back within {within_s:g} s. Logs: {self.folder}")
 
     def events(self) -> list[HostEvent]:
         """Return what all hosts logged so far, oldest first."""

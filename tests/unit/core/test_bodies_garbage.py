@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from nvaha.config import parse
 from nvaha.core.bodies import UnreadableBodyError, check
-from nvaha.core.plan import plan, survey
+from nvaha.core.plan import plan
+from nvaha.core.survey import survey
 from nvaha.lab.stage.sample import configuration, environment
 from nvaha.model import Resource, Snapshot
 

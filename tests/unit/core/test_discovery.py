@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nvaha.core.decide import decide
@@ -17,8 +19,8 @@ from nvaha.model import (
     Phase,
     Trigger,
 )
-from tests.builders import BAD, NOON, group_of, steady, switching, up
-from tests.unit.core.decisions import GROUP, look, probed
+from tests.builders import BAD, NOON, down, group_of, steady, switching, up
+from tests.unit.core.decisions import GROUP, command, look, probed
 
 
 class TestUnknown:
@@ -29,14 +31,57 @@ class TestUnknown:
         state = look(GroupState("g"), routes={"b": 3}, off={"a": ("r",), "b": ()}).state
         assert (state.phase, state.active, state.drift.writes) == (Phase.STEADY, "b", ())
 
-    def test_of_several_owners_the_greatest_is_repaired_at_the_next_reading(self) -> None:
-        """Routes count before public IPs; what is elsewhere is moved to the greatest owner."""
+    def test_of_several_owners_the_greatest_is_repaired_where_that_is_wanted(self) -> None:
+        """Routes count before public IPs; with `adopt: repair` the rest is moved at the next reading."""
         start = steady(active=None, phase=Phase.UNKNOWN)
-        found = look(start, routes={"a": 1, "b": 2}, public_ips={"a": 9}, off={"a": ("x",), "b": ("y",)})
+        group = group_of(adopt="repair")
+        off: dict[str, tuple[str, ...]] = {"a": ("x",), "b": ("y",)}
+        found = look(start, group=group, routes={"a": 1, "b": 2}, public_ips={"a": 9}, off=off)
         assert (found.state.phase, found.state.active, found.send) == (Phase.STEADY, "b", None)
-        request = probed(found.state).send
+        request = probed(found.state, group).send
         assert request is not None
         assert (request.trigger, request.target) == (Trigger.REPAIR, "b")
+
+    def test_the_first_look_moves_nothing_unasked(self) -> None:
+        """What is split at first sight is told and waits for a person; a dead active NVA is failed over."""
+        start = steady(active=None, phase=Phase.UNKNOWN)
+        found = look(start, routes={"a": 1, "b": 2}, off={"a": ("x",), "b": ("y",)}).state
+        assert (found.active, found.drift.writes, found.drift.unasked) == ("b", ("y",), True)
+        again = look(found, off={"a": ("x",), "b": ("y",)}).state
+        assert probed(again).send is None
+        settled = command(again, "b")
+        assert settled.send is not None
+        failed_over = probed(replace(again, nvas={"a": up(), "b": down()})).send
+        assert failed_over is not None
+        assert (failed_over.trigger, failed_over.target) == (Trigger.FAILOVER, "a")
+
+    def test_once_settled_drift_is_repaired_as_ever(self) -> None:
+        """The first look is forgotten as soon as Azure agrees with the record."""
+        start = steady(active=None, phase=Phase.UNKNOWN)
+        split: dict[str, tuple[str, ...]] = {"a": ("x",), "b": ("y",)}
+        found = look(look(start, routes={"a": 1, "b": 2}, off=split).state).state
+        assert found.drift == Drift()
+        request = probed(look(look(found, off=split).state, off=split).state).send
+        assert request is not None
+        assert request.trigger is Trigger.REPAIR
+
+    def test_a_look_that_could_not_see_everything_decides_nothing(self) -> None:
+        """One table that gave no answer may hold most of the routes."""
+        start = steady(active=None, phase=Phase.UNKNOWN)
+        partial = look(start, routes={"a": 1}, unanswered=("table t: 429",))
+        assert (partial.state.phase, partial.state.active) == (Phase.UNKNOWN, None)
+        assert [each.event for each in partial.notices] == ["discovery_failed"]
+        for _ in range(3):
+            partial = look(steady(), off={"a": ("x",), "b": ()}, unanswered=("table t: 429",))
+        assert partial.state.drift == Drift()
+
+    def test_what_azure_hides_leaves_a_split_group_to_a_person(self) -> None:
+        """Of what could not be seen, all may point at either."""
+        start = steady(active=None, phase=Phase.UNKNOWN)
+        split = look(start, routes={"a": 2, "b": 1}, hidden=("table t: 403",)).state
+        assert (split.phase, split.active) == (Phase.UNKNOWN, None)
+        assert split.blocked is not None
+        assert look(start, routes={"a": 2}, hidden=("table t: 403",)).state.active == "a"
 
     def test_without_any_owner_the_recorded_active_one_stands(self) -> None:
         """After a crash between detach and attach nothing points anywhere: the record says where to."""

@@ -117,7 +117,7 @@ class TestReports:
         start = switching(writes=("route r",), seen=2, failed_in_a_row=3, retry_at=later(1))
         state = decide(GROUP, start, SwitchDone(1, "g-1-0"), later(4)).state
         assert (state.phase, state.active, state.guards.last_switch_at) == (Phase.STEADY, "b", later(4))
-        assert (state.drift, state.guards) == (Drift(), Guards(last_switch_at=later(4)))
+        assert (state.drift, state.guards) == (Drift(), Guards(last_switch_at=later(4), ended_at=later(4)))
         assert [each.status for each in state.closings] == [Status.DONE]
 
     @pytest.mark.parametrize(

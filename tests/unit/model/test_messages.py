@@ -27,7 +27,7 @@ def test_a_message_says_what_release_0_1_0_reads() -> None:
 
 @given(st.text(min_size=1, max_size=50), st.integers(0, 2**53), st.integers(0, 2**53))
 def test_what_is_written_is_read(group: str, generation: int, epoch: int) -> None:
-    """A request comes back from its message as group, generation, operation and epoch."""
+    """A request comes back from its message as group, generation and operation."""
     request = SwitchRequest(
         operation=f"{group}-{generation}-1",
         group=group,
@@ -39,8 +39,13 @@ def test_what_is_written_is_read(group: str, generation: int, epoch: int) -> Non
         requested_at=datetime(2026, 1, 1, tzinfo=UTC),
         requested_by="monitor",
     )
-    message = parse_message(write_message(request).encode())
-    assert message == SwitchMessage(group, generation, f"{group}-{generation}-1", epoch)
+    written = write_message(request)
+    operation = f"{group}-{generation}-1"
+    assert parse_message(written.encode()) == SwitchMessage(
+        v=1, group=group, generation=generation, operation=operation
+    )
+    # 0.1.0 reads the epoch and gives up without it.
+    assert json.loads(written)["epoch"] == epoch
 
 
 @pytest.mark.parametrize(
@@ -55,8 +60,8 @@ def test_what_is_written_is_read(group: str, generation: int, epoch: int) -> Non
         GOOD | {"generation": "3"},
         GOOD | {"generation": True},
         GOOD | {"generation": -1},
-        GOOD | {"epoch": 1.5},
-        GOOD | {"epoch": 2**63},
+        GOOD | {"generation": 3.0},
+        GOOD | {"generation": 2**63},
         GOOD | {"operation": None},
         {},
         [],
@@ -71,6 +76,24 @@ def test_another_shape_is_refused(content: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (GOOD | {"v": 2, "generation": "three"}, ["version 2", "version 1"]),
+        (GOOD | {"generation": "x" * 500}, ["generation", "'xxx", "integer"]),
+        ({key: GOOD[key] for key in GOOD if key != "operation"}, ["operation", "missing"]),
+        (GOOD | {"group": "x" * 300}, ["group", "'xxx", "256"]),
+        ([1, 2], ["[1, 2]", "object"]),
+    ],
+)
+def test_a_refusal_names_key_value_and_what_is_expected(content: object, named: list[str]) -> None:
+    """Whoever reads the refusal sees where it is wrong, what stands there, shortened, and what should."""
+    with pytest.raises(BadMessage) as refused:
+        parse_message(json.dumps(content).encode())
+    assert [each for each in named if each not in str(refused.value)] == []
+    assert len(str(refused.value)) < 250
+
+
+@pytest.mark.parametrize(
     "body", [b"", b"\xff\xfe", b"{", b"[" * 10_000, b" " * (MAX_BYTES + 1), b'{"v":1e999}']
 )
 def test_what_is_not_a_small_json_text_is_refused(body: bytes) -> None:
@@ -80,9 +103,10 @@ def test_what_is_not_a_small_json_text_is_refused(body: bytes) -> None:
 
 
 def test_a_later_minor_addition_is_ignored() -> None:
-    """An unknown extra field of the same version does no harm."""
-    body = json.dumps(GOOD | {"note": "x"}).encode()
-    assert parse_message(body) == SwitchMessage("edge", 3, "edge-3-1", 7)
+    """An unknown extra field of the same version does no harm, nor does one that is no longer read."""
+    for body in (GOOD | {"note": "x"}, GOOD | {"epoch": "seven"}):
+        message = parse_message(json.dumps(body).encode())
+        assert message == SwitchMessage(v=1, group="edge", generation=3, operation="edge-3-1")
 
 
 @given(st.binary(max_size=200))

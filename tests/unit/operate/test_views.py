@@ -37,6 +37,7 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
         last_error="refused",
         addresses={"internal": {"ip": "10.0.1.4", "second": "10.0.1.9"}},
         primary={"internal": "ip"},
+        unready=("its NIC is gone",),
     )
     b = NvaState(Health.UP, successes=2, since=later(-60), latency_ms=1.26)
     state = steady(
@@ -45,6 +46,7 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
         epoch=5,
         paused=True,
         all_down=True,
+        wanted="b",
         blocked="the group is paused",
         writes=("a write",),
         problems=("a problem",),
@@ -58,6 +60,7 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
         "phase": "steady",
         "active": "a",
         "target": None,
+        "wanted": "b",
         "generation": 3,
         "epoch": 5,
         "paused": True,
@@ -75,6 +78,7 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
                 "failures": 7,
                 "latency_ms": None,
                 "last_error": "refused",
+                "not_ready": ["its NIC is gone"],
                 "address": "10.0.1.4",
                 "port": 8443,
             },
@@ -85,6 +89,7 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
                 "failures": 0,
                 "latency_ms": 1.3,
                 "last_error": None,
+                "not_ready": [],
                 "address": None,
                 "port": 8443,
             },

@@ -86,14 +86,16 @@ async def test_a_guard_has_the_last_word_before_every_write() -> None:
     assert (len(calls), out.store.saves) == (2, 0)
 
 
-async def test_a_write_that_meets_itself_is_followed_like_any_other() -> None:
-    """Sent twice by the connection, it was carried out and conflicts with itself: one switch comes of it."""
+@pytest.mark.parametrize("lost", ["sent_twice", "lose_answers"])
+async def test_a_write_whose_answer_is_lost_is_found_again(lost: str) -> None:
+    """Whoever finds its own write standing has written: nothing is decided twice, what follows is done."""
     out = Outside(steady())
-    out.store.sent_twice = 1
+    setattr(out.store, lost, 1)
     committed = await commit(out, FailoverCommanded("b", "somebody"))
     assert (committed.refusal, len(out.queue.sent)) == (None, 1)
     assert committed.operation == out.queue.sent[0].operation
-    assert (out.store.saves, out.told.events) == (1, ["switch_requested"])
+    assert (out.state().phase, out.state().generation) == (Phase.SWITCHING, 1)
+    assert out.told.events == ["switch_requested"]
 
 
 async def test_a_refusal_on_a_group_without_a_state_writes_none() -> None:
@@ -107,7 +109,7 @@ async def test_a_refusal_on_a_group_without_a_state_writes_none() -> None:
 async def test_a_write_without_an_answer_is_not_taken_for_one() -> None:
     """Whether it was written is found out later; nothing follows from it now."""
     out = Outside(steady())
-    out.store.lose_answers = 1
+    out.store.falls_silent = True
     with pytest.raises(StoreUnavailable):
         await commit(out, FailoverCommanded("b", "somebody"))
     assert (out.queue.sent, out.told.notices) == ([], [])

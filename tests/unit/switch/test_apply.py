@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from nvaha.core.plan import plan
-from nvaha.model import Group, Operation, PublicIp, Resource, StepStatus
+from nvaha.core.plan import Step, plan, plan_again
+from nvaha.model import Group, Operation, PublicIp, Resource, Snapshot, StepStatus
 from nvaha.ports import NetworkError, NetworkFault
 from nvaha.state.snapshot import read_snapshot
 from nvaha.switch.apply import ATTEMPTS, Applied, Applier
@@ -50,8 +50,12 @@ async def applied(
     await record.plan(todo.steps)
     await out.clock.sleep(wait_s)
     meanwhile()
-    applier = Applier(group, {}, out.ports, record, fence=fence, alive=alive)
-    return await applier.apply(todo, snapshot, read_at)
+
+    def again(step: Step, fresh: Snapshot) -> Step | None:
+        return plan_again(group, fresh, "b", {}, step)
+
+    applier = Applier(out.ports, record, fence=fence, alive=alive)
+    return await applier.apply(todo, snapshot, read_at, again)
 
 
 def hop(out: Outside, table: str = TABLE) -> str:

@@ -34,7 +34,7 @@ TABLE, OLD_NIC, NEW_NIC, PIP = (
     nic_id("b", "external"),
     pip_id("p"),
 )
-MESSAGE = SwitchMessage("g", 1, "g-1-0", 1)
+MESSAGE = SwitchMessage(v=1, group="g", generation=1, operation="g-1-0")
 
 
 @pytest.fixture
@@ -327,4 +327,4 @@ async def test_a_public_ip_of_somebody_else_on_the_target_is_left_alone(out: Out
         await attempt(out)
     assert out.network.body(NEW_NIC) == theirs.body
     assert moved(out) == (True, False)
-    assert switch_of(out.state()) == Switch(request_to("b"))
+    assert switch_of(out.state()) == Switch(request_to("b"), ended=Status.FAILED)

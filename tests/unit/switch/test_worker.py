@@ -17,7 +17,7 @@ from tests.builders import azure_of, group_of, pip_id, request_to, steady, switc
 from tests.fakes import Outside, after
 
 GROUP = group_of(public_ips=(PublicIp("external", pip_id("p")),))
-MESSAGE = SwitchMessage("g", 1, "g-1-0", 1)
+MESSAGE = SwitchMessage(v=1, group="g", generation=1, operation="g-1-0")
 
 
 @pytest.fixture
@@ -45,10 +45,10 @@ async def test_the_switch_under_way_is_carried_out(out: Outside) -> None:
     [
         (steady(), MESSAGE),
         (replace(switching(), phase=Phase.STEADY), MESSAGE),
-        (switching(), replace(MESSAGE, generation=0)),
-        (switching(), replace(MESSAGE, generation=2)),
-        (switching(), replace(MESSAGE, operation="g-1-999")),
-        (switching(), replace(MESSAGE, group="another")),
+        (switching(), MESSAGE.model_copy(update={"generation": 0})),
+        (switching(), MESSAGE.model_copy(update={"generation": 2})),
+        (switching(), MESSAGE.model_copy(update={"operation": "g-1-999"})),
+        (switching(), MESSAGE.model_copy(update={"group": "another"})),
         (None, MESSAGE),
     ],
     ids=["at_rest", "done", "older", "newer", "other_operation", "other_group", "no_state"],
@@ -142,7 +142,7 @@ class TestGivenUp:
 
     @pytest.mark.parametrize(
         "message",
-        [replace(MESSAGE, generation=2), replace(MESSAGE, group="another")],
+        [MESSAGE.model_copy(update={"generation": 2}), MESSAGE.model_copy(update={"group": "another"})],
         ids=["other_generation", "other_group"],
     )
     async def test_one_on_another_switch_ends_nothing(self, out: Outside, message: SwitchMessage) -> None:

@@ -142,3 +142,15 @@ async def test_a_round_that_begins_late_is_told_with_the_heartbeat(busy_s: float
     out.clock.sleep = loop_time  # type: ignore[method-assign]
     await leader.beside(leader.record.run(), 1.0)
     assert ("round_late" in out.told.events) is late
+
+
+async def test_a_fault_in_one_groups_round_is_told_and_the_rounds_go_on() -> None:
+    """Nobody expected it; the other groups must not pay for it, nor this one's next rounds."""
+    out = outside(known())
+    out.prober.broken = ZeroDivisionError("a fault of our own")
+    leader = Leader(out)
+    await leader.lead()
+    after(2.5, lambda: setattr(out.prober, "broken", None))
+    await leader.beside(leader.rounds.run(6.0), 6.0)
+    assert "round_failed" in out.told.events
+    assert out.prober.asked.count(A) == 6

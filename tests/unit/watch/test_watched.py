@@ -110,7 +110,8 @@ async def test_after_a_write_without_an_answer_the_state_is_read_again(written: 
     mine = leader(out)
 
     await mine.lead()
-    out.store.lose_answers, out.store.answers = (1, True) if written else (0, False)
+    out.store.falls_silent = written
+    out.store.answers = written
     with pytest.raises(StoreUnavailable):
         await mine.watched.decide(mine.group(), FAILED)
     out.store.answers = True

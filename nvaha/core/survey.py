@@ -1,0 +1,126 @@
+"""What a look at Azure says of a group: who is pointed at, what is off, who is ready: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nvaha.core.addresses import Addresses, addresses_of
+from nvaha.core.attach import unread
+from nvaha.core.bodies import (
+    address_is_dynamic,
+    canonical,
+    carries,
+    forwards,
+    ip_configurations,
+    last_write_failed,
+    next_hops,
+)
+from nvaha.core.inputs import Survey
+from nvaha.core.plan import plan_with
+from nvaha.model import Group, Nva, NvaState, Snapshot
+from nvaha.text import last_part
+
+
+def survey(group: Group, snapshot: Snapshot, remembered: Mapping[str, NvaState]) -> Survey:
+    """Return which NVA the network points at, and what is off from the point of view of each.
+
+    Args:
+        group: the group as configured.
+        snapshot: its resources as just read.
+        remembered: what is known of each NVA.
+    """
+    addresses = addresses_of(group, snapshot, remembered)
+    plans = {name: plan_with(group, snapshot, name, addresses) for name in group.names}
+    roles = _routed_roles(group, snapshot, addresses)
+    shared = _wrong_for_all(group, snapshot, addresses)
+    return Survey(
+        routes=_routes(group, snapshot, addresses),
+        public_ips=_public_ips(group, snapshot),
+        off={name: tuple(step.detail for step in each.steps) for name, each in plans.items()},
+        problems={name: each.problems for name, each in plans.items()},
+        unready={
+            nva.name: tuple(
+                dict.fromkeys((*plans[nva.name].problems, *_wrong_at(snapshot, nva, roles), *shared))
+            )
+            for nva in group.nvas
+        },
+        unanswered=_sentences(group, snapshot, snapshot.unanswered),
+        hidden=_sentences(group, snapshot, set(snapshot.missing) - snapshot.unanswered - snapshot.absent),
+        addresses=addresses.current,
+        primary=addresses.primary,
+    )
+
+
+def _routes(group: Group, snapshot: Snapshot, addresses: Addresses) -> dict[str, int]:
+    routes = dict.fromkeys(group.names, 0)
+    for table_id in group.route_tables:
+        table = snapshot.get(table_id)
+        for hop in next_hops(table) if table else ():
+            owner = addresses.owners.get(canonical(hop.address))
+            if owner is not None:
+                routes[owner[0]] += 1
+    return routes
+
+
+def _public_ips(group: Group, snapshot: Snapshot) -> dict[str, int]:
+    public_ips = dict.fromkeys(group.names, 0)
+    for public_ip in group.public_ips:
+        for nva in group.nvas:
+            nic = snapshot.get(nva.interfaces[public_ip.role])
+            public_ips[nva.name] += nic is not None and carries(nic, public_ip.id) is not None
+    return public_ips
+
+
+def _routed_roles(group: Group, snapshot: Snapshot, addresses: Addresses) -> set[str]:
+    """Return the roles of the interfaces that routes lead to."""
+    tables = (snapshot.get(each) for each in group.route_tables)
+    hops = (canonical(hop.address) for table in tables if table for hop in next_hops(table))
+    return {addresses.owners[hop][1] for hop in hops if hop in addresses.owners}
+
+
+def _wrong_at(snapshot: Snapshot, nva: Nva, routed_roles: set[str]) -> list[str]:
+    """Return what would keep traffic from an NVA although everything could be moved there."""
+    wrong = []
+    for role, nic_id in nva.interfaces.items():
+        nic = snapshot.get(nic_id)
+        if nic is None:
+            wrong.append(unread(snapshot, "NIC", nic_id))
+            continue
+        name = last_part(nic_id)
+        if last_write_failed(nic):
+            wrong.append(f"NIC {name} is in state Failed: Azure may refuse to change it")
+        if role not in routed_roles:
+            continue
+        if not forwards(nic):
+            wrong.append(f"NIC {name}: IP forwarding is off, so Azure drops what is routed there")
+        wrong += [
+            f"NIC {name}: {each.name} has a dynamic private address: make it static, or it may change"
+            for each in ip_configurations(nic)
+            if each.dynamic
+        ]
+    return wrong
+
+
+def _wrong_for_all(group: Group, snapshot: Snapshot, addresses: Addresses) -> list[str]:
+    """Return what is wrong with the group's resources, whichever NVA is active."""
+    wrong = []
+    for table_id in group.route_tables:
+        table = snapshot.get(table_id)
+        if table is not None and not any(
+            canonical(hop.address) in addresses.owners for hop in next_hops(table)
+        ):
+            wrong.append(f"route table {last_part(table_id)} has no route that leads to any NVA of the group")
+    for public_ip in group.public_ips:
+        resource = snapshot.get(public_ip.id)
+        if resource is not None and address_is_dynamic(resource):
+            name = last_part(public_ip.id)
+            wrong.append(f"public IP {name} is dynamic: it gets another address when it is moved")
+    return wrong
+
+
+def _sentences(group: Group, snapshot: Snapshot, ids: frozenset[str] | set[str]) -> tuple[str, ...]:
+    return tuple(
+        f"{last_part(each)} {snapshot.missing[each.casefold()]}"
+        for each in group.resource_ids
+        if each.casefold() in ids
+    )

@@ -1,0 +1,127 @@
+"""The target stays the target: what a switch that failed was asked to do is finished."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from nvaha.core.decide import decide
+from nvaha.core.decision import Decision
+from nvaha.core.guards import BACK_OFF_S
+from nvaha.core.inputs import FailoverCommanded, NetworkRead, PauseCommanded, Probed, Survey, SwitchFailed
+from nvaha.model import Group, GroupState, Health, Phase, Trigger
+from tests.builders import BAD, NOON, OK, down, group_of, later, switching, up
+
+GROUP = group_of()
+
+
+def failed(trigger: Trigger = Trigger.MANUAL, *, begun: bool = True, group: Group = GROUP) -> GroupState:
+    """Return a group whose switch to b has failed at noon."""
+    report = SwitchFailed(1, "g-1-0", "left undone: a table is locked", begun=begun)
+    return decide(group, switching("b", trigger), report, NOON).state
+
+
+def probed(state: GroupState, seconds: float, *, group: Group = GROUP, blind: bool = False) -> Decision:
+    """Return the decision on a round in which exactly those that are up answered."""
+    readings = {name: OK if nva.health is Health.UP else BAD for name, nva in state.nvas.items()}
+    return decide(group, state, Probed(1, readings, blind), later(seconds))
+
+
+def look(state: GroupState, *, off: tuple[str, ...], problems: tuple[str, ...] = ()) -> GroupState:
+    """Return the state after a look by which most still points at a, and this is off for b."""
+    survey = Survey(
+        routes={"a": 9, "b": 1}, public_ips={}, off={"a": ("x",), "b": off}, problems={"b": problems}
+    )
+    return decide(GROUP, state, NetworkRead(1, survey), later(1)).state
+
+
+@pytest.mark.parametrize("trigger", [Trigger.MANUAL, Trigger.FAILOVER, Trigger.FAILBACK])
+def test_it_is_tried_again_with_back_off(trigger: Trigger) -> None:
+    """The same target is asked for again, however many routes point elsewhere."""
+    state = look(failed(trigger), off=("the locked table",))
+    assert (state.phase, state.wanted) == (Phase.UNKNOWN, "b")
+    assert probed(state, BACK_OFF_S - 1).send is None
+    request = probed(state, BACK_OFF_S).send
+    assert request is not None
+    assert (request.target, request.trigger) == ("b", trigger)
+
+
+def test_waiting_is_said_once_at_each_step() -> None:
+    """Why nothing moves stands in the state, and is told when it changes."""
+    first = probed(failed(), 1)
+    assert first.state.blocked is not None
+    assert [each.event for each in first.notices] == ["switch_refused"]
+    assert probed(first.state, 2).notices == ()
+
+
+def test_a_repair_policy_does_not_matter_to_it() -> None:
+    """What was asked for is no drift."""
+    for drift in ("off", "report"):
+        group = group_of(drift=drift)
+        assert probed(failed(group=group), BACK_OFF_S, group=group).send is not None
+
+
+def test_a_person_is_obeyed_where_automatic_is_off() -> None:
+    """A command is finished; a failover, which only nvaha asked for, is not."""
+    group = group_of(automatic=False)
+    assert probed(failed(Trigger.MANUAL, group=group), BACK_OFF_S, group=group).send is not None
+    assert probed(failed(Trigger.FAILOVER, group=group), BACK_OFF_S, group=group).send is None
+
+
+def test_a_target_that_fell_is_left_for_another() -> None:
+    """Between two NVAs hold-down says nothing, back-off does."""
+    state = replace(failed(), nvas={"a": up(), "b": down()})
+    request = probed(state, BACK_OFF_S).send
+    assert request is not None
+    assert (request.target, request.trigger) == ("a", Trigger.FAILOVER)
+
+
+def test_nothing_moves_to_a_target_that_is_not_up_for_sure() -> None:
+    """One failed probe is enough to wait, and is no reason to go elsewhere."""
+    state = replace(failed(), nvas={"a": up(), "b": up(failures=1)})
+    assert decide(GROUP, state, Probed(1, {"a": OK, "b": BAD}), later(60)).send is None
+
+
+@pytest.mark.parametrize("stop", ["paused", "blind", "all down"])
+def test_it_waits(stop: str) -> None:
+    """Paused, blind, or with nobody up, nothing is started."""
+    state = failed()
+    if stop == "paused":
+        state = decide(GROUP, state, PauseCommanded(paused=True, by="somebody"), NOON).state
+    if stop == "all down":
+        state = replace(state, nvas={"a": down(), "b": down()})
+    assert probed(state, 600, blind=stop == "blind").send is None
+
+
+def test_a_newer_command_changes_where_to() -> None:
+    """Whoever commands has the last word."""
+    decision = decide(GROUP, failed(), FailoverCommanded("a", "somebody"), later(1))
+    assert decision.send is not None
+    assert (decision.send.target, decision.state.wanted) == ("a", None)
+
+
+def test_it_is_over_when_azure_has_everything_there() -> None:
+    """A look that finds nothing left to write ends it; what no write can mend is told."""
+    state = look(failed(), off=(), problems=("a table is not readable",))
+    assert (state.phase, state.active, state.wanted) == (Phase.STEADY, "b", None)
+    assert state.drift.problems == ("a table is not readable",)
+
+
+def test_a_move_that_was_not_begun_leaves_everything_as_it_was() -> None:
+    """The group stays on the NVA that it is on, and nothing is tried again."""
+    state = failed(begun=False)
+    assert (state.phase, state.active, state.wanted) == (Phase.STEADY, "a", None)
+    assert probed(state, 600).send is None
+
+
+def test_a_failed_repair_leaves_no_doubt_about_who_is_active() -> None:
+    """The record stands; the count of routes does not pick another."""
+    state = decide(GROUP, switching("a", Trigger.REPAIR), SwitchFailed(1, "g-1-0", "why"), NOON).state
+    assert (state.phase, state.active, state.wanted) == (Phase.STEADY, "a", None)
+
+
+def test_a_target_that_is_not_configured_any_more_is_forgotten() -> None:
+    """Azure says then where the group is."""
+    state = decide(group_of("a", "c"), failed(), Probed(1, {}), NOON).state
+    assert (state.phase, state.wanted) == (Phase.UNKNOWN, None)
