@@ -40,7 +40,7 @@ class FakeNetwork:
     slow: dict[str, float] = field(default_factory=dict)
     refuse: dict[str, list[NetworkError]] = field(default_factory=dict)
     fail: dict[str, list[NetworkError]] = field(default_factory=dict)
-    unread: dict[str, NetworkError] = field(default_factory=dict)
+    unread: dict[str, Exception] = field(default_factory=dict)
     before_put: Callable[[Resource], None] = lambda _: None
     nics_ignore_if_match: bool = False
     tried: list[str] = field(default_factory=list)

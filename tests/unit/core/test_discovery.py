@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nvaha.core.decide import decide
+from nvaha.core.discovery import MOST_FORMER, MOST_UNREADY
 from nvaha.core.inputs import (
     NetworkRead,
     NetworkUnread,
@@ -196,3 +197,38 @@ class TestUnread:
         state = look(GroupState("g"), problems={"a": ("p", "q"), "b": ("q",)}).state
         assert (state.blocked or "").count("q") == 1
         assert "p; q" in (state.blocked or "")
+
+
+class TestReady:
+    """Whether a switch to an NVA could move everything, and would work."""
+
+    def test_what_is_not_ready_is_told_once_and_so_is_the_end_of_it(self) -> None:
+        """Another reason for the same is no news; it stands in the state, bounded."""
+        first = look(steady(), unready={"b": ("its NIC is gone",)})
+        assert [each.event for each in first.notices] == ["nva_not_ready"]
+        assert first.state.nvas["b"].unready == ("its NIC is gone",)
+        many = look(first.state, unready={"b": tuple(f"reason {number}" for number in range(50))})
+        assert (many.notices, len(many.state.nvas["b"].unready)) == ((), MOST_UNREADY)
+        over = look(many.state)
+        assert [each.event for each in over.notices] == ["nva_ready"]
+        assert over.state.nvas["b"].unready == ()
+
+    def test_an_address_that_an_nva_has_no_more_is_remembered(self) -> None:
+        """Tables may still point there; one that it has again is no former one, and few are kept."""
+        state = steady()
+        for number in range(20):
+            addresses = {"a": {"internal": {"ip": f"10.0.1.{number}"}}}
+            state = look(state, addresses=addresses, primary={"a": {"internal": "ip"}}).state
+        assert len(state.nvas["a"].former) == MOST_FORMER
+        assert state.nvas["a"].former["10.0.1.18"] == ("internal", "ip")
+        back = look(state, addresses={"a": {"internal": {"ip": "10.0.1.18"}}}).state
+        assert "10.0.1.18" not in back.nvas["a"].former
+        assert "10.0.1.19" in back.nvas["a"].former
+
+    def test_where_drift_is_off_none_is_looked_for(self) -> None:
+        """Somebody else moves the routes of this group, and means it."""
+        group = group_of(drift="off")
+        state = look(
+            look(steady(), group=group, off={"a": ("w",)}).state, group=group, off={"a": ("w",)}
+        ).state
+        assert state.drift == Drift()

@@ -108,6 +108,11 @@ class TestUnderWay:
         state = probed(replace(switching(), switch=None)).state
         assert (state.phase, state.switch) == (Phase.UNKNOWN, None)
 
+    def test_what_was_wanted_by_a_switch_that_nobody_can_name_is_forgotten(self) -> None:
+        """Azure says where the group is."""
+        state = probed(steady(phase=Phase.UNKNOWN, wanted="b", switch=None)).state
+        assert (state.wanted, state.phase) == (None, Phase.UNKNOWN)
+
 
 class TestReports:
     """What workers report."""

@@ -239,29 +239,6 @@ def test_a_public_ip_on_a_nic_that_cannot_be_read_is_not_taken_for_free() -> Non
     assert "503" in todo.problems[0]
 
 
-def test_a_survey_counts_what_points_at_each_nva() -> None:
-    """Routes by whose address they name, public IPs by who carries them; strangers' routes count for none."""
-    wish = PublicIp("internal", pip_id("p"))
-    hops = {"one": address("a", "internal"), "two": address("b", "internal", second=True), "x": FOREIGN}
-    group, snapshot = scene_of(hops, {"b": pip_id("p")}, pip("p"), public_ips=(wish,))
-    found = survey(group, snapshot, {})
-    assert (found.routes, found.public_ips) == ({"a": 1, "b": 1}, {"a": 0, "b": 1})
-    assert found.owner() == "b"
-    assert (len(found.off["a"]), len(found.off["b"])) == (3, 1)
-    assert found.addresses["a"]["internal"]["second"] == address("a", "internal", second=True)
-    assert found.primary["a"] == {"internal": "first-a"}
-
-
-def test_a_survey_without_its_table_counts_what_is_left() -> None:
-    """What was not read points at nobody, and is a problem from everybody's point of view."""
-    wish = PublicIp("internal", pip_id("p"))
-    group, snapshot = scene_of({}, {"a": pip_id("p")}, pip("p"), public_ips=(wish,))
-    resources = {key: each for key, each in snapshot.resources.items() if "/routetables/" not in key}
-    found = survey(group, Snapshot(resources), {})
-    assert (found.routes, found.owner()) == ({"a": 0, "b": 0}, "a")
-    assert len(found.problems["a"]) == 1
-
-
 @pytest.mark.parametrize(
     ("changed", "late"), [("table", True), ("b-internal", True), ("a-internal", False), (None, False)]
 )
@@ -273,3 +250,9 @@ def test_what_traffic_to_the_target_depends_on_is_waited_for(changed: str | None
         state = "Updating" if changed is not None and each.id.endswith(changed) else "Succeeded"
         each.body["properties"]["provisioningState"] = state
     assert bool(unsettled(group, snapshot, "b")) is late
+
+
+def test_a_group_without_route_tables_needs_no_nvas_address() -> None:
+    """Only routes are told by addresses: a NIC that cannot be read is no problem where there are none."""
+    group = group_of(tables=(), roles=("internal",))
+    assert plan(group, snapshot_of(nic("b", "internal", {"ip": "10.0.0.1"}, {})), "b", {}) == Plan("b")

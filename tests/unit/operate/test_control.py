@@ -270,3 +270,10 @@ class TestHealthy:
             await out.clock.sleep(wait_s)
             answers.append(await mine.healthy())
         assert answers == [False, False, True]
+
+    async def test_a_silence_of_storage_is_no_health(self) -> None:
+        """Whether anybody leads cannot be told, and whoever asks gets an answer all the same."""
+        out = outside()
+        out.store.leader = LeaderRecord("one", 1, later(0))
+        out.storage_goes()
+        assert not await control(out).healthy()

@@ -6,65 +6,22 @@ from dataclasses import replace
 
 import pytest
 
-from nvaha.model import Operation, Phase, PublicIp, Resource, Status, StepStatus, Switch
-from nvaha.model.messages import SwitchMessage
+from nvaha.model import Operation, Phase, Resource, Status, StepStatus, Switch
 from nvaha.ports import NetworkError, NetworkFault, StoreUnavailable
-from nvaha.state.commit import Committer
-from nvaha.state.lease import HeldLease, LeaseLost
-from nvaha.switch.attempt import PASSES, PROGRESS_S, SETTLE_S, Attempt, Superseded, SwitchIncomplete
+from nvaha.state.lease import LeaseLost
+from nvaha.switch.attempt import PASSES, PROGRESS_S, SETTLE_S, Superseded, SwitchIncomplete
 from tests.builders import (
     address,
     azure_of,
-    group_of,
     later,
     nic,
-    nic_id,
     pip_id,
     request_to,
     switch_of,
     switching,
-    table_id,
 )
 from tests.fakes import Outside, after
-
-GROUP = group_of(public_ips=(PublicIp("external", pip_id("p")),))
-TABLE, OLD_NIC, NEW_NIC, PIP = (
-    table_id("table"),
-    nic_id("a", "external"),
-    nic_id("b", "external"),
-    pip_id("p"),
-)
-MESSAGE = SwitchMessage(v=1, group="g", generation=1, operation="g-1-0")
-
-
-@pytest.fixture
-def out() -> Outside:
-    """Return an outside in which a switch from `a` to `b` was asked for and nobody has begun it."""
-    found = Outside(switching())
-    found.network.put_there(*azure_of(GROUP, "a"))
-    return found
-
-
-async def attempt(out: Outside) -> str:
-    """Make an attempt at the switch, with its lease held."""
-    lease = HeldLease(out.ports, "switch-g", "worker")
-    assert await lease.acquire()
-    return await Attempt(
-        GROUP, MESSAGE, out.state(), lease, out.ports, Committer(out.ports), "worker"
-    ).carry_out()
-
-
-def moved(out: Outside) -> tuple[bool, bool]:
-    """Tell whether the route points at `b`, and whether `b` carries the public IP."""
-    routes = out.network.body(TABLE)["properties"]["routes"]
-    hops = [each["properties"].get("nextHopIpAddress") for each in routes]
-    held = out.network.body(PIP)["properties"].get("ipConfiguration", {}).get("id", "")
-    return address("b", "internal") in hops, held.startswith(NEW_NIC)
-
-
-def record(out: Outside) -> Operation:
-    """Return the operation's record."""
-    return out.store.operations["g-1-0"]
+from tests.unit.switch.stage import GROUP, NEW_NIC, OLD_NIC, TABLE, attempt, moved, record
 
 
 async def test_a_switch_ends_with_everything_on_its_target_and_on_record(out: Outside) -> None:

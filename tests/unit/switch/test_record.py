@@ -130,3 +130,23 @@ async def test_what_ended_an_attempt_and_what_is_left_undone_are_on_record() -> 
     await recorder.left(("a route table stays",))
     assert (recorded(out).error, recorded(out).unfinished) == ("503: no answer", ("a route table stays",))
     assert not recorded(out).status.ended
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "untouched", "detached"),
+    [
+        (StepStatus.PLANNED, "detach", True, False),
+        (StepStatus.SKIPPED, "detach", True, False),
+        (StepStatus.RUNNING, "detach", False, False),
+        (StepStatus.FAILED, "detach", False, False),
+        (StepStatus.DONE, "detach", False, True),
+        (StepStatus.FAILED, "attach", True, False),
+    ],
+)
+def test_the_record_tells_what_attempts_before_have_touched(
+    status: StepStatus, kind: str, untouched: bool, detached: bool
+) -> None:
+    """An attach may have been tried without moving anything; what was sent may have arrived."""
+    step = StepRecord(f"{kind}:/nic", kind, "/NIC", "moves p", status)
+    recorder = OperationRecorder(Outside().ports, replace(FRESH, steps=(step,)))
+    assert (recorder.untouched, recorder.has_done("detach", "/NIC")) == (untouched, detached)

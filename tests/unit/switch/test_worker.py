@@ -7,25 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from nvaha.model import Configuration, GroupState, Phase, PublicIp, Status
+from nvaha.model import Configuration, GroupState, Phase, Status
 from nvaha.model.messages import SwitchMessage
 from nvaha.ports import LEASE_S, NetworkError, NetworkFault
 from nvaha.state.lease import HeldLease
 from nvaha.switch.attempt import OtherConfiguration, SwitchIncomplete
 from nvaha.switch.worker import TAKE_S, Switcher
-from tests.builders import azure_of, group_of, pip_id, request_to, steady, switching, table_id
+from tests.builders import request_to, steady, switching, table_id
 from tests.fakes import Outside, after
-
-GROUP = group_of(public_ips=(PublicIp("external", pip_id("p")),))
-MESSAGE = SwitchMessage(v=1, group="g", generation=1, operation="g-1-0")
-
-
-@pytest.fixture
-def out() -> Outside:
-    """Return an outside in which a switch from `a` to `b` was asked for."""
-    found = Outside(switching())
-    found.network.put_there(*azure_of(GROUP, "a"))
-    return found
+from tests.unit.switch.stage import GROUP, MESSAGE
 
 
 def worker(out: Outside, name: str = "worker") -> Switcher:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from nvaha.model import GroupState, Phase
 from nvaha.ports import NetworkError, NetworkFault
+from nvaha.watch.watched import Deposed
 from tests.builders import azure_of, table_id, up
 from tests.fakes import after
 from tests.unit.watch.stage import Leader, known, outside, watched_group
@@ -107,3 +110,38 @@ async def test_many_groups_are_looked_at_a_few_at_a_time() -> None:
         after(seconds, count)
     await leader.beside(leader.looks.run(), 5.0)
     assert counts == [0, 4, 4, 8]
+
+
+async def test_a_fault_in_one_groups_look_is_told_and_the_looks_go_on() -> None:
+    """Nobody expected it; the next look is made at its interval."""
+    out = outside()
+    out.network.unread[TABLE] = ZeroDivisionError("a fault of our own")
+    leader = Leader(out)
+    after(2.0, out.network.unread.clear)
+    await leader.lead()
+    await leader.beside(leader.looks.run(), 15.0)
+    assert out.told.events.count("round_failed") == 1
+    assert out.state().active == "a"
+
+
+async def test_a_look_that_the_end_of_a_tick_cut_off_is_made_up_for_soon() -> None:
+    """The next tick does not wait the whole interval for it."""
+    out = outside(known(), active="b")
+    out.network.read_s = 2.0
+    leader = Leader(out)
+    await leader.lead()
+    await leader.beside(leader.looks.run(), 1.0)
+    assert out.state().drift.seen == 0
+    await leader.beside(leader.looks.run(), 15.0)
+    assert out.state().drift.seen >= 1
+
+
+async def test_a_look_of_a_leader_that_was_deposed_ends_its_looks() -> None:
+    """Somebody else leads: it is for that one to look."""
+    out = outside(known(), active="b")
+    leader = Leader(out)
+    await leader.lead()
+    out.store.put(replace(out.state(), epoch=9))
+    with pytest.raises(Deposed):
+        await leader.beside(leader.looks.run(), 5.0)
+    assert out.state().drift.seen == 0

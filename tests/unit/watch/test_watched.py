@@ -126,3 +126,14 @@ async def test_a_new_leader_starts_afresh() -> None:
     await mine.lead()
     mine.watched.forget()
     assert len(mine.watched) == 0
+
+
+async def test_a_newer_epoch_that_is_found_between_two_ticks_deposes_as_well() -> None:
+    """The states are read at the start of each tick; somebody else has led meanwhile."""
+    out = outside(known())
+    mine = leader(out)
+    await mine.lead()
+    out.store.put(replace(out.state(), epoch=7))
+    with pytest.raises(Deposed):
+        await mine.watched.take_over()
+    assert mine.watched.newest_epoch == 7
