@@ -1,9 +1,8 @@
 """How these tests run: each is one story, and the stories of one file are told at the same time.
 
 Most of each is waiting for leases, timers and queues, and each has a lab of its own. So all of a file's that
-were selected begin with its first, on one event loop, and each test waits for the end of its own. This needs
-a file to stay in one worker of pytest-xdist (`xdist_group` and `--dist loadgroup`); where it does not, each
-begins by itself.
+were selected begin with its first, on one event loop, and each test waits for the end of its own. With
+workers of pytest-xdist this needs a file to stay in one of them; where it does not, each begins by itself.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import MEASURED
+from tests.conftest import MEASURED, WHOLE_FILES
 from tests.e2e.story import MEASUREMENTS, Measurement
 
 HERE = Path(__file__).parent
@@ -105,7 +104,7 @@ def _is_story(item: pytest.Item) -> bool:
 
 def _together(config: pytest.Config) -> bool:
     """Tell whether this process runs every selected test of a file."""
-    return not hasattr(config, "workerinput") or bool(getattr(config.option, "loadgroup", False))
+    return bool(getattr(config, "workerinput", {}).get(WHOLE_FILES, True))
 
 
 async def _told(item: pytest.Function) -> list[Measurement]:

@@ -28,7 +28,7 @@ from .story import (
     written,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("crashes")]
+pytestmark = pytest.mark.slow
 
 HOLD_S = 20.0
 """Longer than it takes until somebody else resumes, so that what hangs in Azure still hangs then."""

@@ -37,7 +37,7 @@ from .story import (
     written,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lost_messages")]
+pytestmark = pytest.mark.slow
 
 HISTORY_TABLE = "nvahahistory"
 

@@ -30,7 +30,7 @@ from .story import (
     written,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("outages")]
+pytestmark = pytest.mark.slow
 
 STORAGE_GONE_S = 30.0
 ARM_GONE_S = 12.0

@@ -27,7 +27,7 @@ from .story import (
     written,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("takeover")]
+pytestmark = pytest.mark.slow
 
 TAKEOVER_S = 20.0
 
