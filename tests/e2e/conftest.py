@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MEASURED, WHOLE_FILES
-from tests.e2e.story import MEASUREMENTS, Measurement
+from tests.e2e.story import MEASUREMENTS, STARTING, Measurement
 
 HERE = Path(__file__).parent
 LONGEST_FIRST = ("test_outages", "test_crashes", "test_lost_messages", "test_takeover")
@@ -37,6 +37,7 @@ class Telling:
         """Begin the stories of some tests."""
 
         async def create() -> None:
+            STARTING.set(asyncio.Semaphore(2))
             for item in items:
                 self._stories[item.nodeid] = asyncio.create_task(_told(item), name=item.name)
 

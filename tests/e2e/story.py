@@ -38,13 +38,19 @@ Measurement = dict[str, str | float]
 """What was measured, and the seconds."""
 MEASUREMENTS: ContextVar[list[Measurement]] = ContextVar("measurements")
 """Of the story being told; its test's report carries them (`--measurements FILE` keeps them)."""
+STARTING: ContextVar[asyncio.Semaphore] = ContextVar("starting")
+"""Lets labs come up a few at a time: all at once, on a busy machine, take longer than each of them may."""
 _LOOK_S = 0.02
 _ASK_S = 0.2
 
 
-def quick_lab(**options: Any) -> Lab:
-    """Return a lab in which Azure answers at once and an NVA is down within a second; without hosts."""
-    return Lab(**{**QUICK, **options})
+@asynccontextmanager
+async def quick_lab(**options: Any) -> AsyncIterator[Lab]:
+    """Open a lab in which Azure answers at once and an NVA is down within a second; without hosts."""
+    async with AsyncExitStack() as stack:
+        async with STARTING.get():
+            lab = await stack.enter_async_context(Lab(**{**QUICK, **options}))
+        yield lab
 
 
 async def until(holds: Callable[[], object], what: str, *, within_s: float = 30.0) -> None:
