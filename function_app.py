@@ -19,7 +19,7 @@ holder = AppHolder(Path(__file__).parent)
 api = Api(holder, signed_in=os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() == "true")
 
 
-@app.timer_trigger(arg_name="timer", schedule=SCHEDULE, run_on_startup=False, use_monitor=False)
+@app.timer_trigger(arg_name="timer", schedule=SCHEDULE, run_on_startup=True, use_monitor=False)
 async def probe(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the binding needs its name
     """Probe and decide until the next tick."""
     async with holder.using() as nvaha:

@@ -64,7 +64,10 @@ param schedule string = '*/10 * * * * *'
 @description('This monitor\'s name in status and history (setting NVAHA_INSTANCE); empty lets the platform\'s instance id stand.')
 param instanceName string = ''
 
-@description('Another Azure Resource Manager endpoint (setting NVAHA_ARM_ENDPOINT), for Azure Stack or a proxy; empty in the public and sovereign clouds.')
+@description('The version of Azure Resource Manager\'s network API (setting NVAHA_ARM_API_VERSION), where the default is not served; empty for the default.')
+param armApiVersion string = ''
+
+@description('Another Azure Resource Manager endpoint (setting NVAHA_ARM_ENDPOINT), for a proxy; empty in the public and sovereign clouds.')
 param armEndpoint string = ''
 
 @description('File with the CA to trust for armEndpoint (setting NVAHA_ARM_CA).')
@@ -101,11 +104,26 @@ param privateEndpointSubnetPrefix string = '10.90.0.64/27'
 @description('A NAT gateway on the subnet of a new virtual network, for a fixed outbound address.')
 param natGateway bool = false
 
+@description('Network security group of a new delegated subnet. Azure writes a subnet whole: what others attach to it and is not given here is taken off at the next deployment. A subnet given by its id is left alone.')
+param functionSubnetNetworkSecurityGroupId string = ''
+
+@description('Route table of a new delegated subnet; see functionSubnetNetworkSecurityGroupId. No route of it may lead through the NVAs.')
+param functionSubnetRouteTableId string = ''
+
+@description('NAT gateway of a new delegated subnet, instead of natGateway; see functionSubnetNetworkSecurityGroupId.')
+param functionSubnetNatGatewayId string = ''
+
 @description('Reach the storage account through private endpoints only. Without them its public endpoint answers the function app\'s subnet (dedicated), or every network (flex, whose subnets take no service endpoint); always to Entra identities only.')
 param privateEndpoints bool = true
 
 @description('Existing subnet for the private endpoints; needed with existingFunctionSubnetId while privateEndpoints is on.')
 param existingPrivateEndpointSubnetId string = ''
+
+@description('Network security group of a new subnet for the private endpoints; see functionSubnetNetworkSecurityGroupId.')
+param privateEndpointSubnetNetworkSecurityGroupId string = ''
+
+@description('Route table of a new subnet for the private endpoints; see functionSubnetNetworkSecurityGroupId.')
+param privateEndpointSubnetRouteTableId string = ''
 
 @description('Create and link the private DNS zones of the storage endpoints. Switch off where a policy makes the records.')
 param createPrivateDnsZones bool = true
@@ -118,8 +136,8 @@ param existingDnsZonesGroupId string = ''
   'Standard_ZRS'
   'Standard_GZRS'
 ])
-@description('Redundancy of the storage account; it holds the lease, so ZRS lets the monitor outlive a zone.')
-param storageSku string = 'Standard_ZRS'
+@description('Redundancy of the storage account; it holds the lease, so Standard_ZRS lets the monitor outlive a zone. A region without availability zones has Standard_LRS only. It cannot be changed by deploying again.')
+param storageSku string = 'Standard_LRS'
 
 @description('Dedicated without private endpoints only: comma-separated ids of further subnets that the storage account answers, those of other monitors that share this one\'s state.')
 param storageSubnetIds string = ''
@@ -210,9 +228,14 @@ module network './app/network.bicep' = if (newNetwork) {
     privateEndpointSubnetPrefix: privateEndpointSubnetPrefix
     delegation: delegation
     serviceEndpoints: serviceEndpoints
-    natGatewayName: natGateway ? '${abbreviations.natGateway}${token}' : ''
+    natGatewayName: natGateway && empty(functionSubnetNatGatewayId) ? '${abbreviations.natGateway}${token}' : ''
     publicIpName: '${abbreviations.publicIp}${token}'
     networkSecurityGroupName: '${abbreviations.networkSecurityGroup}${token}'
+    functionSubnetNetworkSecurityGroupId: functionSubnetNetworkSecurityGroupId
+    functionSubnetRouteTableId: functionSubnetRouteTableId
+    functionSubnetNatGatewayId: functionSubnetNatGatewayId
+    privateEndpointSubnetNetworkSecurityGroupId: privateEndpointSubnetNetworkSecurityGroupId
+    privateEndpointSubnetRouteTableId: privateEndpointSubnetRouteTableId
   }
 }
 
@@ -226,12 +249,20 @@ module subnet './app/subnet.bicep' = if (newSubnet) {
     privateEndpointSubnetPrefix: privateEndpoints ? privateEndpointSubnetPrefix : ''
     delegation: delegation
     serviceEndpoints: serviceEndpoints
+    functionSubnetNetworkSecurityGroupId: functionSubnetNetworkSecurityGroupId
+    functionSubnetRouteTableId: functionSubnetRouteTableId
+    functionSubnetNatGatewayId: functionSubnetNatGatewayId
+    privateEndpointSubnetNetworkSecurityGroupId: privateEndpointSubnetNetworkSecurityGroupId
+    privateEndpointSubnetRouteTableId: privateEndpointSubnetRouteTableId
   }
 }
 
+var endpointSubnetIsMissing = !empty(existingFunctionSubnetId) && privateEndpoints && empty(existingPrivateEndpointSubnetId)
+var givenEndpointSubnetId = endpointSubnetIsMissing ? fail('existingFunctionSubnetId needs existingPrivateEndpointSubnetId beside it, or privateEndpoints=false.') : existingPrivateEndpointSubnetId
+
 // Each is one of three, by which parameters are given.
 var functionSubnetId = newNetwork ? network!.outputs.functionSubnetId : newSubnet ? subnet!.outputs.functionSubnetId : existingFunctionSubnetId
-var privateEndpointSubnetId = newNetwork ? network!.outputs.privateEndpointSubnetId : newSubnet ? subnet!.outputs.privateEndpointSubnetId : existingPrivateEndpointSubnetId
+var privateEndpointSubnetId = newNetwork ? network!.outputs.privateEndpointSubnetId : newSubnet ? subnet!.outputs.privateEndpointSubnetId : givenEndpointSubnetId
 
 module storage './app/storage.bicep' = {
   name: 'nvaha-storage'
@@ -351,7 +382,7 @@ module functionApp './app/function-app.bicep' = {
     pythonVersion: pythonVersion
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
-    alwaysReadyInstances: alwaysReadyInstances
+    alwaysReadyInstances: flex && zoneRedundant && alwaysReadyInstances < 2 ? fail('zoneRedundant=true needs alwaysReadyInstances=2 or more.') : alwaysReadyInstances
     zoneRedundant: zoneRedundant
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
@@ -365,6 +396,7 @@ module functionApp './app/function-app.bicep' = {
     schedule: schedule
     cloud: clouds[environment().name]
     instanceName: instanceName
+    armApiVersion: armApiVersion
     armEndpoint: armEndpoint
     armCa: armCa
     extraAppSettings: extraAppSettings
@@ -420,3 +452,6 @@ output NVAHA_WORKSPACE_ID string = observability.outputs.workspaceId
 
 @description('Subnet of the function app, to be let in where the NVAs are guarded by network security groups.')
 output NVAHA_SUBNET_ID string = functionSubnetId
+
+@description('Subnet of the private endpoints, if there are any. With NVAHA_SUBNET_ID it is what further deployments are given to leave both subnets alone.')
+output NVAHA_ENDPOINT_SUBNET_ID string = privateEndpoints ? privateEndpointSubnetId : ''

@@ -31,6 +31,23 @@ param publicIpName string
 @description('Name of the network security group of both subnets.')
 param networkSecurityGroupName string
 
+@description('Network security group of the function app\'s subnet instead of the one made here; empty for that.')
+param functionSubnetNetworkSecurityGroupId string
+
+@description('Route table of the function app\'s subnet; empty for none.')
+param functionSubnetRouteTableId string
+
+@description('NAT gateway of the function app\'s subnet instead of one made here; empty for that, or none.')
+param functionSubnetNatGatewayId string
+
+@description('Network security group of the private endpoints\' subnet instead of the one made here; empty for that.')
+param privateEndpointSubnetNetworkSecurityGroupId string
+
+@description('Route table of the private endpoints\' subnet; empty for none.')
+param privateEndpointSubnetRouteTableId string
+
+var natGatewayId = empty(natGatewayName) ? functionSubnetNatGatewayId : nat.id
+
 resource publicIp 'Microsoft.Network/publicIPAddresses@2025-01-01' = if (!empty(natGatewayName)) {
   name: publicIpName
   location: location
@@ -70,6 +87,7 @@ resource guard 'Microsoft.Network/networkSecurityGroups@2025-01-01' = {
   }
 }
 
+// Azure writes a subnet whole: what is not named here is taken off it at every deployment.
 resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-01-01' = {
   name: name
   location: location
@@ -86,10 +104,13 @@ resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-01-01' = {
         properties: {
           addressPrefix: functionSubnetPrefix
           networkSecurityGroup: {
-            id: guard.id
+            id: empty(functionSubnetNetworkSecurityGroupId) ? guard.id : functionSubnetNetworkSecurityGroupId
           }
-          natGateway: empty(natGatewayName) ? null : {
-            id: nat.id
+          routeTable: empty(functionSubnetRouteTableId) ? null : {
+            id: functionSubnetRouteTableId
+          }
+          natGateway: empty(natGatewayId) ? null : {
+            id: natGatewayId
           }
           serviceEndpoints: serviceEndpoints
           delegations: [
@@ -107,7 +128,10 @@ resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-01-01' = {
         properties: {
           addressPrefix: privateEndpointSubnetPrefix
           networkSecurityGroup: {
-            id: guard.id
+            id: empty(privateEndpointSubnetNetworkSecurityGroupId) ? guard.id : privateEndpointSubnetNetworkSecurityGroupId
+          }
+          routeTable: empty(privateEndpointSubnetRouteTableId) ? null : {
+            id: privateEndpointSubnetRouteTableId
           }
           privateEndpointNetworkPolicies: 'Enabled'
         }

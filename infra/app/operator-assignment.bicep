@@ -8,9 +8,22 @@ param roleDefinitionId string
 @description('Object id of the monitor\'s identity.')
 param principalId string
 
+var kinds = [
+  'resourcegroup'
+  'routetables'
+  'networkinterfaces'
+  'publicipaddresses'
+  'virtualnetworks'
+  'networksecuritygroups'
+  'loadbalancers'
+  'applicationgateways'
+  'applicationsecuritygroups'
+]
 var parts = split(targetId, '/')
-var kind = length(parts) > 8 ? toLower(parts[7]) : 'resourcegroup'
-var name = length(parts) > 8 ? parts[8] : 'unused'
+var found = length(parts) == 9 ? toLower(parts[7]) : length(parts) == 5 ? 'resourcegroup' : 'none'
+// Without this a scope of another kind would be assigned nothing, and a subnet's the whole virtual network.
+var kind = contains(kinds, found) ? found : fail('networkScopes: ${targetId} is neither a resource group nor a resource of a kind that the operator role is for.')
+var name = length(parts) == 9 ? parts[8] : 'unused'
 var assignmentName = guid(toLower(targetId), principalId, roleDefinitionId)
 var assignment = {
   principalId: principalId
@@ -23,7 +36,7 @@ resource onGroup 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (kind
   properties: assignment
 }
 
-resource routeTable 'Microsoft.Network/routeTables@2025-01-01' existing = if (kind == 'routetables') {
+resource routeTable 'Microsoft.Network/routeTables@2025-01-01' existing = {
   name: name
 }
 
@@ -33,7 +46,7 @@ resource onRouteTable 'Microsoft.Authorization/roleAssignments@2022-04-01' = if 
   properties: assignment
 }
 
-resource networkInterface 'Microsoft.Network/networkInterfaces@2025-01-01' existing = if (kind == 'networkinterfaces') {
+resource networkInterface 'Microsoft.Network/networkInterfaces@2025-01-01' existing = {
   name: name
 }
 
@@ -43,7 +56,7 @@ resource onNetworkInterface 'Microsoft.Authorization/roleAssignments@2022-04-01'
   properties: assignment
 }
 
-resource publicIp 'Microsoft.Network/publicIPAddresses@2025-01-01' existing = if (kind == 'publicipaddresses') {
+resource publicIp 'Microsoft.Network/publicIPAddresses@2025-01-01' existing = {
   name: name
 }
 
@@ -53,7 +66,7 @@ resource onPublicIp 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (k
   properties: assignment
 }
 
-resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-01-01' existing = if (kind == 'virtualnetworks') {
+resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-01-01' existing = {
   name: name
 }
 
@@ -63,7 +76,7 @@ resource onVirtualNetwork 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   properties: assignment
 }
 
-resource networkSecurityGroup 'Microsoft.Network/networkSecurityGroups@2025-01-01' existing = if (kind == 'networksecuritygroups') {
+resource networkSecurityGroup 'Microsoft.Network/networkSecurityGroups@2025-01-01' existing = {
   name: name
 }
 
@@ -73,7 +86,7 @@ resource onNetworkSecurityGroup 'Microsoft.Authorization/roleAssignments@2022-04
   properties: assignment
 }
 
-resource loadBalancer 'Microsoft.Network/loadBalancers@2025-01-01' existing = if (kind == 'loadbalancers') {
+resource loadBalancer 'Microsoft.Network/loadBalancers@2025-01-01' existing = {
   name: name
 }
 
@@ -83,7 +96,7 @@ resource onLoadBalancer 'Microsoft.Authorization/roleAssignments@2022-04-01' = i
   properties: assignment
 }
 
-resource applicationGateway 'Microsoft.Network/applicationGateways@2025-01-01' existing = if (kind == 'applicationgateways') {
+resource applicationGateway 'Microsoft.Network/applicationGateways@2025-01-01' existing = {
   name: name
 }
 
@@ -93,7 +106,7 @@ resource onApplicationGateway 'Microsoft.Authorization/roleAssignments@2022-04-0
   properties: assignment
 }
 
-resource applicationSecurityGroup 'Microsoft.Network/applicationSecurityGroups@2025-01-01' existing = if (kind == 'applicationsecuritygroups') {
+resource applicationSecurityGroup 'Microsoft.Network/applicationSecurityGroups@2025-01-01' existing = {
   name: name
 }
 

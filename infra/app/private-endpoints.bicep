@@ -25,19 +25,21 @@ var services = [
   'queue'
   'table'
 ]
-var newZoneServices = createDnsZones && empty(existingDnsZonesGroupId) ? services : []
-var recordServices = createDnsZones || !empty(existingDnsZonesGroupId) ? services : []
+var newZones = createDnsZones && empty(existingDnsZonesGroupId)
+var zoneRecords = createDnsZones || !empty(existingDnsZonesGroupId)
 var existingZonePrefix = '${existingDnsZonesGroupId}/providers/Microsoft.Network/privateDnsZones'
 var suffix = environment().suffixes.storage
 var virtualNetworkId = split(subnetId, '/subnets/')[0]
 
-resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for service in newZoneServices: {
+// Every loop here runs over the same list. One over another, shorter list that an index refers to stops the deployment,
+// even where a condition leaves the reference out: the compiler's dependsOn stands outside the condition.
+resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for service in services: if (newZones) {
   name: 'privatelink.${service}.${suffix}'
   location: 'global'
   tags: tags
 }]
 
-resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (service, i) in newZoneServices: {
+resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (service, i) in services: if (newZones) {
   parent: zones[i]
   name: 'nvaha-${uniqueString(virtualNetworkId)}'
   location: 'global'
@@ -72,7 +74,7 @@ resource endpoints 'Microsoft.Network/privateEndpoints@2025-01-01' = [for servic
   }
 }]
 
-resource records 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-01-01' = [for (service, i) in recordServices: {
+resource records 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-01-01' = [for (service, i) in services: if (zoneRecords) {
   parent: endpoints[i]
   name: 'default'
   properties: {

@@ -30,7 +30,7 @@ param defaultAction string
 param subnetIds array
 
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
-  // checkov:skip=CKV_AZURE_206: the redundancy is a parameter; its default, ZRS, outlives a zone
+  // checkov:skip=CKV_AZURE_206: the redundancy is a parameter; ZRS, which outlives a zone, is refused in regions without zones
   // checkov:skip=CKV_AZURE_35: it is Deny but on Flex Consumption without private endpoints, whose subnets take no service endpoint
   // checkov:skip=CKV_AZURE_43: the name is st and a hash of 13 letters and digits; only its parameter is seen here
   name: name

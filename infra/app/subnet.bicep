@@ -16,16 +16,41 @@ param delegation string
 @description('Service endpoints of the function app\'s subnet.')
 param serviceEndpoints array
 
+@description('Network security group of the function app\'s subnet; empty for none.')
+param functionSubnetNetworkSecurityGroupId string
+
+@description('Route table of the function app\'s subnet; empty for none.')
+param functionSubnetRouteTableId string
+
+@description('NAT gateway of the function app\'s subnet; empty for none.')
+param functionSubnetNatGatewayId string
+
+@description('Network security group of the private endpoints\' subnet; empty for none.')
+param privateEndpointSubnetNetworkSecurityGroupId string
+
+@description('Route table of the private endpoints\' subnet; empty for none.')
+param privateEndpointSubnetRouteTableId string
+
 resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-01-01' existing = {
   name: virtualNetworkName
 }
 
-// No route table: the monitor's way to Azure Resource Manager must not lead through the NVA it replaces.
+// Azure writes a subnet whole: what is not named here is taken off it at every deployment. A route table only where one
+// is given: the monitor's way to Azure Resource Manager must not lead through the NVA it replaces.
 resource functionSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-01-01' = {
   parent: virtualNetwork
   name: '${namePrefix}-functions'
   properties: {
     addressPrefix: functionSubnetPrefix
+    networkSecurityGroup: empty(functionSubnetNetworkSecurityGroupId) ? null : {
+      id: functionSubnetNetworkSecurityGroupId
+    }
+    routeTable: empty(functionSubnetRouteTableId) ? null : {
+      id: functionSubnetRouteTableId
+    }
+    natGateway: empty(functionSubnetNatGatewayId) ? null : {
+      id: functionSubnetNatGatewayId
+    }
     serviceEndpoints: serviceEndpoints
     delegations: [
       {
@@ -44,6 +69,12 @@ resource privateEndpointSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-0
   name: '${namePrefix}-private-endpoints'
   properties: {
     addressPrefix: privateEndpointSubnetPrefix
+    networkSecurityGroup: empty(privateEndpointSubnetNetworkSecurityGroupId) ? null : {
+      id: privateEndpointSubnetNetworkSecurityGroupId
+    }
+    routeTable: empty(privateEndpointSubnetRouteTableId) ? null : {
+      id: privateEndpointSubnetRouteTableId
+    }
     privateEndpointNetworkPolicies: 'Enabled'
   }
   dependsOn: [

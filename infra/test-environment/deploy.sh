@@ -3,7 +3,8 @@
 #
 # Usage: deploy.sh LOCATION [SSH_PUBLIC_KEY_FILE]
 # Environment: HA_NVA_GROUP (ha-nva-rg), HA_NVA_MONITOR (ha-nva-test), HA_NVA_HOSTING (flex or dedicated),
-#   HA_NVA_BASTION (true or false), HA_NVA_ALERT_EMAILS (comma-separated, none)
+#   HA_NVA_BASTION (true or false), HA_NVA_ZONES (false; true puts the machines into availability zones),
+#   HA_NVA_STORAGE_SKU (Standard_LRS), HA_NVA_ALERT_EMAILS (comma-separated, none)
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$here/common.sh"
@@ -17,12 +18,18 @@ need az "the Azure CLI deploys everything here."
 need func "Azure Functions Core Tools 4 publish the monitor."
 az account show --output none || fail "Log in first: az login"
 
+if [[ "$hosting" == flex ]]; then
+  # No template asks for it: the subnet is only delegated to it.
+  az provider register --namespace Microsoft.App --wait
+fi
+
 echo "1/3 Network and machines in $GROUP …"
 az group create --name "$GROUP" --location "$location" --output none
 az deployment group create --resource-group "$GROUP" --name ha-nva-test-environment --output none \
   --template-file "$here/main.bicep" \
   --parameters "@$here/main.parameters.json" \
   --parameters location="$location" hosting="$hosting" bastion="${HA_NVA_BASTION:-true}" \
+    useZones="${HA_NVA_ZONES:-false}" \
     sshPublicKey="$(<"$key_file")"
 
 output() {
@@ -34,7 +41,7 @@ echo "2/3 Monitor $MONITOR in $MONITOR_GROUP …"
 az deployment sub create --location "$location" --name "$MONITOR" --output none \
   --template-file "$here/../main.bicep" \
   --parameters environmentName="$MONITOR" location="$location" resourceGroupName="$MONITOR_GROUP" \
-    hosting="$hosting" alertEmails="${HA_NVA_ALERT_EMAILS:-}" \
+    hosting="$hosting" storageSku="${HA_NVA_STORAGE_SKU:-Standard_LRS}" alertEmails="${HA_NVA_ALERT_EMAILS:-}" \
     existingFunctionSubnetId="$(output functionSubnetId)" \
     existingPrivateEndpointSubnetId="$(output privateEndpointSubnetId)" networkScopes="$(output networkScopes)" \
     config="$(output config)"

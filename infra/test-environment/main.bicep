@@ -12,8 +12,8 @@ param adminUsername string = 'azureuser'
 @description('Size of every machine; it must take two network interfaces.')
 param vmSize string = 'Standard_B2ats_v2'
 
-@description('Put the NVAs and web servers into availability zones. Switch off in regions without zones.')
-param useZones bool = true
+@description('Put the NVAs and web servers into availability zones, in a region that has them.')
+param useZones bool = false
 
 @allowed([
   'flex'

@@ -23,7 +23,7 @@ from nvaha.cli.failure import ExitCode, Failure
 from nvaha.cli.words import clean, counted
 from nvaha.config.settings import Settings, SettingsError
 from nvaha.core.survey import survey
-from nvaha.model import Configuration, Group, Resource
+from nvaha.model import Configuration, Group, Resource, Snapshot
 from nvaha.ports import Network, NetworkError
 from nvaha.state.snapshot import lasting, read_snapshot
 from nvaha.text import last_part
@@ -42,6 +42,7 @@ class Report:
         public_ips: how many public IPs it carries.
         off: one sentence for each write that would bring the rest to it.
         problems: what no write can bring there.
+        unready: what would not work at each NVA, or could not be moved there, by NVA.
         unreadable: what Azure does not have, refuses to show, or shows in a form unknown here: why, by
             resource id.
         unanswered: what Azure gave no such answer for, which says nothing about it: why, by resource id.
@@ -54,14 +55,15 @@ class Report:
     public_ips: int = 0
     off: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    unready: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     unanswered: dict[str, str] = field(default_factory=dict)
     no_answer: str | None = None
 
     @property
     def good(self) -> bool:
-        """Whether a switch of this group could be planned."""
-        incomplete = self.unreadable or self.unanswered or self.problems
+        """Whether a switch of this group to any of its NVAs could be planned and would work."""
+        incomplete = self.unreadable or self.unanswered or self.problems or self.unready
         return self.active is not None and not incomplete
 
     def document(self) -> dict[str, Any]:
@@ -160,15 +162,20 @@ async def _survey(group: Group, network: Network) -> Report:
         routes=said.routes.get(owner, 0),
         public_ips=said.public_ips.get(owner, 0),
         off=tuple(map(clean, said.off.get(owner, ()))),
-        # What could not be read is said once, under its own name.
-        problems=tuple(
-            clean(each)
-            for each in said.problems.get(owner, ())
-            if not any(why in each for why in snapshot.missing.values())
-        ),
+        problems=tuple(clean(each) for each in said.problems.get(owner, ()) if not _said(each, snapshot)),
+        unready={
+            name: tuple(clean(each) for each in why if not _said(each, snapshot))
+            for name, why in said.unready.items()
+            if any(not _said(each, snapshot) for each in why)
+        },
         unreadable=unreadable,
         unanswered=unanswered,
     )
+
+
+def _said(sentence: str, snapshot: Snapshot) -> bool:
+    """Tell whether a sentence is about what could not be read, which is said once, under its own name."""
+    return any(why in sentence for why in snapshot.missing.values())
 
 
 def exit_code(reports: Sequence[Report]) -> ExitCode:
@@ -202,6 +209,10 @@ def _show(console: Console, report: Report) -> None:
         console.print(render.sentence(f"off: {each}", "yellow"))
     for each in report.problems:
         console.print(render.sentence(f"cannot be put right: {each}", "bold red"))
+    for nva, sentences in report.unready.items():
+        for sentence in sentences:
+            if sentence not in report.problems:
+                console.print(render.sentence(f"{nva} is not ready: {sentence}", "bold red"))
     for why, names in _by_reason(report.unreadable).items():
         console.print(render.sentence(f"{', '.join(names)}: {why}", "bold red"))
     for why, names in _by_reason(report.unanswered).items():

@@ -11,6 +11,7 @@ from dataclasses import replace
 from nvaha.config.draft import Draft, GroupDraft, NvaDraft, ProbeDraft, build_probe
 from nvaha.config.forms import write_duration
 from nvaha.config.problems import Findings, Unshown, at
+from nvaha.core.look_interval import READS_PER_HOUR
 from nvaha.model import Policy, ProbeSpec
 from nvaha.ports import LEASE_MARGIN_S, LEASE_S
 
@@ -35,6 +36,7 @@ def check(draft: Draft, findings: Findings) -> None:
             _check_http(nva.probe, findings)
             _check_times(nva.probe, findings)
         _check_hold_down(group, findings)
+        _check_drift_interval(group, findings)
     _check_names(draft, findings)
     _check_resources(draft, findings)
     _check_probed_twice(draft, findings)
@@ -211,6 +213,22 @@ def _check_hold_down(group: GroupDraft, findings: Findings) -> None:
         )
 
 
+def _check_drift_interval(group: GroupDraft, findings: Findings) -> None:
+    """Say when a look would cost more reads than a group at rest may have."""
+    interval_s = group.policy.get("drift_interval")
+    nics = {nic.casefold() for nva in group.nvas for nic in nva.ids.values()}
+    reads = len(nics) + len(group.route_tables) + len(group.public_ips)
+    allowed_s = reads * 3600.0 / READS_PER_HOUR
+    if interval_s is not None and interval_s < allowed_s:
+        findings.warn(
+            at(at(group.path, "policy"), "drift_interval"),
+            write_duration(interval_s),
+            f"is shorter than Azure is read for this group: one look takes {reads} reads, and a group at "
+            f"rest has {READS_PER_HOUR} in an hour, so there is one every {write_duration(allowed_s)}",
+            f"write {write_duration(allowed_s)} or more, or leave it out",
+        )
+
+
 def _timed(nva: NvaDraft) -> ProbeSpec:
     times = ("type", "interval", "fast_interval", "timeout", "fall")
     values = {name: value for name, value in nva.probe.values.items() if name in times}
@@ -229,23 +247,16 @@ def _check_names(draft: Draft, findings: Findings) -> None:
 
 
 def _check_resources(draft: Draft, findings: Findings) -> None:
+    """Report what two places claim.
+
+    A route table may belong to several groups: each moves the routes to its own NVAs only, whose NICs are
+    nobody else's, and every write keeps what others have changed.
+    """
     _unique(_nics(draft), "is already {first}", "give each NVA and role its own NIC", findings)
     _unique(_public_ips(draft), "is already {first}", "list each public IP once, in one group", findings)
     for group in draft.groups:
         inside = ((table.casefold(), path, table) for path, table in group.route_tables)
         _unique(inside, "is already {first}", "list each route table once", findings)
-    owner: dict[str, GroupDraft] = {}
-    for group in draft.groups:
-        for path, table in group.route_tables:
-            other = owner.setdefault(table.casefold(), group)
-            if other is not group:
-                findings.error(
-                    path,
-                    table,
-                    f"belongs to the group {other.name or findings.rename(other.path)} too, and two groups "
-                    "that write one route table undo each other's switches",
-                    "leave it to one group, or make one group of the two",
-                )
 
 
 def _nics(draft: Draft) -> Iterator[tuple[str, str, str]]:

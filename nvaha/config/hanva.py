@@ -159,7 +159,7 @@ class _Reader:
         group["public_ips"] = {role: ids[0] if len(ids) == 1 else ids for role, ids in public_ips.items()}
         group["name"] = self.name([*chain.from_iterable(public_ips.values()), *group["route_tables"]])
         group["probe"] = self.times(settings, path, at(native, "probe"))
-        group["policy"] = {"select": "cycle"}
+        group["policy"] = {"select": "cycle", "adopt": "repair"}
         return group
 
     def nvas(self, written: list[dict[str, Any]], path: str, native: str) -> list[dict[str, Any]]:

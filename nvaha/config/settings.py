@@ -11,6 +11,7 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -22,6 +23,7 @@ DEFAULT_CONFIG = "nvaha.yaml"
 DEFAULT_SCHEDULE = "*/10 * * * * *"
 DEFAULT_CONNECTION = "AzureWebJobsStorage"
 
+_API_VERSION = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(-preview)?")
 _LONGEST_INSTANCE = _LONGEST_SHOWN = 100
 
 
@@ -75,6 +77,7 @@ class Settings:
         storage: where state, leases and the queue live.
         arm_endpoint: another ARM endpoint than the cloud's, without a trailing slash.
         arm_ca: the CA file to trust for `arm_endpoint`.
+        arm_api_version: the API version of Microsoft.Network to use; None for the cloud's default.
         instance: this monitor's name in status and history.
     """
 
@@ -85,6 +88,7 @@ class Settings:
     cloud: Cloud = Cloud.PUBLIC
     arm_endpoint: str | None = None
     arm_ca: str | None = None
+    arm_api_version: str | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], *, storage_required: bool = True) -> Self:
@@ -105,6 +109,7 @@ class Settings:
             cloud=reader.cloud("NVAHA_CLOUD"),
             arm_endpoint=reader.https_url("NVAHA_ARM_ENDPOINT"),
             arm_ca=reader.file("NVAHA_ARM_CA"),
+            arm_api_version=reader.api_version("NVAHA_ARM_API_VERSION"),
             instance=reader.instance("NVAHA_INSTANCE"),
         )
         reader.one_process("FUNCTIONS_WORKER_PROCESS_COUNT")
@@ -179,6 +184,18 @@ class _Reader:
             self.problems.append(f"{name} is {value!r}: no such file; give the path of a PEM file")
         return value
 
+    def api_version(self, name: str) -> str | None:
+        value = self.text(name)
+        if value is None:
+            return None
+        match = _API_VERSION.fullmatch(value)
+        if not match or not _is_date(match[1]):
+            self.problems.append(
+                f"{name} is {_shown(value)!r}: not an API version of Microsoft.Network; "
+                "give its date, such as 2023-09-01, or remove the setting"
+            )
+        return value
+
     def instance(self, name: str) -> str:
         value = self.text(name) or self.text("WEBSITE_INSTANCE_ID") or f"{socket.gethostname()}-{os.getpid()}"
         if len(value) > _LONGEST_INSTANCE or not value.isprintable():
@@ -236,6 +253,14 @@ class _Reader:
                 "only managedidentity is known; leave it out for any other credential"
             )
         return value is not None
+
+
+def _is_date(value: str) -> bool:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_url(value: str, schemes: tuple[str, ...]) -> bool:

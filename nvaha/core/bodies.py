@@ -9,6 +9,7 @@ import copy
 import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from nvaha.model import Resource, same_id
@@ -42,6 +43,7 @@ class IpConfiguration:
     dynamic: bool = False
 
 
+@lru_cache(maxsize=4096)
 def canonical(address: str) -> str:
     """Return an IP address in its one canonical form, or as it is if it is none."""
     try:

@@ -159,7 +159,7 @@ def _due(
     confirmed = drift.seen >= discovery.CONFIRMED and not drift.unasked
     if confirmed and drift.writes and policy.drift == "repair" and healthy(nva):
         return Trigger.REPAIR, active, listed(drift.writes)
-    if policy.failback == "automatic" and _failback_due(group, state, active, now):
+    if policy.failback == "automatic" and not drift.unasked and _failback_due(group, state, active, now):
         preferred = group.names[0]
         return Trigger.FAILBACK, preferred, f"{preferred} is preferred and has been up long enough"
     return None

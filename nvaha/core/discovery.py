@@ -96,8 +96,9 @@ def _adopt(group: Group, state: GroupState, survey: Survey, active: str) -> Deci
     """Record an NVA as active; what is off at the very first look may be meant so, and waits for a person."""
     first = state.active is None and state.generation == 0
     found = _drift_from(survey, active, group)
-    unasked = bool(found.writes) and first and group.policy.adopt == "wait"
     said = listed(found.sentences)
+    # What could not be seen or moved now may turn out to be off later: nobody asked for that either.
+    unasked = bool(said) and first and group.policy.adopt == "wait"
     text = f"{group.name}: {active} is the active NVA" + (f", but: {said}" if said else "")
     if unasked:
         text += (

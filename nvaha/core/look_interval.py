@@ -13,7 +13,8 @@ from nvaha.model import Group, GroupState, Phase
 
 UNKNOWN_S = 5.0
 SECOND_LOOK_S = 10.0
-DRIFTING_S = 60.0
+DRIFTING_S, DRIFTING_LOOKS = 60.0, 3
+"""Drift is looked at often while it may be repaired; what is only reported is at rest, in its way."""
 AFTER_A_SWITCH_S, AFTER_A_SWITCH_FOR_S = 30.0, 120.0
 READS_PER_MINUTE = 50
 READS_PER_HOUR = 60
@@ -50,7 +51,7 @@ def _urgent_s(state: GroupState, now: datetime) -> float | None:
         return DRIFTING_S
     if state.drift.seen == 1:
         return SECOND_LOOK_S
-    if state.drift.seen:
+    if 1 < state.drift.seen <= DRIFTING_LOOKS:
         return DRIFTING_S
     ended_at = state.guards.ended_at
     if ended_at is not None and 0 <= (now - ended_at).total_seconds() < AFTER_A_SWITCH_FOR_S:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from nvaha.core.bodies import UnreadableBodyError, check
 from nvaha.model import Group, Resource, Snapshot
@@ -13,22 +14,31 @@ PATIENCE_S = 5.0
 AT_ONCE = 20
 
 
-async def read_snapshot(network: Network, group: Group) -> Snapshot:
+async def read_snapshot(network: Network, group: Group, within_s: float = math.inf) -> Snapshot:
     """Read all of a group's resources at once; what could not be read is left out, with the reason.
+
+    Args:
+        network: where they are.
+        group: whose resources.
+        within_s: what has not been answered by then is taken for unanswered.
 
     Raises:
         NetworkError: Azure answered for none of them.
     """
     places = asyncio.Semaphore(AT_ONCE)
 
+    until = asyncio.get_running_loop().time() + within_s
+
     async def read(resource_id: str) -> Resource | NetworkError:
         async with places:
+            left_s = until - asyncio.get_running_loop().time()
+            patience_s = max(0.0, min(PATIENCE_S, left_s))
             try:
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(patience_s):
                     resource = await network.get(resource_id)
                 check(resource)
             except TimeoutError:
-                return NetworkError(NetworkFault.UNAVAILABLE, resource_id, f"no answer in {PATIENCE_S:g} s")
+                return NetworkError(NetworkFault.UNAVAILABLE, resource_id, f"no answer in {patience_s:.1f} s")
             except UnreadableBodyError as error:
                 return NetworkError(NetworkFault.UNREADABLE, resource_id, str(error))
             except NetworkError as error:

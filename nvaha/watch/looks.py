@@ -15,6 +15,8 @@ from nvaha.state.snapshot import read_snapshot
 from nvaha.watch.watched import Deposed, WatchedGroup, WatchedGroups
 
 LOOKS_AT_ONCE, LOOK_ROUND_S = 4, 0.5
+WITHIN_S = 7.0
+"""So long a look may take: the end of a tick cuts off what is under way; one that began early has ended."""
 
 
 class Looks:
@@ -61,7 +63,7 @@ class Looks:
     async def _look(self, watched: WatchedGroup) -> None:
         try:
             standing = watched.state.phase, watched.state.generation
-            snapshot = await read_snapshot(self._ports.network, watched.group)
+            snapshot = await read_snapshot(self._ports.network, watched.group, WITHIN_S)
             found = survey(watched.group, snapshot, watched.state.nvas)
             await self._watched.decide(watched, NetworkRead(self._lease.epoch, found, standing=standing))
         except NetworkError as error:

@@ -39,7 +39,7 @@ NIC, OTHER_NIC = (each.interfaces["external"] for each in SAMPLE.nvas)
 TABLE_NAME, NIC_NAME, OTHER_NIC_NAME, PUBLIC_IP_NAME = (
     each.rpartition("/")[2] for each in (TABLE, NIC, OTHER_NIC, PUBLIC_IP)
 )
-SHORT = replace(FAST, route_table_operation_s=0.15, nic_operation_s=0.15)
+SHORT = replace(FAST, route_table_operation_s=0.5, nic_operation_s=0.5)
 
 
 class _Check(AsyncHTTPPolicy[Any, Any]):

@@ -161,26 +161,6 @@ async def settled(lab: Lab, nva: int, *, host: int = 0) -> list[Json]:
 
 
 @asynccontextmanager
-async def platform(lab: Lab) -> AsyncIterator[None]:
-    """Start hosts again that end by themselves, as Azure does: one that loses its timer lock shuts down."""
-
-    async def look() -> None:
-        while True:
-            for host in lab.hosts:
-                if not host.running:
-                    await host.start()
-            await asyncio.sleep(_LOOK_S)
-
-    looking = asyncio.create_task(look())
-    try:
-        yield
-    finally:
-        looking.cancel()
-        with suppress(asyncio.CancelledError):
-            await looking
-
-
-@asynccontextmanager
 async def queues(lab: Lab) -> AsyncIterator[tuple[QueueClient, QueueClient]]:
     """Open the switch queue and its poison queue, made if need be."""
     async with AsyncExitStack() as stack:

@@ -21,7 +21,6 @@ from .story import (
     group_is,
     measured,
     one_switch,
-    platform,
     quick_lab,
     requests,
     settled,
@@ -62,7 +61,7 @@ def probed_since(wall_s: float, group: Json) -> bool:
 
 async def test_storage_gone_while_all_is_well_moves_nothing() -> None:
     """Both hosts lose storage and find it again: somebody leads, and nothing was moved."""
-    async with quick_lab(persist=True) as lab, platform(lab):
+    async with quick_lab(persist=True) as lab:
         await lab.add_host("one")
         await lab.add_host("two")
         await lab.ready()
@@ -78,7 +77,7 @@ async def test_storage_gone_while_all_is_well_moves_nothing() -> None:
 
 async def test_storage_gone_when_an_nva_dies() -> None:
     """The active NVA dies while nobody can write that down: it is switched away from after the return."""
-    async with quick_lab(persist=True) as lab, platform(lab):
+    async with quick_lab(persist=True) as lab:
         await lab.add_host("one")
         await lab.ready()
         async with no_storage(lab):
@@ -92,7 +91,7 @@ async def test_storage_gone_when_an_nva_dies() -> None:
 
 async def test_storage_gone_between_detach_and_attach() -> None:
     """With the public IP detached and storage gone, nothing more is written until storage is back."""
-    async with quick_lab(persist=True) as lab, platform(lab):
+    async with quick_lab(persist=True) as lab:
         await lab.add_host("one")
         await lab.ready()
         detached, _ = external_nics(lab.sample)
@@ -112,7 +111,7 @@ async def test_storage_gone_between_detach_and_attach() -> None:
 
 async def test_storage_hanging_when_an_nva_dies() -> None:
     """Storage takes every request and answers none, for a while; then it answers them all, late."""
-    async with quick_lab(persist=True) as lab, platform(lab):
+    async with quick_lab(persist=True) as lab:
         await lab.add_host("one")
         await lab.add_host("two")
         await lab.ready()
@@ -131,7 +130,7 @@ async def test_storage_hanging_when_an_nva_dies() -> None:
 
 async def test_storage_and_arm_gone_when_an_nva_dies() -> None:
     """Storage and ARM are gone when an NVA dies; with both back the group is switched."""
-    async with quick_lab(persist=True) as lab, platform(lab):
+    async with quick_lab(persist=True) as lab:
         await lab.add_host("one")
         await lab.ready()
         await lab.simulator.pause(Pause.REFUSE)

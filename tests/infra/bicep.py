@@ -1,7 +1,7 @@
 """What a Bicep file declares and refers to, read from its syntax tree.
 
-No Bicep compiler runs here, so the checks that a compiler makes and that matter to this template are made on
-this model: names, modules, outputs, resource types and their properties.
+No Bicep compiler runs here, so the checks that a compiler makes before it evaluates anything are made on this
+model: names, modules, outputs. `template` evaluates what is left.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from tree_sitter import Language, Node, Parser
 
 _PARSER = Parser(Language(tree_sitter_bicep.language()))
 
-# Below these the keys are names that a user or a service chooses, not properties of the resource type.
-FREE_MAPS = ("tags", "identity.userAssignedIdentities")
 
-# Keys of a resource or module body that Bicep itself understands.
-BICEP_KEYS = frozenset({"parent", "scope", "dependsOn"})
+def tree(source: str) -> Node:
+    """Return the root of the parser's tree."""
+    return _PARSER.parse(source.encode()).root_node
 
 
 def text(node: Node | None) -> str:
@@ -71,7 +70,7 @@ class Block:
         return self.node.start_point[0] + 1
 
 
-@dataclass
+@dataclass(eq=False)
 class BicepFile:
     """A parsed Bicep file."""
 
@@ -133,7 +132,7 @@ def parse(path: Path, source: str | None = None) -> BicepFile:
         The file; its tree may hold errors, which `syntax_problems` reports.
     """
     content = path.read_text(encoding="utf-8") if source is None else source
-    file = BicepFile(path, _PARSER.parse(content.encode()).root_node)
+    file = BicepFile(path, tree(content))
     decorators: dict[str, str] = {}
     for node in file.root.named_children:
         match node.type:
@@ -163,45 +162,6 @@ def object_entries(node: Node) -> Iterator[tuple[str, Node]]:
         if entry.type == "object_property":
             key, value = entry.named_children[0], entry.named_children[-1]
             yield (string_value(key) if key.type == "string" else text(key)), value
-
-
-def objects_in(node: Node, file: BicepFile, depth: int = 0) -> Iterator[Node]:
-    """Yield the objects that an expression may evaluate to, through branches, loops, unions and variables."""
-    if depth > 10:
-        return
-    match node.type:
-        case "object":
-            yield node
-        case "identifier" if text(node) in file.variables:
-            value = file.variables[text(node)].value
-            if value is not None:
-                yield from objects_in(value, file, depth + 1)
-        case "ternary_expression" | "array" | "parenthesized_expression" | "for_statement" | "if_statement":
-            for child in node.named_children:
-                if child.type not in {"for_loop_parameters", "identifier"} or node.type != "for_statement":
-                    yield from objects_in(child, file, depth + 1)
-        case "call_expression" if text(node.child_by_field_name("function")) == "union":
-            arguments = node.child_by_field_name("arguments")
-            for child in arguments.named_children if arguments else ():
-                yield from objects_in(child, file, depth + 1)
-
-
-def property_paths(block: Block, file: BicepFile) -> set[str]:
-    """Return the dotted paths of every property that a resource sets."""
-    paths: set[str] = set()
-
-    def collect(node: Node, prefix: str) -> None:
-        for key, value in object_entries(node):
-            if not prefix and key in BICEP_KEYS:
-                continue
-            path = f"{prefix}{key}"
-            paths.add(path)
-            if path not in FREE_MAPS:
-                for below in objects_in(value, file):
-                    collect(below, f"{path}.")
-
-    collect(block.body, "")
-    return paths
 
 
 def member_paths(file: BicepFile, symbols: set[str]) -> Iterator[tuple[str, str, int]]:

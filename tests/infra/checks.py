@@ -2,57 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tree_sitter import Node
 
-from .bicep import BicepFile, Declaration, member_paths, object_entries, property_paths, text, walk
+from .azure_types import resource_type
+from .bicep import BicepFile, Declaration, member_paths, object_entries, text, walk
+from .template.functions import FUNCTIONS
+from .template.source import Source, compile_file, part_references
+from .template.syntax import Expression, Item, Member, Name, children
 
-Known = Mapping[str, Mapping[str, list[str]]]
-
-# What Bicep and Azure Resource Manager provide; anything else that is called is a typing mistake.
-FUNCTIONS = frozenset(
-    {
-        "allowed",
-        "base64",
-        "concat",
-        "contains",
-        "deployment",
-        "description",
-        "empty",
-        "environment",
-        "guid",
-        "json",
-        "length",
-        "loadJsonContent",
-        "loadTextContent",
-        "maxLength",
-        "maxValue",
-        "metadata",
-        "minLength",
-        "minValue",
-        "replace",
-        "resourceGroup",
-        "resourceId",
-        "secure",
-        "split",
-        "string",
-        "subscription",
-        "subscriptionResourceId",
-        "take",
-        "tenant",
-        "toLower",
-        "trim",
-        "union",
-        "uniqueString",
-        "batchSize",
-    }
-)
+# What Bicep provides besides the functions that are evaluated; any other that is called is a typing mistake.
+LIMITS = {"allowed", "maxLength", "maxValue", "minLength", "minValue"}
+CONTEXT = ["environment", "resourceGroup", "resourceId", "subscription", "subscriptionResourceId"]
 LOADERS = {"loadJsonContent", "loadTextContent"}
+PROVIDED = LOADERS | LIMITS | {"description", "metadata", "secure", *CONTEXT, *FUNCTIONS}
 SECRET_FUNCTIONS = re.compile(r"^(list(Keys|AccountSas|ServiceSas|.*Secrets?)|getSecret)$")
 SECRET_NAMES = re.compile(
     r"password|secret|(account|access|shared|api|function|storage)key|token$|sas$", re.I
@@ -128,7 +96,7 @@ def name_problems(file: BicepFile) -> list[str]:
             continue
         name = text(node)
         if _is_called(node):
-            if name not in FUNCTIONS and not SECRET_FUNCTIONS.match(name):
+            if name not in PROVIDED and not SECRET_FUNCTIONS.match(name):
                 found.append(at(file, line, f"there is no function {name}"))
         elif node.parent.named_children[0] == node and DECLARES_OR_NAMES.search(node.parent.type):
             continue
@@ -176,20 +144,59 @@ def secure_problems(file: BicepFile) -> list[str]:
     return found
 
 
-def resource_problems(file: BicepFile, known: Known) -> list[str]:
-    """Report resource types, API versions and properties not checked against Azure's own types."""
+def readable_problems(file: BicepFile) -> list[str]:
+    """Report what is read from a resource and is no property of its type, where Azure's types are there."""
     found = []
-    for block in file.resources:
-        if block.target not in known:
-            found.append(at(file, block.line, f"{block.target} is not a known type and API version"))
-            continue
-        for path in sorted(property_paths(block, file) - set(known[block.target].get("set", []))):
-            found.append(at(file, block.line, f"{block.target} has no known property {path}"))
     targets = {block.name: block.target for block in file.resources}
     for symbol, path, line in member_paths(file, set(targets)):
-        if path not in {"id", "name", *known.get(targets[symbol], {}).get("read", [])}:
-            found.append(at(file, line, f"{targets[symbol]} has no known readable property {path}"))
+        known = resource_type(targets[symbol])
+        if known is not None and path != "id" and not known.has(path):
+            found.append(at(file, line, f"{targets[symbol]} has no readable property {path}"))
     return found
+
+
+def loop_problems(source: Source) -> list[str]:
+    """Report loops that refer to a loop over another list: an index may be out of bounds there.
+
+    A condition around the reference is no help, since the compiler's dependsOn stands outside it.
+    """
+    found = []
+    for part in (*source.resources.values(), *source.modules.values()):
+        for each in part_references(source, part.symbol):
+            other = source.part(each.symbol)
+            if other is None or other.loop is None or each.index is None:
+                continue
+            if part.loop is None or part.loop.over != other.loop.over or each.index != Name(part.loop.index):
+                sentence = f"{part.symbol} refers to {each.symbol}, a loop over another list, by an index"
+                found.append(f"{source.path.name}:{part.line}: {sentence}")
+    return found
+
+
+def constant_problems(source: Source) -> list[str]:
+    """Report what must be known before the deployment starts and is known only while it runs."""
+    found = []
+    for part in (*source.resources.values(), *source.modules.values()):
+        fixed = [part.body.get("name"), part.body.get("scope"), part.condition]
+        fixed.append(part.loop.over if part.loop else None)
+        for expression in fixed:
+            late = [] if expression is None else list(_late(source, expression))
+            if late:
+                found.append(
+                    f"{source.path.name}:{part.line}: {part.symbol} needs {late[0]} before it starts"
+                )
+    return found
+
+
+def _late(source: Source, within: Expression) -> Iterator[str]:
+    """Yield what an expression reads of resources' properties and modules' outputs."""
+    match within:
+        case Member(Name(symbol) | Item(Name(symbol)), name):
+            if source.part(symbol) and name in {"properties", "outputs"}:
+                yield f"{symbol}.{name}"
+        case Name(name) if name in source.variables:
+            yield from _late(source, source.variables[name])
+    for child in children(within):
+        yield from _late(source, child)
 
 
 def loaded_problems(file: BicepFile) -> list[str]:
@@ -255,21 +262,35 @@ def role_problems(role: Mapping[str, Any], needed: frozenset[str]) -> list[str]:
     return found
 
 
-def all_problems(files: Mapping[Path, BicepFile], known: Known) -> Iterator[str]:
+def reference_problems(references: Mapping[str, str], needed: frozenset[str]) -> list[str]:
+    """Report what can be added to the role and is no join of something else than the role has already."""
+    join = re.compile(r"Microsoft\.Network/\w+(/\w+)?/join(IpConfiguration)?/action")
+    found = [f"{each} is no join action" for each in references.values() if not join.fullmatch(each)]
+    return found + [f"{each} is granted already" for each in references.values() if each in needed]
+
+
+def all_problems(files: Mapping[Path, BicepFile]) -> Iterator[str]:
     """Yield every problem of every file."""
     for file in files.values():
-        yield from syntax_problems(file)
-        yield from description_problems(file)
-        yield from name_problems(file)
-        yield from secret_problems(file)
-        yield from secure_problems(file)
-        yield from resource_problems(file, known)
-        yield from loaded_problems(file)
+        yield from file_problems(file)
         yield from module_problems(file, files)
     yield from output_problems(files)
 
 
-def load_known(path: Path) -> Known:
-    """Return the resource types, and their properties, that were checked against Azure's own types."""
-    known: Known = json.loads(path.read_text(encoding="utf-8"))["types"]
-    return known
+@cache
+def file_problems(file: BicepFile) -> list[str]:
+    """Report what is wrong with a file by itself."""
+    found = syntax_problems(file)
+    if found:
+        return found
+    source = compile_file(file)
+    return [
+        *description_problems(file),
+        *name_problems(file),
+        *secret_problems(file),
+        *secure_problems(file),
+        *readable_problems(file),
+        *loaded_problems(file),
+        *loop_problems(source),
+        *constant_problems(source),
+    ]

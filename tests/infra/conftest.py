@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from .bicep import BicepFile, parse
-from .checks import Known, load_known
 from .tools import INFRA
 
 
@@ -15,9 +14,3 @@ from .tools import INFRA
 def bicep_files() -> dict[Path, BicepFile]:
     """Every Bicep file by its path."""
     return {path: parse(path) for path in sorted(INFRA.rglob("*.bicep"))}
-
-
-@pytest.fixture(scope="session")
-def known() -> Known:
-    """The resource types and properties that were checked against Azure's own types."""
-    return load_known(Path(__file__).with_name("known_properties.json"))

@@ -8,58 +8,14 @@ from pathlib import Path
 
 import yaml
 
-from .bicep import BicepFile, object_entries, property_paths, string_value, text
-from .checks import Known, all_problems, load_known
+from .bicep import BicepFile, text
+from .checks import all_problems
 from .tools import INFRA, ROOT
 
-SITE = "Microsoft.Web/sites@2024-11-01"
-STORAGE = "Microsoft.Storage/storageAccounts@2025-01-01"
 
-
-def entry(node_file: BicepFile, target: str, path: str) -> str:
-    """Return the source of one property of the file's resource of that type."""
-    node = next(block.body for block in node_file.resources if block.target == target)
-    for part in path.split("."):
-        node = dict(object_entries(node))[part]
-    return string_value(node) if node.type == "string" else text(node)
-
-
-def test_every_file_is_clean(bicep_files: dict[Path, BicepFile], known: Known) -> None:
+def test_every_file_is_clean(bicep_files: dict[Path, BicepFile]) -> None:
     """No file has a problem of syntax, names, descriptions, secrets, types or modules."""
-    assert list(all_problems(bicep_files, known)) == []
-
-
-def test_nothing_known_is_unused(bicep_files: dict[Path, BicepFile], known: Known) -> None:
-    """The list of checked properties holds no more than the files use."""
-    used: dict[str, set[str]] = {target: set() for target in known}
-    for file in bicep_files.values():
-        for block in file.resources:
-            used[block.target] |= property_paths(block, file)
-    assert {target: set(known[target].get("set", [])) for target in known} == used
-
-
-def test_secure_defaults_hold(bicep_files: dict[Path, BicepFile]) -> None:
-    """The function app and the storage account are closed where they can be."""
-    app = bicep_files[INFRA / "app" / "function-app.bicep"]
-    storage = bicep_files[INFRA / "app" / "storage.bicep"]
-    site = {
-        "properties.httpsOnly": "true",
-        "properties.siteConfig.ftpsState": "Disabled",
-        "properties.siteConfig.minTlsVersion": "1.2",
-        "properties.siteConfig.scmMinTlsVersion": "1.2",
-    }
-    account = {
-        "properties.allowSharedKeyAccess": "false",
-        "properties.allowBlobPublicAccess": "false",
-        "properties.minimumTlsVersion": "TLS1_2",
-    }
-    assert {path: entry(app, SITE, path) for path in site} == site
-    assert {path: entry(storage, STORAGE, path) for path in account} == account
-    policies = [block for block in app.resources if "basicPublishingCredentialsPolicies" in block.target]
-    assert sorted(string_value(dict(object_entries(block.body))["name"]) for block in policies) == [
-        "ftp",
-        "scm",
-    ]
+    assert list(all_problems(bicep_files)) == []
 
 
 def test_every_setting_is_set(bicep_files: dict[Path, BicepFile]) -> None:
@@ -114,8 +70,8 @@ def test_abbreviations_are_used() -> None:
     assert set(re.findall(r"abbreviations\.(?!json\b)(\w+)", template)) == set(written)
 
 
-def test_known_types_have_one_version_each() -> None:
+def test_types_have_one_version_each(bicep_files: dict[Path, BicepFile]) -> None:
     """One API version is used for each resource type."""
-    targets = load_known(Path(__file__).with_name("known_properties.json"))
+    targets = {block.target for file in bicep_files.values() for block in file.resources}
     types = [target.split("@")[0] for target in targets]
     assert len(types) == len(set(types))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,15 @@ def test_checkov_is_clean(tmp_path: Path) -> None:
     if uv is None:
         missing("infra by checkov; uv is not installed")
     # Checkov pins many libraries; uv keeps them in an environment of their own.
+    folder = tmp_path / "infra"
+    shutil.copytree(INFRA, folder)
+    for path in folder.rglob("*.bicep"):
+        # Checkov's parser does not know the function fail and would leave out the whole file.
+        path.write_text(path.read_text(encoding="utf-8").replace("fail(", "string("), encoding="utf-8")
     command: list[str | Path] = [uv, "tool", "run", "--quiet", "--from", CHECKOV, "checkov"]
     options: list[str | Path] = ["--framework", "bicep", "--skip-download", "--output", "json"]
     # The first time it has to be fetched.
-    done = run([*command, "--directory", INFRA, *options], cwd=tmp_path, timeout_s=600.0)
+    done = run([*command, "--directory", folder, *options], cwd=tmp_path, timeout_s=600.0)
     if not done.stdout.lstrip().startswith("{"):
         missing(f"infra by checkov; it did not run: {done.stderr.strip()[-300:]}")
     report = json.loads(done.stdout)

@@ -13,9 +13,21 @@ import pytest
 from nvaha.model.events import EVENTS, FIELDS
 
 from .bicep import BicepFile
+from .commands import commands, page_problems
+from .packages import LEFT_BEHIND, USERS_OWN, files, wanted
 from .tools import INFRA, ROOT
 
-NAMES = ("deploy", "upgrade", "migrate-from-ha-nva", "security", "monitoring", "local-core-tools")
+NAMES = (
+    "deploy",
+    "upgrade",
+    "migrate-from-ha-nva",
+    "security",
+    "monitoring",
+    "local-core-tools",
+    "configuration",
+    "cost",
+)
+EVERY_PAGE = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
 CODE = {path: path.read_text(encoding="utf-8") for path in (ROOT / "nvaha").rglob("*.py")}
 
@@ -122,3 +134,76 @@ def test_named_files_exist(page: str) -> None:
     """Each script and template that a page tells to run is there."""
     for name in re.findall(r"\binfra/[\w./-]+\.(?:sh|bicep|json|kql)\b", PAGES[page]):
         assert (ROOT / name).is_file(), name
+
+
+@pytest.mark.parametrize("path", EVERY_PAGE, ids=lambda path: path.stem)
+def test_commands_exist(path: Path) -> None:
+    """Each command on a page is one, with every flag on it, of nvaha itself as its parser takes it."""
+    assert page_problems(path.read_text(encoding="utf-8")) == []
+
+
+def test_commands_are_found() -> None:
+    """The page on deployment is read whole: blocks, continued lines, substitutions, prose."""
+    found = {typed.words for typed in commands(PAGES["deploy"])}
+    programs = {words[0] for words in found}
+    assert programs == {"nvaha", "az", "azd", "func"}
+    assert ("nvaha", "failover", "edge", "--to", "nva2", "--reason", "acceptance test", "--wait") in found
+    assert ("azd", "env", "get-value", "$1") in found
+    assert any(words[:4] == ("az", "deployment", "sub", "create") and len(words) > 10 for words in found)
+    assert any(words[:3] == ("az", "vm", "show") for words in found)
+
+
+def test_numbers_on_the_page_on_deployment() -> None:
+    """The page counts the app's functions, and the test environment's cores, as they are."""
+    words = {"twelve": 12, "nine": 9}
+    names = re.findall(r"^async def (\w+)", (ROOT / "function_app.py").read_text(encoding="utf-8"), re.M)
+    others = set(names) - {"probe", "switch", "poison"}
+    assert (
+        f"list {_word(words, len(names))}: `probe`, `switch`, `poison` and {_word(words, len(others))}"
+        in (PAGES["deploy"])
+    )
+    template = (INFRA / "test-environment" / "main.bicep").read_text(encoding="utf-8")
+    machines = sum(
+        len(
+            re.findall(
+                r"name: 'ha-nva-vm|'ha-nva-web-vm", template.split(f"var {name} = [", 1)[1].split("\n]", 1)[0]
+            )
+        )
+        for name in ("nvas", "webServers")
+    ) + template.count("module jumpbox ")
+    assert "param vmSize string = 'Standard_B2ats_v2'" in template
+    assert (
+        f"It takes {_word(words, 2 * machines)} cores: six machines of `Standard_B2ats_v2`" in PAGES["deploy"]
+    )
+
+
+def _word(words: dict[str, int], number: int) -> str:
+    return next(word for word, value in words.items() if value == number)
+
+
+def test_the_page_names_the_template_s_python() -> None:
+    """The version that the build's log must show is the one that the template asks for."""
+    template = (INFRA / "main.bicep").read_text(encoding="utf-8")
+    [version] = re.findall(r"param pythonVersion string = '([\d.]+)'", template)
+    assert f"--platform-version {version}" in PAGES["deploy"]
+    assert f"({version} unless you changed it)" in PAGES["deploy"]
+    assert f"Python {version}" in PAGES["deploy"].split("## 1 Decide", 1)[0]
+
+
+def test_pages_and_queries_take_the_json_alike() -> None:
+    """There is one expression that finds an event's JSON, on pages as in the queries."""
+    texts = [*PAGES.values(), *(path.read_text(encoding="utf-8") for path in INFRA.glob("queries/*.kql"))]
+    assert len({found for text in texts for found in re.findall(r"extract\(@'.*?', 1, Message\)", text)}) == 1
+
+
+def test_the_page_on_the_package_agrees_with_it() -> None:
+    """What the page says is in the package belongs into it, and what it says is left out does not."""
+    section = PAGES["deploy"].split("### What is in the package", 1)[1].split("\n### ", 1)[0]
+    rows = [line.strip("|").split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
+    inside, outside = (set(re.findall(r"`([^`]+)`", " ".join(column))) for column in zip(*rows, strict=True))
+    there = [*files(ROOT), *USERS_OWN, *LEFT_BEHIND]
+    packed = {name for name in there if wanted(name)}
+    assert {"requirements.txt", "nvaha/"} <= inside
+    assert [name for name in inside if not any(each.startswith(name) for each in packed)] == []
+    assert {"nvaha/cli/", "local.settings.json"} <= outside
+    assert [name for name in outside if any(each.startswith(name) for each in packed)] == []

@@ -1,124 +1,88 @@
-"""Each check finds the mistake that it is there for."""
+"""Each check finds the mistakes that it is there for: they are planted one at a time."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+from .azure_types import FOLDER
 from .bicep import BicepFile, parse
-from .checks import Known, all_problems, role_problems
+from .checks import all_problems, reference_problems, role_problems
+from .rules.environment import environment_problems
+from .rules.every import monitor_problems, type_problems
+from .rules.sent import World
+from .rules.ways import COMMON, FEW, REFUSED, every_way
+from .template.functions import TemplateError
+from .template.source import Files
+from .test_packets import WAYS as ENVIRONMENTS
+from .test_packets import world as environment
 from .test_queries import COLUMNS, answers, field_problems
 from .test_roles import NEEDED
 from .tools import INFRA
 
-
-@dataclass(frozen=True)
-class Mistake:
-    """One change of a file, and what the problem found must name."""
-
-    name: str
-    file: str
-    right: str
-    wrong: str
-    named: str
+WAYS = every_way()
+MISTAKES = yaml.safe_load(Path(__file__).with_name("mistakes.yaml").read_text(encoding="utf-8"))
 
 
-MISTAKES = [
-    Mistake(
-        "wrong property name",
-        "app/storage.bicep",
-        "allowSharedKeyAccess: false",
-        "allowSharedKeyAcces: false",
-        "allowSharedKeyAcces",
-    ),
-    Mistake(
-        "wrong API version",
-        "app/function-app.bicep",
-        "Microsoft.Web/sites@2024-11-01'",
-        "Microsoft.Web/sites@2099-01-01'",
-        "Microsoft.Web/sites@2099-01-01",
-    ),
-    Mistake(
-        "missing description",
-        "app/identity.bicep",
-        "@description('Name of the identity.')\n",
-        "",
-        "parameter name",
-    ),
-    Mistake(
-        "secret literal",
-        "app/function-app.bicep",
-        "NVAHA_CLOUD: cloud",
-        "NVAHA_CLOUD: cloud\n  AZURE_CLIENT_SECRET: 'not-a-real-one'",
-        "AZURE_CLIENT_SECRET",
-    ),
-    Mistake(
-        "key read",
-        "app/storage.bicep",
-        "output id string = account.id",
-        "output id string = account.listKeys().keys[0].value",
-        "account.listKeys",
-    ),
-    Mistake(
-        "unused output",
-        "app/identity.bicep",
-        "output id string = identity.id",
-        "output id string = identity.id\n\n@description('Spare.')\noutput spare string = identity.name",
-        "output spare",
-    ),
-    Mistake(
-        "unused parameter",
-        "app/identity.bicep",
-        "  tags: tags\n",
-        "",
-        "parameter tags",
-    ),
-    Mistake(
-        "wrong readable property",
-        "app/identity.bicep",
-        "identity.properties.clientId",
-        "identity.properties.clientID",
-        "clientID",
-    ),
-    Mistake(
-        "wrong module parameter",
-        "main.bicep",
-        "principalId: identity.outputs.principalId",
-        "principal: identity.outputs.principalId",
-        "principal",
-    ),
-    Mistake(
-        "wrong module output",
-        "main.bicep",
-        "identity.outputs.clientId",
-        "identity.outputs.clientid",
-        "clientid",
-    ),
-    Mistake("undeclared name", "main.bicep", "  tags: tags\n}", "  tags: labels\n}", "labels"),
-    Mistake("unknown function", "main.bicep", "= toLower(", "= lower(", "lower"),
-    Mistake("missing file", "app/alerts.bicep", "no-leader.kql", "no-leaders.kql", "no-leaders.kql"),
-    Mistake("syntax error", "app/subnet.bicep", "parent: virtualNetwork", "parent virtualNetwork", "parsed"),
-    Mistake(
-        "loop where none is allowed",
-        "main.bicep",
-        "var roleActions = union(role.Actions, referenceActions)",
-        "var roleActions = union(role.Actions, [for each in referenceActions: each])",
-        "loop",
-    ),
-]
+def role_file_problems(files: Files) -> Iterator[str]:
+    """Report what is wrong with the operator role and what can be added to it."""
+    yield from role_problems(json.loads(files.text(INFRA / "roles" / "nva-operator.json")), NEEDED)
+    references = json.loads(files.text(INFRA / "roles" / "nic-references.json"))
+    yield from reference_problems(references, NEEDED)
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
-def test_mistake_is_found(bicep_files: dict[Path, BicepFile], known: Known, mistake: Mistake) -> None:
+def refusal_problems(files: Files) -> Iterator[str]:
+    """Report parameters that do not fit together and are taken."""
+    for name, (given, named) in REFUSED.items():
+        try:
+            assert World(files, "main.bicep", {**COMMON, **given}).sent
+        except TemplateError:
+            continue
+        yield f"{name} is not refused: {named}"
+
+
+def problems(files: Files, bicep_files: dict[Path, BicepFile], folder: str) -> Iterator[str]:
+    """Report everything that the quick checks find, in the part of infra that a folder belongs to."""
+    yield from all_problems(bicep_files)
+    if folder == "test-environment":
+        for kind in ENVIRONMENTS:
+            yield from environment_problems(environment(kind, files))
+            yield from type_problems(environment(kind, files))
+        return
+    yield from role_file_problems(files)
+    for way in FEW:
+        world = WAYS[way].world(files)
+        yield from monitor_problems(world)
+        yield from type_problems(world)
+    yield from refusal_problems(files)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake["name"])
+def test_mistake_is_found(bicep_files: dict[Path, BicepFile], mistake: dict[str, str]) -> None:
     """A mistake in a file is reported with the thing that is wrong."""
-    path = INFRA / mistake.file
+    if mistake.get("by") == "types" and not FOLDER.is_dir():
+        pytest.skip(f"Azure's resource types are not there: {FOLDER}")
+    path = INFRA / mistake["file"]
     source = path.read_text(encoding="utf-8")
-    assert mistake.right in source
-    broken = {**bicep_files, path: parse(path, source.replace(mistake.right, mistake.wrong, 1))}
-    assert any(mistake.named in problem for problem in all_problems(broken, known))
+    assert mistake["right"] in source
+    broken = source.replace(mistake["right"], mistake["wrong"], 1)
+    parsed = {**bicep_files, path: parse(path, broken)} if path.suffix == ".bicep" else bicep_files
+    found: list[str] = []
+    for problem in problems(Files(changed={path: broken}), parsed, mistake["file"].split("/")[0]):
+        found.append(problem)
+        if mistake["reported"] in problem:
+            return
+    pytest.fail(f"{mistake['reported']} is in none of {found}")
+
+
+def test_nothing_is_found_without_a_mistake(bicep_files: dict[Path, BicepFile]) -> None:
+    """The files as they are have no problem, so that what is found of a mistake is the mistake."""
+    assert list(problems(Files(), bicep_files, "app")) == []
+    assert list(problems(Files(), bicep_files, "test-environment")) == []
 
 
 def test_extra_action_is_found() -> None:

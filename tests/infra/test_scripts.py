@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
 
+from .bicep import BicepFile
 from .tools import INFRA, missing, program, run
 
+DEPLOY = INFRA / "test-environment" / "deploy.sh"
 SCRIPTS = sorted(INFRA.rglob("*.sh"))
 CLOUD_INIT = sorted((INFRA / "test-environment" / "cloud-init").glob("*.yaml"))
 
@@ -60,6 +64,69 @@ def test_script_can_be_run(path: Any) -> None:
     assert os.access(path, os.X_OK)
     assert "# Usage: " in source
     assert "set -euo pipefail" in source or "common.sh" in source
+
+
+STAND_IN = """#!/usr/bin/env bash
+printf '%s\\0' "${0##*/}" "$@" >>"$CALLS"; printf '\\n' >>"$CALLS"
+"""
+
+
+def calls_of_deploy(tmp_path: Path, hosting: str, script: Path = DEPLOY) -> list[list[str]]:
+    """Return what deploy.sh calls, each call with its arguments; programs stand in for the real ones."""
+    for name in ("az", "func"):
+        stand_in = tmp_path / name
+        stand_in.write_text(STAND_IN, encoding="utf-8")
+        stand_in.chmod(0o755)
+    key = tmp_path / "key.pub"
+    key.write_text("ssh-ed25519 AAAA", encoding="utf-8")
+    calls = tmp_path / "calls"
+    env = {
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        "CALLS": str(calls),
+        "HA_NVA_HOSTING": hosting,
+    }
+    done = run([script, "westeurope", key], cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    return [line.split("\0")[:-1] for line in calls.read_text(encoding="utf-8").splitlines()]
+
+
+def registers(calls: list[list[str]]) -> bool:
+    """Tell whether Microsoft.App is registered, and waited for, before the first deployment."""
+    register = ["az", "provider", "register", "--namespace", "Microsoft.App", "--wait"]
+    return register in calls[: next(at for at, call in enumerate(calls) if call[1] == "deployment")]
+
+
+@pytest.mark.parametrize("hosting", ["flex", "dedicated"])
+def test_provider_is_registered_where_it_is_needed(tmp_path: Path, hosting: str) -> None:
+    """The one command registers Microsoft.App before it deploys anything for Flex Consumption only."""
+    assert registers(calls_of_deploy(tmp_path, hosting)) == (hosting == "flex")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [(" --wait", ""), ("provider register", "provider show"), ("== flex", "!= flex"), (".App", ".Web")],
+)
+def test_missing_registration_is_found(tmp_path: Path, right: str, wrong: str) -> None:
+    """A command that does not register the provider, or does not wait for it, is found."""
+    folder = tmp_path / "test-environment"
+    shutil.copytree(DEPLOY.parent, folder)
+    script = folder / DEPLOY.name
+    source = script.read_text(encoding="utf-8")
+    assert right in source
+    script.write_text(source.replace(right, wrong), encoding="utf-8")
+    assert not registers(calls_of_deploy(tmp_path, "flex", script))
+
+
+def test_deploy_passes_what_the_templates_take(tmp_path: Path, bicep_files: dict[Path, BicepFile]) -> None:
+    """Each parameter that deploy.sh passes is one of its template, and those without a default are passed."""
+    created = [call for call in calls_of_deploy(tmp_path, "flex") if "--template-file" in call]
+    assert len(created) == 2
+    for call in created:
+        template = Path(call[call.index("--template-file") + 1]).resolve()
+        given = {each.split("=")[0] for each in call if re.match(r"\w+=", each)}
+        params = bicep_files[template].params
+        assert given <= set(params)
+        assert {name for name, each in params.items() if each.value is None} <= given
 
 
 @pytest.mark.parametrize("path", CLOUD_INIT, ids=lambda path: path.name)

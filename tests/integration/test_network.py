@@ -14,7 +14,7 @@ from nvaha.azure.arm.network import ArmNetwork
 from nvaha.azure.clock import ServiceClock
 from nvaha.azure.credentials import arm_credential
 from nvaha.config.settings import Settings
-from nvaha.lab.arm import ArmSimulator, Concurrency, Fault, FaultKind, retryable, throttled
+from nvaha.lab.arm import ArmSimulator, Concurrency, Fault, FaultKind, retryable, throttled, unserved
 from nvaha.lab.stage.profiles import PROFILES, Profile
 from nvaha.lab.stage.sample import Environment, environment
 from nvaha.model import Resource
@@ -136,6 +136,17 @@ def test_a_nics_retry_after_is_not_waited_for(run: Callable[..., None]) -> None:
         (throttled(7, method="PUT"), NetworkFault.BUSY),
         (retryable(), NetworkFault.BUSY),
         (Fault(FaultKind.ERROR, method="PUT", status=403, code="AuthorizationFailed"), NetworkFault.DENIED),
+        (
+            Fault(FaultKind.ERROR, method="PUT", status=403, code="RequestDisallowedByPolicy"),
+            NetworkFault.DENIED,
+        ),
+        (
+            Fault(FaultKind.ERROR, method="PUT", status=400, code="LinkedAccessCheckFailed"),
+            NetworkFault.DENIED,
+        ),
+        (Fault(FaultKind.ERROR, method="PUT", status=409, code="ScopeLocked"), NetworkFault.REFUSED),
+        (Fault(FaultKind.ERROR, method="PUT", status=307, code=""), NetworkFault.REFUSED),
+        (Fault(FaultKind.ERROR, method="PUT", status=400, code="Odd", count=None), NetworkFault.REFUSED),
         (Fault(FaultKind.ERROR, method="PUT", status=500), NetworkFault.UNAVAILABLE),
         (Fault(FaultKind.RESET_BEFORE, method="PUT", count=None), NetworkFault.UNAVAILABLE),
         (Fault(FaultKind.OPERATION_FAILED, code="InternalServerError"), NetworkFault.UNAVAILABLE),
@@ -152,6 +163,74 @@ def test_each_trouble_has_its_meaning(run: Callable[..., None], fault: Fault, me
         assert await fault_of(network.put(table, alive=alive)) is meaning
 
     run(test, dataclasses.replace(FAST, route_table_operation_s=0.2))
+
+
+HARD_TO_FOLLOW = [
+    [Fault(FaultKind.OPERATION_LOST)],
+    [Fault(FaultKind.ERROR, method="POLL", skip=1, count=None, status=404, code="OperationNotFound")],
+    [Fault(FaultKind.ERROR, method="POLL", count=None, status=500)],
+    [Fault(FaultKind.OPERATION_ELSEWHERE)],
+    [Fault(FaultKind.OPERATION_UNLINKED)],
+    [Fault(FaultKind.OPERATION_BARE, status=202)],
+    [Fault(FaultKind.OPERATION_BARE, status=204)],
+    [Fault(FaultKind.GARBLED_AFTER, method="PUT")],
+    [Fault(FaultKind.OPERATION_LOST), Fault(FaultKind.STALE, method="GET")],
+    [Fault(FaultKind.OPERATION_LOST), Fault(FaultKind.GARBLED, method="GET")],
+]
+
+
+@pytest.mark.parametrize("faults", HARD_TO_FOLLOW, ids=lambda faults: "+".join(each.kind for each in faults))
+def test_a_write_that_is_hard_to_follow_costs_no_time(run: Callable[..., None], faults: list[Fault]) -> None:
+    """A write of 0.8 s is done when it has ended, and soon after, however little is said of its operation."""
+
+    async def test(network: Network, simulator: ArmSimulator, sample: Environment) -> None:
+        table = redirected(await network.get(sample.route_tables[0]))
+        for fault in faults:
+            simulator.faults.add(fault)
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await network.put(table, alive=alive)
+        assert 0.8 <= loop.time() - started < 3.0
+        simulator.faults.clear()
+        assert _without_etags((await network.get(table.id)).body) == _without_etags(table.body)
+        if faults[0].kind is FaultKind.OPERATION_ELSEWHERE:
+            assert not [each for each in simulator.log if each.method == "POLL"]
+
+    run(test, dataclasses.replace(FAST, route_table_operation_s=0.8))
+
+
+def test_one_server_of_many_stops_no_switch(run: Callable[..., None]) -> None:
+    """A version that is not served now and then is no trouble; one that never is says which are."""
+
+    async def test(network: Network, simulator: ArmSimulator, sample: Environment) -> None:
+        table = sample.route_tables[0]
+        simulator.faults.add(unserved(method="GET"))
+        simulator.faults.add(unserved(method="PUT", count=2))
+        await network.put(redirected(await network.get(table)), alive=alive)
+        simulator.switches.api_versions = ("2023-09-01", "2024-01-01")
+        with pytest.raises(NetworkError) as caught:
+            await network.get(table)
+        assert caught.value.fault is NetworkFault.REFUSED
+        assert "NVAHA_ARM_API_VERSION" in caught.value.message[:100]
+        assert "2024-01-01, 2023-09-01" in caught.value.message
+
+    run(test)
+
+
+def test_a_missing_right_is_told_with_its_resource(run: Callable[..., None]) -> None:
+    """Whoever may not join a NIC's public IP is told which right is missing on which resource."""
+
+    async def test(network: Network, simulator: ArmSimulator, sample: Environment) -> None:
+        public_ip = sample.public_ips[0]
+        nic = await network.get(sample.nvas[0].interfaces["external"])
+        simulator.deny("*", "*/join/action", public_ip)
+        with pytest.raises(NetworkError) as caught:
+            await network.put(nic, alive=alive)
+        assert caught.value.fault is NetworkFault.DENIED
+        right = "Microsoft.Network/publicIPAddresses/join/action"
+        assert caught.value.message.startswith(f"needs the right {right} on {public_ip} (403 ")
+
+    run(test)
 
 
 def test_a_lost_answer_leaves_the_write_to_be_found(run: Callable[..., None]) -> None:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.simulation.knobs import WAITING
+from tests.simulation.knobs import FAULTS_WAITING, RULES_WAITING, WAITING
 from tests.simulation.run import run
 
 CHUNK = 5
@@ -68,10 +68,11 @@ def main() -> int:
     parser.add_argument("--fail-fast", action="store_true", help="stop at the first seed that breaks a rule")
     parser.add_argument("--verbose", action="store_true", help="print the log of a replayed seed")
     parser.add_argument(
-        "--enforce", nargs="+", default=[], metavar="NAME", help="faults and rules that wait, or `all`"
+        "--enforce", nargs="+", default=[], metavar="NAME", help="what waits: names, `faults`, `rules`, `all`"
     )
     arguments = parser.parse_args()
-    waiting = frozenset() if "all" in arguments.enforce else WAITING - set(arguments.enforce)
+    kinds = {"all": WAITING, "faults": FAULTS_WAITING, "rules": RULES_WAITING}
+    waiting = WAITING.difference(*(kinds.get(each, {each}) for each in arguments.enforce))
     if arguments.seed is not None:
         return _replay(arguments.seed, waiting, verbose=arguments.verbose)
     started = time.perf_counter()

@@ -50,6 +50,7 @@ class Chaos:
             "table_locked": self._lock_table,
             "nic_busy": self._keep_nic_busy,
             "attach_refused": self._refuse_attach,
+            "group_raises": self._let_group_raise,
         }
         for kind, event in events.items():
             if self._world.knobs.rates[kind]:
@@ -227,6 +228,14 @@ class Chaos:
             seconds = rng.choice([rng.uniform(10.0, 120.0), LONGEST_S])
             self._world.note("arm", f"lets {entry.id} take no public IP for {seconds:.1f} s: {fault}")
             self._for_a_while(self._world.faults.unattachable, entry.id.casefold(), fault, seconds)
+
+    def _let_group_raise(self) -> None:
+        """Let a port raise what nobody has thought of, for one group only."""
+        rng = self._world.rng
+        group = rng.choice(self._world.configuration.groups).name
+        what, seconds = rng.choice(["probe", "read"]), rng.uniform(3.0, 40.0)
+        self._world.note(group, f"raises at every {what} for {seconds:.1f} s")
+        self._for_a_while(self._world.faults.raising, group, what, seconds)
 
     def _for_a_while(self, faults: dict[str, Fault], key: str, fault: Fault, seconds: float) -> None:
         """Put a fault where it belongs, and take it away after a while, unless it has been put there anew."""

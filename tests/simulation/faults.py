@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nvaha.ports import NetworkError, NetworkFault, StoreUnavailable
+from tests.simulation.azure import WRITER
+from tests.simulation.oracle_rounds import SINGLE_S
 from tests.simulation.process import Fate, Process
 from tests.simulation.storage import LEASE_REQUESTS, LIMIT_S
 
@@ -51,6 +53,8 @@ class Faults:
         self.unreadable: dict[str, NetworkFault] = {}
         self.unwritable: dict[str, NetworkFault] = {}
         self.unattachable: dict[str, NetworkFault] = {}
+        self.raising: dict[str, str] = {}
+        self._blinked_s = float("-inf")
 
     def happens(self, kind: str) -> bool:
         """Tell whether a fault of this kind hits the request at hand."""
@@ -63,6 +67,12 @@ class Faults:
         self.unreadable.clear()
         self.unwritable.clear()
         self.unattachable.clear()
+        self.raising.clear()
+
+    def raise_for(self, group: str, what: str) -> None:
+        """Raise what nobody has thought of, where it is a group's turn to."""
+        if self.raising.get(group) == what:
+            raise ValueError(f"nobody has thought of this {what} of {group}")
 
     def storage_fate(self, process: Process, what: str, subject: Any) -> Fate:
         """Return what happens to a request to storage."""
@@ -88,10 +98,20 @@ class Faults:
             return self._broken(fate, rng.random(), StoreUnavailable("500"))
         if self.happens("storage_slow"):
             fate.out_s = rng.uniform(0.5, LATEST_S if rng.random() < 0.1 else LIMIT_S * 2)
+        elif what not in LEASE_REQUESTS and self._blinks():
+            fate.out_s, fate.limit_s = rng.choice([(None, 0.1), (None, LIMIT_S), (fate.out_s, 0.0)])
         elif what in REPEATED and self.happens("answer_repeated"):
             fate.again_s = rng.uniform(*rng.choice(REPEATED_S))
             self._world.count("answers lost and requests repeated")
         return fate
+
+    def _blinks(self) -> bool:
+        """Tell whether this request of a switch, and no other one near it, goes unanswered."""
+        now = self._world.loop.now_s
+        if WRITER.get() is None or now < self._blinked_s + SINGLE_S or not self.happens("storage_blinks"):
+            return False
+        self._blinked_s = now
+        return True
 
     def read_fate(self, resource_id: str) -> Fate:
         """Return what happens to a read of one resource."""

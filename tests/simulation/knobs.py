@@ -28,6 +28,7 @@ RATES: dict[str, tuple[float, float]] = {
     "table_locked": (0.2, 3.0),
     "nic_busy": (0.2, 3.0),
     "attach_refused": (0.2, 2.0),
+    "group_raises": (0.1, 1.5),
     # Kinds of fault of one request, as a share of all.
     "crash_at_call": (0.0005, 0.02),
     "stall_at_call": (0.0005, 0.02),
@@ -45,6 +46,7 @@ RATES: dict[str, tuple[float, float]] = {
     "message_lost": (0.01, 0.2),
     "message_twice": (0.01, 0.3),
     "message_late": (0.01, 0.3),
+    "storage_blinks": (0.005, 0.1),
     "answer_repeated": (0.005, 0.1),
 }
 """Least and largest rate of each kind of fault when it is not zero."""
@@ -84,11 +86,13 @@ class Knobs:
     failback: str
     failback_after_s: float
     drift: str
+    adopt: str
     select: str
     automatic: bool
     control_target: bool
     fixed_addresses: bool
     split_at_start: bool
+    shared_table: bool
     nics_ignore_if_match: bool
     busy_means_superseded: bool
     failed_operations_roll_back: bool
@@ -145,11 +149,13 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         failback=rng.choice(["manual", "manual", "automatic"]),
         failback_after_s=rng.choice([10.0, 30.0]),
         drift=rng.choice(["repair", "repair", "repair", "report"]),
+        adopt=rng.choice(["wait", "repair"]),
         select=rng.choice(["order", "cycle"]),
         automatic=rng.random() < 0.93,
         control_target=rng.random() < 0.4,
         fixed_addresses=rng.random() < 0.5,
         split_at_start=rng.random() < 0.2,
+        shared_table=rng.random() < 0.3 and "shared_table" not in waiting,
         nics_ignore_if_match=rng.random() < 0.4,
         busy_means_superseded=rng.random() < 0.5,
         failed_operations_roll_back=rng.random() < 0.5,

@@ -10,6 +10,9 @@ from typing import Any
 OWNER: ContextVar[dict[asyncio.Task[Any], None] | None] = ContextVar("owner", default=None)
 """Where the tasks are kept that are made in this context: every task of a process, whoever awaits it."""
 
+SWEPT_AT = 100
+"""Tasks that are done are swept out when there are so many: cheaper than a callback for each."""
+
 
 class Stuck(Exception):
     """Nothing is ready and no timer is set: the simulation would wait for ever."""
@@ -66,8 +69,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         task = NumberedTask(coroutine, self._tasks_made, loop=loop, **more)
         owned = OWNER.get()
         if owned is not None:
+            if len(owned) >= SWEPT_AT:
+                for each in [each for each in owned if each.done()]:
+                    del owned[each]
             owned[task] = None
-            task.add_done_callback(owned.pop)
         return task
 
     def _process_events(self, event_list: list[Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nvaha.model import GroupState
+from nvaha.model import GroupState, Phase
 from nvaha.ports import Versioned
 from tests.simulation.azure import WRITER
 from tests.simulation.oracle_follow import FollowOracle
@@ -16,8 +16,9 @@ from tests.simulation.oracle_health import HealthOracle
 from tests.simulation.oracle_leases import LeaseOracle
 from tests.simulation.oracle_looks import LookOracle
 from tests.simulation.oracle_operations import OperationOracle
+from tests.simulation.oracle_rounds import RoundOracle
 from tests.simulation.oracle_switches import Change, History, Saving, SwitchOracle
-from tests.simulation.oracle_writes import WriteOracle
+from tests.simulation.oracle_writes import WriteOracle, off_target
 from tests.simulation.process import Process
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Oracle:
         self.leases = LeaseOracle(world)
         self.follow = FollowOracle(world)
         self.looks = LookOracle(world)
+        self.rounds = RoundOracle(world)
         self._switches = SwitchOracle(world)
         self._histories: dict[str, History] = {}
 
@@ -55,6 +57,20 @@ class Oracle:
     def moved_s(self, group: str) -> float:
         """Return when a group's switch began or a worker last moved it."""
         return self._histories[group].moved_s
+
+    def _history(self, group: str) -> History:
+        history = self._histories.get(group)
+        if history is None:
+            adopted = self._world.knobs.adopt != "wait" or any(
+                self._agrees(group, nva) for nva in self._world.group(group).names
+            )
+            history = self._histories[group] = History(adopted=adopted)
+        return history
+
+    def _agrees(self, group: str, nva: str) -> bool:
+        """Tell whether all of a group in Azure is on one NVA."""
+        bodies = {key: entry.body for key, entry in self._world.arm.entries.items()}
+        return not any(off_target(self._world, self._world.group(group), nva, bodies))
 
     def wanted(self, group: str) -> str | None:
         """Return the NVA that a group was last asked to be on, unless it has fallen since."""
@@ -85,7 +101,7 @@ class Oracle:
             new=state,
             version=after.version,
             sent=sent,
-            history=self._histories.setdefault(state.group, History()),
+            history=self._history(state.group),
         )
         wrong = self.health.follow(state.group, version, state, after.version, sent.told)
         if wrong is not None:
@@ -94,6 +110,8 @@ class Oracle:
             change.history.heartbeat_s = self._world.loop.now_s
         for wrong in self._switches.disagreements(change):
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
+        if state.phase is Phase.STEADY and not change.history.adopted:
+            change.history.adopted = self._agrees(state.group, state.active or "")
         for rule, wrong in self.looks.disagreements(change):
             self.violated(f"{process.name} wrote {state.group}: {wrong}", rule=rule)
         self.follow.written(change)

@@ -15,7 +15,7 @@ from tests.simulation.process import Process
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-MINUTE_S = 60.0
+MINUTE_S, PATIENCE_S = 60.0, 6.0
 MOST_A_MINUTE = 60
 """One read a second and group, on average over a minute."""
 
@@ -40,6 +40,7 @@ class _Reads:
     number: int = 0
     used: int = -1
     seen: dict[str, bool] = field(default_factory=dict)
+    seen_s: dict[str, float] = field(default_factory=dict)
     asked_s: deque[float] = field(default_factory=deque)
 
 
@@ -59,6 +60,7 @@ class LookOracle:
         groups = self._groups[resource_id.casefold()]
         if process.kind != "monitor" or len(groups) > 1:
             return
+        self._world.count("reads by leaders")
         reads, now = self._of(process, groups[0].name), self._world.loop.now_s
         reads.asked_s.append(now)
         while reads.asked_s[0] <= now - MINUTE_S:
@@ -71,11 +73,16 @@ class LookOracle:
         """Note how a monitor's read ended; an error that will come again is seen as well as an answer."""
         if process.kind != "monitor":
             return
+        key, now = resource_id.casefold(), self._world.loop.now_s
         seen = error is None or (isinstance(error, NetworkError) and error.fault.lasting)
-        for group in self._groups[resource_id.casefold()]:
+        for group in self._groups[key]:
             reads = self._of(process, group.name)
             reads.number += 1
-            reads.seen[resource_id.casefold()] = seen
+            # What groups share may have been read for another one just now.
+            shared = len(self._groups[key]) > 1 and now - reads.seen_s.get(key, -PATIENCE_S) < PATIENCE_S
+            reads.seen[key] = seen or (shared and reads.seen[key])
+            if seen:
+                reads.seen_s[key] = now
 
     def look(self, process: Process, group: Group) -> Look:
         """Return what a monitor has seen of a group."""

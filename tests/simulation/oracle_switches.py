@@ -49,7 +49,8 @@ class History:
 
     What repairs do holds up only repairs; what other switches do holds up both. `wanted` is the target of
     the last switch until it falls or something newer is asked for, and `unfinished` says that the switch
-    failed, so that it is to be tried again; `by_hand` that a person had asked for it.
+    failed, so that it is to be tried again; `by_hand` that a person had asked for it. `adopted` becomes true
+    once the network has agreed with the record, or a person or a death has said which NVA it is to follow.
     """
 
     switches: Lane = field(default_factory=Lane)
@@ -61,6 +62,7 @@ class History:
     unfinished: bool = False
     fell: bool = False
     by_hand: bool = False
+    adopted: bool = True
 
     def lane(self, trigger: Trigger) -> Lane:
         """Return the lane of a trigger."""
@@ -101,8 +103,10 @@ class SwitchOracle:
             _want(change.history, new.request)
         if self._has_fallen(change, change.history.wanted):
             change.history.fell = True
-        if new.phase is Phase.STEADY and new.active == change.history.wanted:
+        if change.history.unfinished and new.phase is Phase.STEADY and new.active == change.history.wanted:
+            # The last of a switch that was called failed has arrived after all.
             change.history.unfinished = False
+            change.history.switches.failed_in_a_row = change.history.repairs.failed_in_a_row = 0
         if old.phase is Phase.SWITCHING and (began or new.phase is not Phase.SWITCHING):
             yield from self._ended(change)
         elif new.active != old.active and old.phase is not Phase.UNKNOWN:
@@ -153,6 +157,9 @@ class SwitchOracle:
         yield from self._too_soon(change, change.history.switches, commanded=commanded)
         if request.trigger is Trigger.REPAIR:
             yield from self._too_soon(change, change.history.repairs)
+        if not change.history.adopted and request.trigger is not Trigger.FAILOVER:
+            text = f"{request.operation} ({request.trigger}) moves what nobody has asked to be moved"
+            self._world.oracle.violated(text, rule="moves asked for")
         if not again:
             yield from self._not_called_for(change, request)
             self._check_target(change, request)
@@ -253,6 +260,7 @@ def _want(history: History, request: SwitchRequest) -> None:
     again = history.unfinished and request.target == history.wanted
     history.by_hand = request.trigger is Trigger.MANUAL or (again and history.by_hand)
     history.wanted, history.unfinished, history.fell = request.target, False, False
+    history.adopted = history.adopted or request.trigger in {Trigger.MANUAL, Trigger.FAILOVER}
 
 
 def _up(counts: Counts) -> bool:

@@ -116,13 +116,13 @@ class Process:
     async def ended(self) -> None:
         """Wait until all of a crashed process's tasks have been unwound."""
         for _ in range(UNWINDINGS):
-            if not self._tasks:
+            left = [task for task in self._tasks if not task.done()]
+            if not left:
                 return
-            await asyncio.wait(tuple(self._tasks), timeout=UNWINDING_S)
-            for task in tuple(self._tasks):
+            await asyncio.wait(left, timeout=UNWINDING_S)
+            for task in left:
                 task.cancel()
-        if self._tasks:
-            self.world.oracle.violated(f"{self.name} has crashed and works on: {list(self._tasks)}")
+        self.world.oracle.violated(f"{self.name} has crashed and works on")
 
     def stall(self) -> None:
         """Stop hearing anything."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from nvaha.model import Configuration, ControlTarget, Group, Nva, Policy, ProbeSpec, PublicIp
@@ -68,6 +68,12 @@ def nic_id(group: int, nva: int, role: str) -> str:
     return f"{NETWORK}/networkInterfaces/G{group}n{nva}-{role}"
 
 
+def table_id(knobs: Knobs, group: int, table: int) -> str:
+    """Return the id of a group's table; in some scenarios all groups have the first one in common."""
+    owner = 0 if knobs.shared_table and table == 0 else group
+    return f"{NETWORK}/routeTables/g{owner}-table{table}"
+
+
 def _group(knobs: Knobs, number: int) -> Group:
     roles = roles_of(knobs)
     nvas = tuple(
@@ -93,19 +99,9 @@ def _group(knobs: Knobs, number: int) -> Group:
     return Group(
         f"g{number}",
         nvas,
-        tuple(f"{NETWORK}/routeTables/g{number}-table{each}" for each in range(knobs.tables)),
+        tuple(table_id(knobs, number, each) for each in range(knobs.tables)),
         public_ips[: knobs.public_ips],
-        Policy(
-            automatic=knobs.automatic,
-            select=knobs.select,
-            failback=knobs.failback,
-            failback_after_s=knobs.failback_after_s,
-            hold_down_s=knobs.hold_down_s,
-            max_switches_per_hour=knobs.max_switches_per_hour,
-            drift=knobs.drift,
-            drift_interval_s=knobs.drift_interval_s,
-            deadline_s=knobs.deadline_s,
-        ),
+        Policy(**{each.name: getattr(knobs, each.name) for each in fields(Policy)}),
     )
 
 
@@ -128,7 +124,9 @@ def furnish(arm: Arm, configuration: Configuration, knobs: Knobs, rng: random.Ra
                 }
                 arm.create(nic_id(number, index, role), "nic", _nic(number, order, index, carried))
         for table in group.route_tables:
-            arm.create(table, "table", _table(number, knobs, rng, at))
+            shared = arm.entries.get(table.casefold())
+            routes = shared.body["properties"]["routes"] if shared else _foreign_routes()
+            arm.create(table, "table", _table([*routes, *_routes(number, knobs, rng, at)]))
 
 
 def _nic(group: int, role: int, nva: int, carried: dict[str | None, str]) -> dict[str, Any]:
@@ -146,15 +144,20 @@ def _nic(group: int, role: int, nva: int, carried: dict[str | None, str]) -> dic
     return {"properties": {"enableIPForwarding": True, "ipConfigurations": configurations}, "tags": {}}
 
 
-def _table(group: int, knobs: Knobs, rng: random.Random, at: Any) -> dict[str, Any]:
-    routes = [
-        _route("internet", "Internet", None),
-        _route("foreign", "VirtualAppliance", FOREIGN_ADDRESS),
-    ]
+def _foreign_routes() -> list[dict[str, Any]]:
+    return [_route("internet", "Internet", None), _route("foreign", "VirtualAppliance", FOREIGN_ADDRESS)]
+
+
+def _routes(group: int, knobs: Knobs, rng: random.Random, at: Any) -> list[dict[str, Any]]:
+    routes = []
     for number in range(rng.randint(1, 3)):
         role, second = rng.randrange(knobs.roles), rng.random() < 0.3
         hop = address(group, role, at(), second=second)
-        routes.append(_route(f"mine-{number}", "VirtualAppliance", hop))
+        routes.append(_route(f"g{group}-{number}", "VirtualAppliance", hop))
+    return routes
+
+
+def _table(routes: list[dict[str, Any]]) -> dict[str, Any]:
     return {"properties": {"disableBgpRoutePropagation": True, "routes": routes}, "tags": {}}
 
 

@@ -250,7 +250,7 @@ class StoragePorts:
 
     async def save_leader(self, record: LeaderRecord) -> None:
         """Write the leader's record."""
-        await self._ask("save_leader", lambda: self._storage.save_leader(record))
+        await self._ask("save_leader", lambda: self._storage.save_leader(record), record)
 
     async def record(self, operation: Operation) -> None:
         """Write an operation."""
@@ -300,7 +300,7 @@ class StoragePorts:
         if lossy:
             fate = replace(fate, back_s=None)
         prompt = fate.answered_s is not None and fate.answered_s <= PROMPT_S and fate.refused is None
-        if what not in LEASE_REQUESTS and not prompt:
+        if not prompt:
             process.hindered += 1
         stamped: list[float] = []
 
@@ -311,7 +311,11 @@ class StoragePorts:
 
         sent_at = process.monotonic()
         lost = StoreUnavailable(f"{what}: no answer")
-        result = await process.send(fate, at_service, lost)
+        try:
+            result = await process.send(fate, at_service, lost)
+        except StoreUnavailable:
+            world.oracle.rounds.unanswered(process)
+            raise
         received_at = process.monotonic()
         process.clock.observe(datetime.fromtimestamp(stamped[0], UTC), sent_at, received_at)
         return result

@@ -64,7 +64,7 @@ def test_a_look_counts_once_when_its_write_is_repeated() -> None:
         await world.pass_time(33.0)
         next_request(world, "monitor", "save", lambda state: state.drift.seen == 1, again_s=AGAIN_S)
         take_off(world)
-        await until(world, lambda state: state.drift.seen > 0, 300.0)
+        await until(world, lambda state: state.drift.seen > 0, 600.0)
         await world.pass_time(1.0)
         seen.append(the_state(world).drift.seen)
 

@@ -47,7 +47,7 @@ def test_a_public_ip_that_the_target_may_not_take_goes_back(fault: NetworkFault)
     world = play(scene, tables=1, public_ips=1)
     assert world.oracle.violations == []
     assert longest_s <= BACK_S
-    assert last == [world.group("g0").nva("g0n0").interfaces["internal"]]
+    assert last == [world.group("g0").nva("g0n0").interfaces[world.group("g0").public_ips[0].role]]
 
 
 def test_a_public_ip_that_stays_detached_is_reported() -> None:
@@ -115,4 +115,4 @@ def test_a_dead_nva_is_left_by_as_much_as_can_be_moved() -> None:
 
     world = play(scene, tables=2, public_ips=1)
     assert world.oracle.violations == []
-    assert holders(world) == [world.group("g0").nva("g0n1").interfaces["internal"]]
+    assert holders(world) == [world.group("g0").nva("g0n1").interfaces[world.group("g0").public_ips[0].role]]

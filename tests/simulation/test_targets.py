@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
-from nvaha.model import Phase
+from nvaha.model import Phase, Status
 from nvaha.ports import NetworkFault
 from tests.simulation.scenes import command, play, settled, the_state, until
 from tests.simulation.world import World
@@ -126,3 +126,18 @@ def test_a_pause_holds_up_what_is_half_done_and_its_end_lets_it_go_on() -> None:
     assert world.oracle.violations == []
     assert begun[0] == begun[1]
     assert (state.phase, state.active) == (Phase.STEADY, "g0n1")
+
+
+def test_a_switch_is_not_done_while_an_nva_s_addresses_are_unknown() -> None:
+    """The old NVA's NIC was never read, so its routes are not recognised: that is no reason to say done."""
+
+    async def scene(world: World) -> None:
+        for nic in world.group("g0").nva("g0n0").interfaces.values():
+            world.faults.unreadable[nic.casefold()] = NetworkFault.DENIED
+        await world.pass_time(20.0)
+        await command(world, COMMAND)
+        await world.pass_time(30.0)
+
+    world = play(scene, tables=1, public_ips=0, fixed_addresses=True)
+    assert world.oracle.violations == []
+    assert all(each.status is not Status.DONE for each in world.storage.tables.operations.values())

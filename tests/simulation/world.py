@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
-from nvaha.model import Group, GroupState, Phase
+from nvaha.model import Group, GroupState, Notice, Phase
 from nvaha.model.messages import SwitchMessage, parse_message
 from tests.simulation import actors
 from tests.simulation.actors import Slot
@@ -30,6 +30,7 @@ class World:
         self.loop, self.knobs = loop, knobs
         self.rng = random.Random(knobs.seed * 2 + 1)
         self.log: list[str] = []
+        self.notices: list[Notice] = []
         self.counts: Counter[str] = Counter()
         self.configuration = configuration_of(knobs)
         self.places = addresses_of(knobs)
@@ -137,4 +138,6 @@ class World:
         )
         by_hand = limited or not group.policy.automatic
         reported = group.policy.drift == "report" and bool(view["drift"])
-        return reported or (by_hand and view["blocked"] is not None)
+        # What a first look finds scattered is left for people to decide on.
+        waits = self.knobs.adopt == "wait" and state.generation == 0 and bool(state.drift.writes)
+        return reported or waits or (by_hand and view["blocked"] is not None)

@@ -4,181 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 
 import pytest
 from aiohttp import web
-from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
 from nvaha import __version__
-from nvaha.azure.arm.network import ArmNetwork
-from nvaha.config.settings import Settings
-from nvaha.lab.stage.certificates import Certificates, make_certificates
+from nvaha.azure.arm.network import API_VERSIONS, ArmNetwork
+from nvaha.config.settings import Cloud, Settings
 from nvaha.model import Resource
-from nvaha.ports import Network, NetworkError, NetworkFault
+from nvaha.ports import Network, NetworkFault
 
-TABLE = "/subscriptions/s/resourceGroups/r/providers/Microsoft.Network/routeTables/table 1"
-OPERATION = "/subscriptions/s/providers/Microsoft.Network/locations/west/operations/1?api-version=2025-03-01"
-BODY: dict[str, Any] = {
-    "id": TABLE,
-    "name": "table 1",
-    "etag": 'W/"1"',
-    "tags": {"unknown": "kept"},
-    "properties": {"provisioningState": "Succeeded", "routes": [], "somethingNew": {"deep": [1]}},
-}
-RESOURCE = Resource(TABLE, 'W/"1"', BODY)
-
-
-class HandClock:
-    """A clock that only waiting turns."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-        self.waits: list[float] = []
-
-    def now(self) -> datetime:
-        """Return the time of day."""
-        return datetime.fromtimestamp(self.now_s, UTC)
-
-    def monotonic(self) -> float:
-        """Return the seconds that were waited for."""
-        return self.now_s
-
-    async def sleep(self, seconds: float) -> None:
-        """Turn the clock."""
-        self.waits.append(seconds)
-        self.now_s += seconds
-
-
-class Credential:
-    """Gives a token, or fails with what it is told to."""
-
-    def __init__(self, failure: Exception | None = None) -> None:
-        self.failure = failure
-
-    async def get_token(self, *_: str, **__: Any) -> AccessToken:
-        """Return a token that lasts for an hour."""
-        if self.failure is not None:
-            raise self.failure
-        return AccessToken("token-of-the-test", int(time.time()) + 3600)
-
-    async def close(self) -> None:
-        """Do nothing: there is nothing to close."""
-
-    async def __aenter__(self) -> Credential:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        pass
-
-
-@dataclass
-class Arm:
-    """What the scripted ARM answers next, and what it was asked; the last answer repeats."""
-
-    answers: list[web.Response | Callable[[web.Request], Awaitable[web.Response]]] = field(
-        default_factory=list
-    )
-    asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
-    peers: set[object] = field(default_factory=set)
-    clock: HandClock = field(default_factory=HandClock)
-    credential: Credential = field(default_factory=Credential)
-    alive_at: list[float] = field(default_factory=list)
-    endpoint: str = ""
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Note a request and give the next answer."""
-        self.asked.append((request.method, request.path_qs, dict(request.headers), await request.read()))
-        if request.transport is not None:
-            self.peers.add(request.transport.get_extra_info("peername"))
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, web.Response):
-            # A response object can be sent once.
-            return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
-        return await answer(request)
-
-    async def alive(self) -> None:
-        """Note when the caller was asked whether it still wants to wait."""
-        self.alive_at.append(self.clock.now_s)
-
-
-def answer(status: int, content: object = None, **headers: str) -> web.Response:
-    """Return an answer with a JSON body and headers whose names are spelt with underscores."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return web.Response(status=status, body=body, headers=named)
-
-
-def status(value: str, **error: str) -> web.Response:
-    """Return the poll's answer of an operation."""
-    return answer(200, {"status": value, **({"error": error} if error else {})})
-
-
-async def reset(request: web.Request) -> web.Response:
-    """Cut the connection instead of answering."""
-    assert request.transport is not None
-    request.transport.abort()
-    return web.Response()
+from .scripted_arm import (
+    BODY,
+    OPERATION,
+    RESOURCE,
+    TABLE,
+    Arm,
+    Credential,
+    HandClock,
+    Run,
+    answer,
+    fault_of,
+    reset,
+    runner,
+    status,
+)
 
 
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Make a server certificate."""
-    return make_certificates(tmp_path_factory.mktemp("tls"), datetime.fromtimestamp(time.time(), UTC))
-
-
-@pytest.fixture
-def run(certificates: Certificates) -> Callable[[Callable[[Network, Arm], Awaitable[None]], Arm], None]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return what runs a test against a scripted ARM."""
-
-    def run_test(test: Callable[[Network, Arm], Awaitable[None]], arm: Arm) -> None:
-        async def whole() -> None:
-            async with asyncio.timeout(20), serving(arm, certificates) as network:
-                await test(network, arm)
-
-        asyncio.run(whole())
-
-    return run_test
-
-
-@asynccontextmanager
-async def serving(arm: Arm, certificates: Certificates) -> AsyncIterator[Network]:
-    """Serve the script over TLS."""
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", arm.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificates.server_context())
-    await site.start()
-    arm.endpoint = f"https://127.0.0.1:{runner.addresses[0][1]}"
-    settings = Settings.from_environ(
-        {"NVAHA_ARM_ENDPOINT": arm.endpoint, "NVAHA_ARM_CA": str(certificates.ca_file)},
-        storage_required=False,
-    )
-    try:
-        async with ArmNetwork(settings, arm.credential, arm.clock) as network:
-            yield network
-    finally:
-        await runner.cleanup()
-
-
-Run = Callable[[Callable[[Network, Arm], Awaitable[None]], Arm], None]
-
-
-async def fault_of(work: Awaitable[object]) -> NetworkError:
-    """Return the NetworkError that this ends in."""
-    with pytest.raises(NetworkError) as caught:
-        await work
-    assert len(caught.value.message) <= 500
-    assert "token-of-the-test" not in str(caught.value)
-    return caught.value
+    return runner(tmp_path_factory.mktemp("tls"))
 
 
 def test_a_resource_is_read_whole(run: Run) -> None:
@@ -309,134 +167,6 @@ def test_a_write_sends_everything_back_under_its_etag(run: Run) -> None:
     run(test, Arm([answer(200, BODY)]))
 
 
-def test_an_operation_is_followed_at_its_own_pace(run: Run) -> None:
-    """Polls are frequent at first and rarer later, whatever Retry-After says."""
-
-    async def test(network: Network, arm: Arm) -> None:
-        polls: list[float] = []
-
-        async def poll(_: web.Request) -> web.Response:
-            polls.append(arm.clock.now_s)
-            done = len(polls) == 90
-            body = {"status": "Succeeded" if done else "InProgress"}
-            return answer(200, body, Retry_After="10")
-
-        accepted = answer(201, BODY, Azure_AsyncOperation=arm.endpoint + OPERATION)
-        arm.answers = [accepted, poll]
-        await network.put(RESOURCE, alive=arm.alive)
-        gaps = [later - earlier for earlier, later in pairwise([0.0, *polls])]
-        assert all(gap == pytest.approx(0.3) for at, gap in zip(polls, gaps, strict=True) if at < 10.0)
-        assert all(gap == pytest.approx(1.0) for at, gap in zip(polls, gaps, strict=True) if 12.0 < at < 60.0)
-        assert gaps[-1] == pytest.approx(2.0)
-        assert arm.asked[1][1] == OPERATION
-        seen = [0.0, *arm.alive_at]
-        assert max(later - earlier for earlier, later in pairwise(seen)) <= 1.0
-
-    run(test, Arm([answer(200)]))
-
-
-def test_a_write_without_an_operation_is_watched_on_the_resource(run: Run) -> None:
-    """Where no operation is named, the resource's provisioning state says when the write has ended."""
-    updating = BODY | {"properties": {"provisioningState": "Updating"}}
-
-    async def test(network: Network, arm: Arm) -> None:
-        await network.put(RESOURCE, alive=arm.alive)
-        assert [asked[0] for asked in arm.asked] == ["PUT", "GET", "GET"]
-
-    run(test, Arm([answer(200, updating), answer(200, updating), answer(200, BODY)]))
-
-
-@pytest.mark.parametrize(
-    ("ended", "fault"),
-    [
-        (status("Failed", code="OperationNotAllowed", message="startTenantUpdate"), NetworkFault.REFUSED),
-        (status("Failed", code="InternalServerError", message="x"), NetworkFault.UNAVAILABLE),
-        (
-            status("Canceled", code="CanceledAndSupersededDueToAnotherOperation", message="x"),
-            NetworkFault.BUSY,
-        ),
-        (status("Failed"), NetworkFault.REFUSED),
-    ],
-)
-def test_an_operation_that_ends_badly_is_told(run: Run, ended: web.Response, fault: NetworkFault) -> None:
-    """A write that was accepted and then failed is a failure with the operation's reason."""
-
-    async def test(network: Network, arm: Arm) -> None:
-        accepted = answer(200, BODY, Azure_AsyncOperation=arm.endpoint + OPERATION)
-        arm.answers = [accepted, status("InProgress"), ended]
-        assert (await fault_of(network.put(RESOURCE, alive=arm.alive))).fault is fault
-
-    run(test, Arm())
-
-
-@pytest.mark.parametrize("trouble", [answer(500), answer(404), answer(200, b"<x>"), answer(200, {}), reset])
-def test_failed_polls_are_got_over(run: Run, trouble: Any) -> None:
-    """A few polls without a usable answer do not end the wait; half a minute of them does."""
-
-    async def test(network: Network, arm: Arm) -> None:
-        accepted = answer(200, BODY, Azure_AsyncOperation=arm.endpoint + OPERATION)
-        arm.answers = [accepted, *[trouble] * 8, status("Succeeded")]
-        await network.put(RESOURCE, alive=arm.alive)
-        arm.answers = [accepted, trouble]
-        arm.clock.now_s = 0.0
-        assert (await fault_of(network.put(RESOURCE, alive=arm.alive))).fault is NetworkFault.UNAVAILABLE
-        assert 29 <= arm.clock.now_s <= 35
-
-    run(test, Arm())
-
-
-def test_a_throttled_poll_waits_as_it_is_told(run: Run) -> None:
-    """On 429 the wait is the one that ARM asks for, with `alive` asked meanwhile."""
-
-    async def test(network: Network, arm: Arm) -> None:
-        accepted = answer(200, BODY, Azure_AsyncOperation=arm.endpoint + OPERATION)
-        arm.answers = [accepted, answer(429, Retry_After="40"), status("Succeeded")]
-        await network.put(RESOURCE, alive=arm.alive)
-        assert arm.clock.now_s == pytest.approx(40.3)
-        assert len(arm.alive_at) >= 40
-
-    run(test, Arm())
-
-
-def test_an_operation_that_may_not_be_read_is_watched_on_the_resource(run: Run) -> None:
-    """Without the permission to read operations the resource itself says when the write has ended."""
-    updating = BODY | {"properties": {"provisioningState": "Updating"}}
-
-    async def test(network: Network, arm: Arm) -> None:
-        accepted = answer(200, updating, Azure_AsyncOperation=arm.endpoint + OPERATION)
-        arm.answers = [accepted, answer(403), answer(200, updating), answer(200, BODY)]
-        await network.put(RESOURCE, alive=arm.alive)
-        assert len(arm.asked) == 4
-        arm.answers = [accepted, answer(403)]
-        assert (await fault_of(network.put(RESOURCE, alive=arm.alive))).fault is NetworkFault.DENIED
-
-    run(test, Arm())
-
-
-def test_an_operation_without_end_is_given_up(run: Run) -> None:
-    """After a quarter of an hour nobody can say how the write ended."""
-
-    async def test(network: Network, arm: Arm) -> None:
-        arm.answers = [answer(200, BODY, Azure_AsyncOperation=arm.endpoint + OPERATION), status("InProgress")]
-        assert (await fault_of(network.put(RESOURCE, alive=arm.alive))).fault is NetworkFault.UNAVAILABLE
-        assert arm.clock.now_s == pytest.approx(900, abs=3)
-
-    run(test, Arm())
-
-
-@pytest.mark.parametrize(
-    "link", ["https://127.0.0.2/operations/1", "http://127.0.0.1/x", "https://[::1", "//elsewhere.example/x"]
-)
-def test_an_operation_elsewhere_is_not_followed(run: Run, link: str) -> None:
-    """A token does not go to another host than ARM's."""
-
-    async def test(network: Network, arm: Arm) -> None:
-        assert (await fault_of(network.put(RESOURCE, alive=arm.alive))).fault is NetworkFault.UNREADABLE
-        assert len(arm.asked) == 1
-
-    run(test, Arm([answer(200, BODY, Azure_AsyncOperation=link)]))
-
-
 @pytest.mark.parametrize(
     ("given", "fault"),
     [
@@ -455,6 +185,91 @@ def test_a_refused_write_is_sent_once(run: Run, given: web.Response, fault: Netw
         assert len(arm.asked) == 1
 
     run(test, Arm([given]))
+
+
+NOT_SERVED = answer(400, {"error": {"code": "NoRegisteredProviderFound", "message": "x"}})
+NO_SUCH_TYPE = answer(404, {"error": {"code": "InvalidResourceType", "message": "x"}})
+
+
+@pytest.mark.parametrize("odd", [NOT_SERVED, NO_SUCH_TYPE, answer(400, b"<html>")])
+def test_an_odd_refusal_is_tried_again(run: Run, odd: web.Response) -> None:
+    """One server of many that says no does not stop a read or a write; nor do two in a row."""
+
+    async def test(network: Network, arm: Arm) -> None:
+        arm.answers = [odd, odd, answer(200, BODY)]
+        assert await network.get(TABLE) == RESOURCE
+        arm.answers = [odd, answer(200, BODY), odd, answer(200, BODY)]
+        await network.put(RESOURCE, alive=arm.alive)
+        assert arm.clock.now_s <= 1.0
+
+    run(test, Arm())
+
+
+@pytest.mark.parametrize("odd", [NOT_SERVED, NO_SUCH_TYPE, answer(400, b"<html>")])
+def test_a_refusal_that_lasts_is_one(run: Run, odd: web.Response) -> None:
+    """After three tries within half a second the refusal stands, for reads and writes alike."""
+
+    async def refused(request: web.Request) -> web.Response:
+        given = odd if request.method == "PUT" else answer(200, BODY)
+        return web.Response(status=given.status, body=given.body)
+
+    async def test(network: Network, arm: Arm) -> None:
+        arm.answers = [odd]
+        assert (await fault_of(network.get(TABLE))).fault is NetworkFault.REFUSED
+        assert len(arm.asked) == 3
+        arm.answers = [refused]
+        assert (await fault_of(network.put(RESOURCE, alive=arm.alive))).fault is NetworkFault.REFUSED
+        assert sum(method == "PUT" for method, *_ in arm.asked) == 3
+        assert arm.clock.now_s <= 1.0
+
+    run(test, Arm())
+
+
+def test_a_write_goes_again_only_onto_what_it_was_made_for(run: Run) -> None:
+    """A resource that changed between two tries is not written, If-Match or not."""
+
+    async def test(network: Network, arm: Arm) -> None:
+        arm.answers = [NOT_SERVED, answer(200, BODY | {"etag": 'W/"2"'})]
+        assert (await fault_of(network.put(RESOURCE, alive=arm.alive))).fault is NetworkFault.CHANGED
+        assert [asked[0] for asked in arm.asked] == ["PUT", "GET"]
+
+    run(test, Arm())
+
+
+def test_a_write_goes_again_only_while_it_may(run: Run) -> None:
+    """Whoever is deposed between two tries does not write again."""
+
+    class DeposedError(Exception):
+        pass
+
+    async def deposed() -> None:
+        raise DeposedError
+
+    async def test(network: Network, arm: Arm) -> None:
+        arm.answers = [NOT_SERVED, answer(200, BODY)]
+        with pytest.raises(DeposedError):
+            await network.put(RESOURCE, alive=deposed)
+        assert [asked[0] for asked in arm.asked] == ["PUT", "GET"]
+
+    run(test, Arm())
+
+
+@pytest.mark.parametrize("cloud", list(Cloud))
+@pytest.mark.parametrize("setting", ["", "2022-07-01", "2026-01-01-preview"])
+def test_each_cloud_has_its_api_version(run: Run, cloud: Cloud, setting: str) -> None:
+    """Requests carry the cloud's API version, or the one that is set."""
+
+    async def test(network: Network, arm: Arm) -> None:
+        environ = {"NVAHA_ARM_ENDPOINT": arm.endpoint, "NVAHA_CLOUD": cloud, "NVAHA_ARM_API_VERSION": setting}
+        environ["NVAHA_ARM_CA"] = arm.ca_file
+        settings = Settings.from_environ(environ, storage_required=False)
+        async with ArmNetwork(settings, Credential(), HandClock()) as other:
+            await other.get(TABLE)
+            await other.put(RESOURCE, alive=arm.alive)
+        expected = setting or API_VERSIONS[cloud]
+        assert [path.rpartition("?")[2] for _, path, _, _ in arm.asked] == [f"api-version={expected}"] * 2
+
+    run(test, Arm([answer(200, BODY)]))
 
 
 def test_what_alive_raises_ends_the_wait(run: Run) -> None:

@@ -129,7 +129,8 @@ def nic(resource_id: str, address: str) -> Resource:
     """Return a NIC with one primary address."""
     properties = {"primary": True, "privateIPAddress": address}
     configuration = {"name": "ipconfig1", "id": f"{resource_id}/ipConfigurations/1", "properties": properties}
-    return Resource(resource_id, "1", {"properties": {"ipConfigurations": [configuration]}})
+    forwards = {"enableIPForwarding": True, "ipConfigurations": [configuration]}
+    return Resource(resource_id, "1", {"properties": forwards})
 
 
 def table(*hops: str) -> Resource:
@@ -182,6 +183,19 @@ def test_online_names_the_active_and_what_is_off() -> None:
     assert (found.active, found.routes, found.good) == ("nva2", 2, True)
     assert len(found.off) == 1
     assert online.exit_code([found]) is ExitCode.DONE
+
+
+def test_online_names_what_a_standby_lacks(capsys: pytest.CaptureFixture[str]) -> None:
+    """A standby that would drop what is routed to it is told ahead of the night, and is a failure."""
+    asleep = nic(NIC1, "10.0.0.100")
+    asleep = Resource(
+        asleep.id, "1", {"properties": {**asleep.body["properties"], "enableIPForwarding": False}}
+    )
+    found = report(asleep, NICS[1], table("10.0.0.101"))
+    assert (found.active, list(found.unready), found.good) == ("nva2", ["nva1"], False)
+    assert online.exit_code([found]) is ExitCode.REFUSED
+    online.show([found])
+    assert "nva1 is not ready" in capsys.readouterr().out
 
 
 def test_online_without_any_route_to_an_nva() -> None:

@@ -184,13 +184,25 @@ def test_an_nvas_own_address_replaces_the_groups_interface() -> None:
     assert (second.interface, second.address) == (None, "10.0.0.9")
 
 
-def test_a_group_of_one_name_is_named_in_errors_of_another() -> None:
-    """Two groups that write one route table are both named."""
+def test_two_groups_may_share_route_tables() -> None:
+    """Each owns the routes to its own NVAs; only NICs and public IPs belong to one group."""
     text = SAMPLE.read_text("utf-8")
     second = text.removeprefix("groups:\n").replace("edge", "core").replace("-vm", "-other")
-    found = problems_of(text + second.replace("-pip", "-pip2"))
-    assert [problem.path for problem in found] == ["groups[1].route_tables[0]", "groups[1].route_tables[1]"]
-    assert "edge" in found[0].message
+    one, other = parse(text + second.replace("-pip", "-pip2")).configuration.groups
+    assert one.route_tables == other.route_tables
+    found = problems_of(text + text.removeprefix("groups:\n").replace("edge", "core"))
+    assert {problem.path.partition("[1].")[2].partition("[")[0] for problem in found} == {
+        "nvas",
+        "public_ips.external",
+    }
+
+
+def test_a_drift_interval_that_the_budget_does_not_allow_is_said() -> None:
+    """Seven resources are read every seven minutes at rest, whatever shorter interval is written."""
+    text = SAMPLE.read_text("utf-8") + "    policy: {drift_interval: 1m}\n"
+    [warning] = parse(text).warnings
+    assert warning.path == "groups[0].policy.drift_interval"
+    assert "7m" in warning.remedy
 
 
 @pytest.mark.parametrize("name", ["nvaha.yaml", "nvaha.yml", "nvaha.json"])

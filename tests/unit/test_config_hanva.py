@@ -63,7 +63,7 @@ def test_a_monitor_becomes_a_group() -> None:
         f"{NETWORK}/routeTables/ha-nva-mgmt-udr",
     )
     assert group.public_ips == (PublicIp("nic1", f"{NETWORK}/publicIPAddresses/ha-nva-pip"),)
-    assert group.policy == Policy(select="cycle")
+    assert group.policy == Policy(select="cycle", adopt="repair")
     probe = group.nvas[0].probe
     assert (probe.interface, probe.port, probe.fall) == ("nic2", 9010, 3)
     assert (probe.interval_s, probe.fast_interval_s, probe.timeout_s) == (3.0, 0.5, 3.0)

@@ -8,6 +8,7 @@ import socket
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from nvaha.lab.host.functions import (
     index,
 )
 from nvaha.lab.host.host import host_id, is_disabled
+from nvaha.lab.host.lifetime import Lifetime, listen
 from nvaha.lab.host.queue import BackOff, QueueListener
 from nvaha.lab.host.settings import (
     HostError,
@@ -340,9 +342,9 @@ class TestStorage:
             nobody.bind(("127.0.0.1", 0))
             at = f"http://127.0.0.1:{nobody.getsockname()[1]}/a"
             text = f"AccountName=a;AccountKey=YQ==;BlobEndpoint={at};QueueEndpoint={at}"
-            stopping = asyncio.Event()
+            life = Lifetime()
 
-            async def work() -> None:
+            async def work(_: Lifetime) -> None:
                 raise AssertionError("there is no lock to work under")
 
             function = IndexedFunction(
@@ -352,13 +354,9 @@ class TestStorage:
                 connect(BlobServiceClient, "S", {"S": text}) as blobs,
                 connect(QueueServiceClient, "S", {"S": text}) as queues,
             ):
-                times = SingletonSettings.model_construct(
-                    listener_lock_period=15.0, listener_lock_recovery_polling_interval=0.02
-                )
-                lock = ListenerLock(blobs, "host", "f", times)
-                settings = QueueSettings.model_construct(max_polling_interval=0.1)
-                queue = QueueListener(function, Invoker(Path(), None), queues, settings)
-                listening = asyncio.gather(lock.hold(stopping, work), queue.run(stopping))
-
-                asyncio.get_running_loop().call_later(0.3, stopping.set)
+                lock = ListenerLock(blobs, "host", "f", SingletonSettings())
+                queue = QueueListener(function, Invoker(Path(), None), queues, QueueSettings())
+                listening = listen([partial(lock.hold, work=work), queue.run], life)
+                asyncio.get_running_loop().call_later(0.3, life.stop)
                 await listening
+                assert life.error is None

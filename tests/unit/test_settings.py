@@ -28,7 +28,7 @@ def test_only_storage_is_needed() -> None:
     assert settings.cloud is Cloud.PUBLIC
     assert settings.storage.name == "AzureWebJobsStorage"
     assert settings.storage.connection_string == "UseDevelopmentStorage=true"
-    assert (settings.arm_endpoint, settings.arm_ca) == (None, None)
+    assert (settings.arm_endpoint, settings.arm_ca, settings.arm_api_version) == (None, None, None)
     assert settings.instance
 
 
@@ -47,6 +47,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "NVAHA_CLOUD": "azureusgovernment",
             "NVAHA_ARM_ENDPOINT": "https://127.0.0.1:8443/",
             "NVAHA_ARM_CA": str(ca),
+            "NVAHA_ARM_API_VERSION": " 2023-09-01-preview ",
             "NVAHA_INSTANCE": "west",
         }
     )
@@ -55,6 +56,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings.cloud is Cloud.US_GOVERNMENT
     assert settings.arm_endpoint == "https://127.0.0.1:8443"
     assert settings.arm_ca == str(ca)
+    assert settings.arm_api_version == "2023-09-01-preview"
     assert settings.instance == "west"
     storage = settings.storage
     assert (storage.name, storage.account_name, storage.managed_identity_only) == ("Mine", "account", True)
@@ -86,6 +88,10 @@ def test_service_uris_are_a_connection() -> None:
         (STORAGE | {"NVAHA_ARM_ENDPOINT": "http://127.0.0.1:1"}, "NVAHA_ARM_ENDPOINT"),
         (STORAGE | {"NVAHA_ARM_ENDPOINT": "https://127.0.0.1:99999"}, "NVAHA_ARM_ENDPOINT"),
         (STORAGE | {"NVAHA_ARM_CA": "/no/such/file.pem"}, "NVAHA_ARM_CA"),
+        (STORAGE | {"NVAHA_ARM_API_VERSION": "latest"}, "NVAHA_ARM_API_VERSION"),
+        (STORAGE | {"NVAHA_ARM_API_VERSION": "2023-02-30"}, "NVAHA_ARM_API_VERSION"),
+        (STORAGE | {"NVAHA_ARM_API_VERSION": "2023-09-01&x=y"}, "NVAHA_ARM_API_VERSION"),
+        (STORAGE | {"NVAHA_ARM_API_VERSION": "２０２３-09-01"}, "NVAHA_ARM_API_VERSION"),
         (STORAGE | {"NVAHA_INSTANCE": "x" * 200}, "NVAHA_INSTANCE"),
         (
             {"AzureWebJobsStorage__credential": "secret", "AzureWebJobsStorage__accountName": "a"},

@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nvaha.azure.arm.reasons import LONGEST_REASON, UNSERVED, policies_of, reason
 from nvaha.ports import NetworkError, NetworkFault
 from nvaha.text import one_line, shortened
 
-LONGEST_MESSAGE = 500
+LONGEST_MESSAGE = LONGEST_REASON + 300
+_MOST_READ = 16_000
 _LONGEST_WAIT_S = 3600.0
 _MOST_DETAILS = 20
 _DEEPEST = 5
@@ -40,6 +42,15 @@ _BUSY = frozenset(
     }
 )
 _IN_USE = frozenset({"publicipaddressinuse"})
+# The last is ARM's word for a right that is missing on a linked resource, in a 400 (Azure/mpf #44).
+_DENIED = frozenset(
+    {
+        "authorizationfailed",
+        "denyassignmentauthorizationfailed",
+        "linkedauthorizationfailed",
+        "linkedaccesscheckfailed",
+    }
+)
 _CHANGED = frozenset({"preconditionfailed", "preconditionfailedetagmismatch"})
 # Of a failed operation: Azure's own trouble, so that nobody can say what took effect.
 _UNAVAILABLE = frozenset(
@@ -64,17 +75,18 @@ _LASTING_CONFLICTS = frozenset(
 )
 
 _SECRET = re.compile(
-    r"(?i)(bearer\s+)\S+|\beyJ[\w-]+\.[\w-]+\.?[\w-]*|((?:sig|token|key|password|secret)=)[^\s&\"']+"
+    r"(?i)(bearer\s+)\S+|\beyJ[\w-]{5,}(?:\.[\w-]+)*|((?:sig|token|key|password|secret)=)[^\s&\"']+"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ArmError:
-    """An error as ARM gave it: its code, its text, and the codes inside its details."""
+    """An error as ARM gave it: its code, its text, the codes in its details, and the policies it names."""
 
     code: str | None = None
     text: str = ""
     inner_codes: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
 
     @property
     def codes(self) -> frozenset[str]:
@@ -90,39 +102,52 @@ def read_error(body: bytes | Mapping[str, Any]) -> ArmError:
         try:
             content = json.loads(body)
         except (ValueError, RecursionError):
-            return ArmError(text=body.decode(errors="replace"))
+            return ArmError(text=body[:_MOST_READ].decode(errors="replace"))
     if not isinstance(content, Mapping):
-        return ArmError(text=str(content))
+        return ArmError(text=str(content)[:_MOST_READ])
     # Some services answer with the error itself, not wrapped.
     error = content.get("error", content)
     if not isinstance(error, Mapping):
-        return ArmError(text=str(error))
+        return ArmError(text=str(error)[:_MOST_READ])
     code, text = error.get("code"), error.get("message")
-    inner = tuple(_details(error, _DEEPEST))[:_MOST_DETAILS]
+    details = tuple(_details(error, _DEEPEST))[:_MOST_DETAILS]
+    inner = [(str(each["code"]), str(each.get("message") or "")) for each in details]
     texts = [str(text or ""), *(f"{inner_code}: {inner_text}" for inner_code, inner_text in inner)]
     return ArmError(
         code=code if isinstance(code, str) and code else None,
         text="; ".join(part for part in texts if part),
         inner_codes=tuple(inner_code for inner_code, _ in inner),
+        policies=tuple(policy for each in (error, *details) for policy in policies_of(each)),
     )
 
 
-def _details(error: Mapping[str, Any], deepest: int) -> list[tuple[str, str]]:
+def _details(error: Mapping[str, Any], deepest: int) -> list[Mapping[str, Any]]:
     details = error.get("details")
     if not isinstance(details, list) or deepest == 0:
         return []
-    found: list[tuple[str, str]] = []
+    found: list[Mapping[str, Any]] = []
     for detail in details[:_MOST_DETAILS]:
         if isinstance(detail, Mapping) and isinstance(detail.get("code"), str):
-            found.append((detail["code"], str(detail.get("message") or "")))
-            found.extend(_details(detail, deepest - 1))
+            found += [detail, *_details(detail, deepest - 1)]
     return found
+
+
+class AnswerError(NetworkError):
+    """What an HTTP answer means.
+
+    Args:
+        odd: whether the same request may be answered otherwise a moment later, though the fault is a lasting
+            one. Behind ARM's address are many servers, and one that has not heard yet of an API version, or
+            of a resource, says no where the next one says yes (Azure/azure-cli #28368, #28496).
+    """
+
+    odd: bool = False
 
 
 def answer_error(
     resource_id: str, status: int, headers: Mapping[str, str], body: bytes | Mapping[str, Any]
-) -> NetworkError:
-    """Return the error for an HTTP answer of 300 and above.
+) -> AnswerError:
+    """Return the error for an HTTP answer that is not the one hoped for.
 
     Args:
         resource_id: what was asked for.
@@ -131,13 +156,16 @@ def answer_error(
         body: the answer's body.
     """
     error = read_error(body)
-    return NetworkError(
-        _fault_of_answer(status, error.codes),
+    fault = _fault_of_answer(status, error.codes)
+    meaning = AnswerError(
+        fault,
         resource_id,
         _message(str(status), error),
         retry_after_s=retry_after_s(headers),
         code=error.code,
     )
+    meaning.odd = fault is NetworkFault.REFUSED and (status == 400 or bool(error.codes & UNSERVED))
+    return meaning
 
 
 def operation_error(resource_id: str, status: str, error: Mapping[str, Any] | None) -> NetworkError:
@@ -165,21 +193,32 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     return min(float(value), _LONGEST_WAIT_S)
 
 
-def bounded(text: str) -> str:
-    """Return a text on one line, without tokens, cut to what a log line bears."""
-    # Cut roughly first: nobody needs megabytes searched for secrets.
-    line = one_line(text[: 4 * LONGEST_MESSAGE])
-    clean = _SECRET.sub(lambda match: f"{match.group(1) or match.group(2) or ''}…", line)
-    return shortened(clean, LONGEST_MESSAGE)
+def bounded(text: str, longest: int = LONGEST_MESSAGE) -> str:
+    """Return a text on one line, without tokens, cut in the middle to what a log line bears."""
+    return shortened(_clean(text), longest, tail=longest // 3)
+
+
+def _clean(text: str) -> str:
+    # What is cut off is cut off before secrets are looked for: half of one would not be found.
+    line = one_line(text[:_MOST_READ])
+    return _SECRET.sub(lambda match: f"{match.group(1) or match.group(2) or ''}…", line)
 
 
 def _message(status: str, error: ArmError) -> str:
-    return bounded(": ".join(part for part in (status, error.code or "", error.text) if part))
+    """Return the reason, whole, and then ARM's own words, as much of them as still fits."""
+    missing = reason(error.codes, _clean(error.text), [_clean(policy) for policy in error.policies])
+    if not missing:
+        return bounded(": ".join(part for part in (status, error.code or "", error.text) if part))
+    said = f"({status}{' ' if error.code else ''}{error.code or ''}): {error.text}"
+    return f"{missing} {bounded(said, LONGEST_MESSAGE - len(missing) - 1)}"
 
 
 def _fault_of_answer(status: int, codes: frozenset[str]) -> NetworkFault:
-    if status in {401, 403}:
+    if status in {401, 403} or codes & _DENIED:
         return NetworkFault.DENIED
+    if codes & UNSERVED:
+        # A 404 among them says nothing of the resource.
+        return NetworkFault.REFUSED
     if status == 404:
         return NetworkFault.MISSING
     if status == 412:
@@ -196,6 +235,8 @@ def _fault_of_answer(status: int, codes: frozenset[str]) -> NetworkFault:
 
 
 def _fault_of_operation(status: str, codes: frozenset[str]) -> NetworkFault:
+    if codes & _DENIED:
+        return NetworkFault.DENIED
     if codes & _IN_USE:
         return NetworkFault.IN_USE
     if codes & _CHANGED:

@@ -7,24 +7,19 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
-from azure.mgmt.core.tools import parse_resource_id
-
 from nvaha.azure.arm.client import IDENTITY_SILENT, Answer, ArmClient
-from nvaha.azure.arm.errors import answer_error
+from nvaha.azure.arm.errors import AnswerError, answer_error
 from nvaha.azure.arm.operation import Crowd, Following
-from nvaha.config.settings import Settings
+from nvaha.config.settings import Cloud, Settings
 from nvaha.model import Resource, same_id
 from nvaha.ports import Clock, NetworkError, NetworkFault
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
-DEFAULT_API_VERSION = "2025-03-01"
-API_VERSIONS = {
-    "microsoft.network/networkinterfaces": "2025-03-01",
-    "microsoft.network/publicipaddresses": "2025-03-01",
-    "microsoft.network/routetables": "2025-03-01",
-}
+# One version for route tables, NICs and public IPs. The other clouds follow by a year or more: theirs is one
+# that US Government was seen to serve and that common tools used in all clouds (azure-facts B8).
+API_VERSIONS = {Cloud.PUBLIC: "2025-03-01", Cloud.US_GOVERNMENT: "2023-09-01", Cloud.CHINA: "2023-09-01"}
 _GET_TIMEOUT_S = 5.0
 # ARM answers some writes only after it has looked at other resources: about 5 s for a public IP in use.
 _PUT_TIMEOUT_S = 30.0
@@ -47,24 +42,23 @@ class ArmNetwork:
 
     def __init__(self, settings: Settings, credential: AsyncTokenCredential, clock: Clock) -> None:
         self._client = ArmClient(settings, credential)
+        self._api_version = settings.arm_api_version or API_VERSIONS[settings.cloud]
         self._clock = clock
         self._crowd = Crowd()
         self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def get(self, resource_id: str) -> Resource:
-        """Read a resource, with two more quick tries if ARM does not answer.
+        """Read a resource, with two more quick tries if ARM does not answer, or answers oddly.
 
         Raises:
             NetworkError: that failed, or the answer is not a resource.
         """
-        for pause_s in _PAUSES_S:
-            try:
-                return await self._get_once(resource_id)
-            except NetworkError as error:
-                if error.fault is not NetworkFault.UNAVAILABLE or error.code == IDENTITY_SILENT:
-                    raise
-                await self._clock.sleep(pause_s)
-        return await self._get_once(resource_id)
+
+        def passing(error: NetworkError) -> bool:
+            silent = error.fault is NetworkFault.UNAVAILABLE and error.code != IDENTITY_SILENT
+            return silent or _is_odd(error)
+
+        return await self._tried(lambda: self._get_once(resource_id), passing)
 
     async def _get_once(self, resource_id: str) -> Resource:
         async with self._places:
@@ -80,7 +74,8 @@ class ArmNetwork:
 
         The body goes back as it was read, read-only properties included, which ARM ignores; only the ETag,
         which travels as a header, stays out. The HTTP library below sends a PUT again when a pooled
-        connection turns out to be closed, so a write may be answered with CHANGED after it took effect.
+        connection turns out to be closed, so a write may be answered with CHANGED after it took effect. It is
+        sent again here, twice at most, only if Azure said oddly that it does not take it in.
 
         Args:
             resource: what to write, and the ETag that it was read with.
@@ -90,30 +85,58 @@ class ArmNetwork:
         Raises:
             NetworkError: ARM refused the write, or the operation failed.
         """
-        body = {key: value for key, value in resource.body.items() if key != "etag"}
-        answer = await _while_alive(
-            self._client.send(
-                "PUT",
-                self._url(resource.id),
-                resource.id,
-                timeout_s=_PUT_TIMEOUT_S,
-                content=body,
-                headers={"If-Match": resource.etag},
-            ),
-            alive,
-        )
-        if answer.status not in {200, 201, 202}:
-            raise answer_error(resource.id, answer.status, answer.headers, answer.body)
+        sent = False
+
+        async def once() -> Answer:
+            nonlocal sent
+            if sent:
+                # A NIC may ignore If-Match, and this is a write like the first: only onto the same resource,
+                # and only while the writer may still write.
+                await self._require_unchanged(resource)
+                await alive()
+            sent = True
+            return await _while_alive(self._put_once(resource), alive)
+
+        answer = await self._tried(once, _is_odd)
         url = self._url(resource.id)
-        following = Following(self._client, self._clock, resource.id, url, alive, self._crowd)
+        following = Following(self._client, self._clock, resource.id, url, resource.etag, alive, self._crowd)
         await following.until_done(answer)
 
+    async def _put_once(self, resource: Resource) -> Answer:
+        answer = await self._client.send(
+            "PUT",
+            self._url(resource.id),
+            resource.id,
+            timeout_s=_PUT_TIMEOUT_S,
+            content={key: value for key, value in resource.body.items() if key != "etag"},
+            headers={"If-Match": resource.etag},
+        )
+        # Whatever a 2xx says beside, the write may be under way.
+        if not 200 <= answer.status < 300:
+            raise answer_error(resource.id, answer.status, answer.headers, answer.body)
+        return answer
+
+    async def _require_unchanged(self, resource: Resource) -> None:
+        if (await self.get(resource.id)).etag != resource.etag:
+            text = "it was changed while Azure was asked a second time to write it"
+            raise NetworkError(NetworkFault.CHANGED, resource.id, text)
+
+    async def _tried(
+        self, once: Callable[[], Awaitable[_Result]], passing: Callable[[NetworkError], bool]
+    ) -> _Result:
+        """Do something, with two more quick tries after an error that may pass."""
+        for pause_s in _PAUSES_S:
+            try:
+                return await once()
+            except NetworkError as error:
+                if not passing(error):
+                    raise
+            await self._clock.sleep(pause_s)
+        return await once()
+
     def _url(self, resource_id: str) -> str:
-        parts = parse_resource_id(resource_id)
-        kind = f"{parts.get('namespace')}/{parts.get('type')}".casefold()
-        version = API_VERSIONS.get(kind, DEFAULT_API_VERSION)
         path = quote(resource_id.strip("/"), safe="/()")
-        return f"{self._client.endpoint}/{path}?api-version={version}"
+        return f"{self._client.endpoint}/{path}?api-version={self._api_version}"
 
     async def close(self) -> None:
         """Close the connections."""
@@ -150,6 +173,10 @@ def _resource(resource_id: str, answer: Answer) -> Resource:
     if not isinstance(etag, str) or not etag.isprintable():
         raise _unreadable(resource_id, "the answer has no ETag, so it could not be written back safely")
     return Resource(resource_id, etag, body)
+
+
+def _is_odd(error: NetworkError) -> bool:
+    return isinstance(error, AnswerError) and error.odd
 
 
 def _unreadable(resource_id: str, message: str) -> NetworkError:

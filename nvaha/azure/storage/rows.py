@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from nvaha.core.discovery import unread_sentence
 from nvaha.model import Drift, GroupState, Guards, LeaderRecord, Operation, StepRecord, Switch
 from nvaha.ports import StoreUnavailable
+from nvaha.text import shortened
 
 SCHEMA = 1
 GROUPS_TABLE = "nvahagroups"
@@ -37,7 +38,9 @@ _MOST_CHUNKS = 15
 _LONGEST = _CHUNK * _MOST_CHUNKS
 # An entity has at most 252 columns of its own.
 _MOST_NVA_COLUMNS = 100
-_LONGEST_TEXT = 500
+# Two ids of greatest length and what is wrong with them fit; what does not is cut in the middle.
+_LONGEST_TEXT = 1500
+_SHORTER_TEXT = 400
 _SHORTENED_TEXT = 100
 # What a row key cannot hold, and the quotation mark of a query.
 _ILLEGAL_KEY = re.compile(r"[/\\#?%'\x00-\x1f\x7f-\x9f]")
@@ -278,17 +281,17 @@ def operation_keys(operation_id: str) -> tuple[str, str] | None:
 def _fitting(operation: Operation) -> str:
     """Return the operation's JSON, with less and less of its steps until it fits one entity."""
     text = ""
-    for longest in (_LONGEST_TEXT, _SHORTENED_TEXT):
+    for longest in (_LONGEST_TEXT, _SHORTER_TEXT, _SHORTENED_TEXT):
         text = _OPERATION.text(_shortened(operation, longest))
         if len(text) <= _LONGEST:
             return text
-    shortened = _shortened(operation, _SHORTENED_TEXT)
-    kept = len(shortened.steps)
+    shorter = _shortened(operation, _SHORTENED_TEXT)
+    kept = len(shorter.steps)
     while kept and len(text) > _LONGEST:
         kept //= 2
         note = f"{len(operation.steps) - kept} of {len(operation.steps)} steps are left out of this record"
         fewer = dataclasses.replace(
-            shortened, steps=shortened.steps[:kept], unfinished=(*shortened.unfinished[:kept], note)
+            shorter, steps=shorter.steps[:kept], unfinished=(*shorter.unfinished[:kept], note)
         )
         text = _OPERATION.text(fewer)
     return text
@@ -313,9 +316,7 @@ _Text = TypeVar("_Text", str, str | None)
 
 
 def _cut(text: _Text, longest: int) -> _Text:
-    if text is None or len(text) <= longest:
-        return text
-    return text[: longest - 1] + "…"
+    return text if text is None else shortened(text, longest, tail=longest // 3)
 
 
 def _columns_of_state() -> Iterable[str]:

@@ -8,7 +8,7 @@ simulator.effective.next_hop(route_table_id, "8.8.8.8")
 await simulator.stop()
 """
 
-from nvaha.lab.arm.faults import Fault, FaultKind, Faults, retryable, throttled
+from nvaha.lab.arm.faults import Fault, FaultKind, Faults, retryable, throttled, unserved
 from nvaha.lab.arm.log import LogEntry
 from nvaha.lab.arm.server import ArmSimulator
 from nvaha.lab.arm.switches import Concurrency, Keeps, Pause, Switches
@@ -30,4 +30,5 @@ __all__ = [
     "Switches",
     "retryable",
     "throttled",
+    "unserved",
 ]

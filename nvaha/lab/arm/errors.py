@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Json = dict[str, Any]
@@ -75,8 +75,29 @@ def linked_forbidden(principal: str, action: str, scope: str, linked_action: str
         403,
         "LinkedAuthorizationFailed",
         f"The client '{principal}' with object id '{principal}' has permission to perform action '{action}' "
-        f"on scope '{scope}'; however, it does not have permission to perform action '{linked_action}' on "
-        f"the linked scope(s) '{linked}' or the linked scope(s) are invalid.",
+        f"on scope '{scope}'; however, it does not have permission to perform action(s) '{linked_action}' on "
+        f"the linked scope(s) '{linked}' (respectively) or the linked scope(s) are invalid.",
+    )
+
+
+def unserved(kind: str, version: str, served: Iterable[str], location: str | None) -> ArmError:
+    """An API version that is not served: 400 for a resource, 404 where no location is known.
+
+    Seen so in Azure/azure-sdk-for-js #9297 and, for a list, in Azure/azure-powershell #10299.
+    """
+    if location is None:
+        return ArmError(
+            404,
+            "InvalidResourceType",
+            f"The resource type '{kind}' could not be found in the namespace 'Microsoft.Network' for api "
+            f"version '{version}'. The supported api-versions are '{','.join(served)}'.",
+        )
+    return ArmError(
+        400,
+        "NoRegisteredProviderFound",
+        f"No registered resource provider found for location '{location}' and API version '{version}' for "
+        f"type '{kind}'. The supported api-versions are '{', '.join(served)}'. The supported locations are "
+        f"'{location}'.",
     )
 
 
@@ -133,6 +154,33 @@ def address_in_use(ip_configuration: str, public_ip: str, holder: str) -> ArmErr
         "PublicIPAddressInUse",
         f"Resource {ip_configuration} is referencing public IP address {public_ip} that is already allocated "
         f"to resource {holder}.",
+    )
+
+
+def not_found_in_region(ip_configuration: str, public_ip: str) -> ArmError:
+    """400 for a public IP that is not there, or in another region: Azure says the same of both."""
+    return bad_request(
+        "InvalidResourceReference",
+        f"Resource {public_ip} referenced by resource {ip_configuration} was not found. Please make "
+        "sure that the referenced resource exists, and that both resources are in the same region.",
+    )
+
+
+def versions_differ(public_ip: str, version: str, ip_configuration: str, other: str) -> ArmError:
+    """400 for a public IP and an IP configuration of two versions (ansible-collections/azure #582)."""
+    return bad_request(
+        "IPVersionForPublicIpAndNicIpConfigurationMustMatch",
+        f"IP version for publicIPAddress '{public_ip}', version '{version}' and network interface "
+        f"ipConfiguration '{ip_configuration}', version '{other}' must match.",
+    )
+
+
+def zones_differ(vm: str, zone: str, public_ip: str, other: str) -> ArmError:
+    """400 for a public IP that is not in the zone of the NIC's VM (fortinet/azure-templates #43)."""
+    return bad_request(
+        "ComputeResourceZoneConstraintDoesNotMatchPublicIPAddressZoneConstraint",
+        f"Compute resource {vm} has a zone constraint {zone} but the PublicIPAddress {public_ip} used by the "
+        f"compute resource via NetworkInterface or LoadBalancer has a different zone constraint {other}.",
     )
 
 

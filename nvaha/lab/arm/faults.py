@@ -21,11 +21,17 @@ class FaultKind(StrEnum):
     HANG_BEFORE = "hang_before"  # no answer; the write does not take effect
     HANG_AFTER = "hang_after"  # no answer; the write took effect
     GARBLED = "garbled"  # 200 with a body that is no JSON; a write does not take effect
+    GARBLED_AFTER = "garbled_after"  # the same, but the write took effect and its operation runs
+    STALE = "stale"  # a read shows the resource as it was before the operation that runs
     SLOW = "slow"  # `delay_s` later than usual
     OPERATION_FAILED = "operation_failed"
     OPERATION_CANCELED = "operation_canceled"  # superseded by somebody who put the old body back
     OPERATION_SLOW = "operation_slow"  # `delay_s` longer than usual
     OPERATION_STUCK = "operation_stuck"  # never ends
+    OPERATION_LOST = "operation_lost"  # runs as usual, but every poll of it is a 404
+    OPERATION_ELSEWHERE = "operation_elsewhere"  # the link to it names another host, at which it answers
+    OPERATION_UNLINKED = "operation_unlinked"  # the write is answered as usual, but without a link to it
+    OPERATION_BARE = "operation_bare"  # the write is answered with `status`, without body and link
 
     @property
     def of_operation(self) -> bool:
@@ -46,7 +52,7 @@ class Fault:
         count: how many requests it strikes; None for all.
         skip: how many matching requests pass before the first one is struck.
         probability: how likely it strikes a matching request; drawn by the simulator's seed.
-        status: the HTTP status of `error`.
+        status: the HTTP status of `error` and `operation_bare`.
         code: the error code of `error` and `operation_failed`.
         message: the error's text.
         detail: the code of the error's first detail, if it has one.
@@ -113,6 +119,20 @@ def retryable(
         code="RetryableError",
         message="A retryable error occurred.",
         detail=detail,
+    )
+
+
+def unserved(*, method: str = "*", resource: str = "*", count: int | None = 1) -> Fault:
+    """Return the refusal of a server that does not know the API version, as one of many now and then."""
+    return Fault(
+        FaultKind.ERROR,
+        method=method,
+        resource=resource,
+        count=count,
+        status=400,
+        code="NoRegisteredProviderFound",
+        message="No registered resource provider found for location 'westeurope' and API version "
+        "'2025-03-01' for type 'networkInterfaces'. The supported api-versions are '2023-09-01, 2023-11-01'.",
     )
 
 

@@ -49,6 +49,7 @@ class Operation:
         entry: the write's line in the log, kept up to date.
         ending: how it will end.
         retry_after_s: the Retry-After of the PUT and of polls while it runs, if any.
+        lost: no poll finds it, though it runs.
         status: where it stands.
         error: what a poll shows once it failed or was canceled.
     """
@@ -58,6 +59,7 @@ class Operation:
     entry: LogEntry
     ending: Ending
     retry_after_s: int | None = None
+    lost: bool = False
     status: OperationStatus = OperationStatus.IN_PROGRESS
     error: Json | None = None
 

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from nvaha.lab.arm.address import Address, parse_address
-from nvaha.lab.arm.errors import ArmError, invalid_request, throttled_error
+from nvaha.lab.arm.errors import ArmError, invalid_request, throttled_error, unserved
 from nvaha.lab.arm.faults import Fault, FaultKind
 from nvaha.lab.arm.gate import Gate, NoAnswer, reset
 from nvaha.lab.arm.log import LogEntry
@@ -27,7 +27,12 @@ _ERRORS = {FaultKind.ERROR, FaultKind.ERROR_AFTER}
 _RESETS = {FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER}
 _HANGS = {FaultKind.HANG_BEFORE, FaultKind.HANG_AFTER}
 _BEFORE = {FaultKind.ERROR, FaultKind.RESET_BEFORE, FaultKind.HANG_BEFORE, FaultKind.GARBLED}
-_AFTER = {FaultKind.ERROR_AFTER, FaultKind.RESET_AFTER, FaultKind.HANG_AFTER}
+_AFTER = {
+    FaultKind.ERROR_AFTER,
+    FaultKind.RESET_AFTER,
+    FaultKind.HANG_AFTER,
+    FaultKind.GARBLED_AFTER,
+}
 
 
 class ArmRequests:
@@ -83,13 +88,15 @@ class ArmRequests:
             return await self._strike(request, fault)
         if address is None:
             raise ArmError(404, "InvalidResourceType", "The resource type could not be found.")
+        self._check_served(request, address)
         world.timeline.advance()
         remaining = self._throttle(entry.principal, address, writes=writes)
         sent, malformed = _parse(raw) if writes else (None, None)
         world.access.check(entry.principal, request.method, address, sent)
         if malformed is not None:
             raise malformed
-        response = self._carry_out(request, address, operation, entry, sent)
+        stale = fault is not None and fault.kind is FaultKind.STALE
+        response = self._carry_out(request, address, operation, entry, sent=sent, stale=stale)
         response.headers[f"x-ms-ratelimit-remaining-subscription-{'writes' if writes else 'reads'}"] = (
             remaining
         )
@@ -103,7 +110,9 @@ class ArmRequests:
         address: Address,
         operation: Operation | None,
         entry: LogEntry,
+        *,
         sent: object,
+        stale: bool,
     ) -> web.Response:
         if request.method == "PUT" and address.name is not None:
             return self._put(request, address, entry, sent)
@@ -116,10 +125,18 @@ class ArmRequests:
             return self._poll(address, operation, entry)
         if address.name is None:
             return self._list(request, address)
-        body = self._world.store.require(address).body
+        record = self._world.store.require(address)
+        body = record.committed if stale and record.committed else record.body
         if address.route is not None:
             body = find_route(body, address)
         return web.json_response(copy.deepcopy(body), headers={"ETag": body["etag"]})
+
+    def _check_served(self, request: web.Request, address: Address) -> None:
+        served, version = self._world.switches.api_versions, request.query["api-version"]
+        if not served or version in served or address.operation is not None:
+            return
+        record = self._world.store.find(address.resource_id) if address.name else None
+        raise unserved(address.kind, version, served, record.body["location"] if record else None)
 
     async def _strike(self, request: web.Request, fault: Fault) -> web.Response:
         if fault.kind in _RESETS:
@@ -154,11 +171,17 @@ class ArmRequests:
         fault = world.faults.strike("PUT", entry.resource_id, entry.principal or "", operation=True)
         put = Request(sent, request.headers.get("If-Match"), entry, fault)
         accepted = world.writes.put_route(address, put) if address.route else world.writes.put(address, put)
+        kind = fault.kind if fault is not None else None
+        if fault is not None and kind is FaultKind.OPERATION_BARE:
+            return web.Response(status=fault.status)
         headers = {}
-        if accepted.operation is not None:
+        if accepted.operation is not None and kind is not FaultKind.OPERATION_UNLINKED:
             location = str(accepted.body.get("location", "westeurope")).replace(" ", "").casefold()
+            # The same server under its other name, so that the log tells who goes there.
+            elsewhere = self.endpoint.replace("127.0.0.1", "localhost")
             headers["Azure-AsyncOperation"] = (
-                f"{self.endpoint}/subscriptions/{address.subscription}/providers/Microsoft.Network/locations/"
+                f"{elsewhere if kind is FaultKind.OPERATION_ELSEWHERE else self.endpoint}"
+                f"/subscriptions/{address.subscription}/providers/Microsoft.Network/locations/"
                 f"{location}/operations/{accepted.operation.id}?api-version={request.query['api-version']}"
             )
             headers["Azure-AsyncNotification"] = "Enabled"
@@ -167,7 +190,7 @@ class ArmRequests:
         return web.json_response(accepted.body, status=accepted.status, headers=headers)
 
     def _poll(self, address: Address, operation: Operation | None, entry: LogEntry) -> web.Response:
-        if operation is None:
+        if operation is None or operation.lost:
             message = f"Operation {address.operation} not found."
             raise ArmError(404, "OperationNotFound", message, details=())
         entry.operation, entry.outcome = operation.id, operation.status

@@ -6,9 +6,18 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from nvaha.lab.arm.address import NICS, ROUTE_TABLES
-from nvaha.lab.arm.errors import address_in_use, bad_request, invalid_request, retryable_error
+from nvaha.lab.arm.errors import (
+    address_in_use,
+    bad_request,
+    invalid_request,
+    not_found_in_region,
+    retryable_error,
+    versions_differ,
+    zones_differ,
+)
 from nvaha.lab.arm.shape import CHILDREN, children, public_ip_references
 from nvaha.lab.arm.store import Store
+from nvaha.lab.arm.switches import Switches
 
 Json = dict[str, Any]
 
@@ -38,14 +47,14 @@ def check_route_format(sent: object) -> Json:
     return sent
 
 
-def check_rules(body: Json, kind: str, store: Store, *, may_overlap: bool) -> None:
+def check_rules(body: Json, kind: str, store: Store, switches: Switches) -> None:
     """Raise the 400, or the 429 that is no throttling, with which Azure refuses a well-formed write.
 
     Args:
         body: the resource as it would be after the write.
         kind: its type.
         store: the other resources.
-        may_overlap: a public IP may be attached while its detach still runs.
+        switches: how Azure behaves where that varies.
     """
     if kind == ROUTE_TABLES:
         for route in children(body):
@@ -61,7 +70,7 @@ def check_rules(body: Json, kind: str, store: Store, *, may_overlap: bool) -> No
             if public_ip.casefold() in seen:
                 raise address_in_use(configuration["id"], public_ip, body["id"])
             seen.add(public_ip.casefold())
-            _check_public_ip(body, configuration, public_ip, store, may_overlap=may_overlap)
+            _check_public_ip(body, configuration, public_ip, store, switches)
 
 
 def _format_of_children(properties: Json, name: str | None) -> list[Json]:
@@ -112,15 +121,11 @@ def _check_route(route: Json) -> None:
 
 
 def _check_public_ip(
-    nic: Json, configuration: Json, public_ip: str, store: Store, *, may_overlap: bool
+    nic: Json, configuration: Json, public_ip: str, store: Store, switches: Switches
 ) -> None:
     record = store.find(public_ip)
-    if record is None:
-        raise bad_request(
-            "InvalidResourceReference",
-            f"Resource {public_ip} referenced by resource {configuration['id']} was not found. Please make "
-            "sure that the referenced resource exists, and that both resources are in the same region.",
-        )
+    if record is None or _region(record.body) != _region(nic):
+        raise not_found_in_region(configuration["id"], public_ip)
     if record.operation is not None:
         raise retryable_error(
             "ReferencedResourceNotProvisioned",
@@ -134,9 +139,25 @@ def _check_public_ip(
             f"Cannot proceed with operation because resource {public_ip} used by resource "
             f"{configuration['id']} is not in Succeeded state. Resource is in Failed state.",
         )
+    version = properties["publicIPAddressVersion"]
+    other = configuration["properties"]["privateIPAddressVersion"]
+    if version.casefold() != other.casefold():
+        raise versions_differ(public_ip, version, configuration["id"], other)
+    _check_zone(nic, record.body, switches)
     if "natGateway" in properties:
         raise address_in_use(configuration["id"], public_ip, properties["natGateway"]["id"])
-    _check_free(nic, configuration, public_ip, store, may_overlap=may_overlap)
+    _check_free(nic, configuration, public_ip, store, may_overlap=switches.attach_may_overlap_detach)
+
+
+def _check_zone(nic: Json, public_ip: Json, switches: Switches) -> None:
+    vm = nic["properties"].get("virtualMachine", {}).get("id")
+    zone = switches.zone_of(vm) if vm else None
+    if zone is not None and zone not in (zones := public_ip.get("zones") or []):
+        raise zones_differ(vm, zone, public_ip["id"], ", ".join(zones) or "Regional")
+
+
+def _region(body: Json) -> str:
+    return str(body.get("location", "")).replace(" ", "").casefold()
 
 
 def _check_free(nic: Json, configuration: Json, public_ip: str, store: Store, *, may_overlap: bool) -> None:

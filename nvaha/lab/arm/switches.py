@@ -42,6 +42,8 @@ class Switches:
         concurrency: what a PUT meets while an operation on the same resource runs.
         failed_keeps: which body a failed operation leaves.
         broken: ids of NICs whose VM cannot be changed: every operation fails with OperationNotAllowed.
+        zones: {VM id: zone} of the VMs that are in a zone; nothing in a NIC's body says so.
+        api_versions: the API versions that are served, in ARM's order; empty for all.
         page_size: resources in one page of a list.
         token_lifetime_s: how long a token is valid; 24 h as in App Service.
         limits: when requests are throttled.
@@ -55,6 +57,8 @@ class Switches:
     concurrency: Concurrency = Concurrency.SUPERSEDE
     failed_keeps: Keeps = Keeps.NEW
     broken: set[str] = field(default_factory=set)
+    zones: dict[str, str] = field(default_factory=dict)
+    api_versions: tuple[str, ...] = ()
     page_size: int = 100
     token_lifetime_s: float = 86400.0
     limits: Limits = GENEROUS_LIMITS
@@ -62,3 +66,7 @@ class Switches:
     def is_broken(self, resource_id: str) -> bool:
         """Tell whether the operations of this NIC fail."""
         return resource_id.casefold() in {each.casefold() for each in self.broken}
+
+    def zone_of(self, vm_id: str) -> str | None:
+        """Return the zone of a VM, if it is in one."""
+        return next((zone for each, zone in self.zones.items() if each.casefold() == vm_id.casefold()), None)

@@ -127,7 +127,7 @@ class Writes:
     def _accept(self, address: Address, record: Record | None, sent: Json, request: Request) -> Accepted:
         self._check_concurrency(record)
         body = shape(sent, record.body if record else None, address, self._guids.new)
-        check_rules(body, address.kind, self._store, may_overlap=self._switches.attach_may_overlap_detach)
+        check_rules(body, address.kind, self._store, self._switches)
         changed = (
             record is None
             or record.operation is not None
@@ -170,6 +170,7 @@ class Writes:
             request.entry,
             self._ending(address, request.fault),
             self._profile.nic_retry_after_s if address.kind == NICS else None,
+            lost=request.fault is not None and request.fault.kind is FaultKind.OPERATION_LOST,
         )
         self.operations[operation.id.casefold()] = operation
         request.entry.operation = operation.id

@@ -189,13 +189,3 @@ async def _called(call: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     if inspect.iscoroutinefunction(call):
         return await call(**arguments)
     return await asyncio.to_thread(call, **arguments)
-
-
-async def stopped_within(stopping: asyncio.Event, seconds: float) -> bool:
-    """Wait, and tell whether the host began to stop meanwhile."""
-    try:
-        async with asyncio.timeout(max(0.0, seconds)):
-            await stopping.wait()
-    except TimeoutError:
-        return False
-    return True

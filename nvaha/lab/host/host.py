@@ -1,7 +1,8 @@
 """A local Functions host: timers, queues and HTTP routes for the functions that an app itself indexes.
 
-It stands in for the real host on these three points only (azure-facts A1, A2), so that the app runs with
-nothing but Python. No admin API, no other bindings, no scaling.
+It stands in for the real host on these three points only (azure-facts A1, A2, E), so that the app runs with
+nothing but Python. No admin API, no other bindings, no scaling. Like the real one it ends when a listener
+meets what it does not handle; whoever runs it starts it again.
 """
 
 from __future__ import annotations
@@ -14,10 +15,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,6 +26,7 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from nvaha.lab.host.functions import IndexedFunction, Invoker, index
 from nvaha.lab.host.http import application
+from nvaha.lab.host.lifetime import SHUT_DOWN, STOP_S, Lifetime, Listener, listen
 from nvaha.lab.host.queue import QueueListener
 from nvaha.lab.host.settings import (
     HostError,
@@ -35,12 +35,10 @@ from nvaha.lab.host.settings import (
     read_host_settings,
 )
 from nvaha.lab.host.storage import connect
-from nvaha.lab.host.timer import ListenerLock, LockLostError, TimerListener
+from nvaha.lab.host.timer import ListenerLock, TimerListener
 
 HOST_STORAGE = "AzureWebJobsStorage"
-GRACE_S = 5.0
 _LONGEST_HOST_ID = 32
-Listener = Callable[[asyncio.Event], Awaitable[None]]
 _log = logging.getLogger("Host")
 
 
@@ -68,9 +66,9 @@ class HostOptions:
 
 
 def run(options: HostOptions) -> NoReturn:
-    """Run until SIGTERM or SIGINT, then end the process.
+    """Run until SIGTERM, SIGINT or an error that no listener handles, then end the process.
 
-    Invocations that do not end within five seconds are lost with the process, as on the platform: no Python
+    Invocations that do not end within `STOP_S` are lost with the process, as on the platform: no Python
     worker is told that it is going to be stopped (azure-facts A4).
     """
     _log_to_standard_error(verbose=options.verbose)
@@ -93,12 +91,12 @@ async def _serve(options: HostOptions) -> int:
     # Before the app is imported: it reads its settings from the environment, as under any host.
     os.environ.update(app_settings)
     functions = index(folder, app_settings)
-    stopping = asyncio.Event()
+    life = Lifetime()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        asyncio.get_running_loop().add_signal_handler(number, life.stop)
     async with AsyncExitStack() as stack:
         host = _Host(settings, app_settings, functions, Invoker(folder, settings.function_timeout), stack)
-        listeners = [asyncio.ensure_future(each(stopping)) for each in host.listeners(options, folder)]
+        listeners = host.listeners(options, folder)
         runner = web.AppRunner(
             application(
                 [each for each in functions if each.kind == "httpTrigger"],
@@ -107,34 +105,19 @@ async def _serve(options: HostOptions) -> int:
                 key=options.key,
             ),
             access_log=None,
-            shutdown_timeout=GRACE_S,
+            shutdown_timeout=STOP_S,
             handle_signals=False,
         )
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", options.port).start()
         _announce(options, runner, functions)
-        stop = asyncio.ensure_future(stopping.wait())
-        await asyncio.wait({stop, *listeners}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.set()
-        await asyncio.gather(runner.cleanup(), _end(listeners))
-        return _exit_code(listeners)
+        await asyncio.gather(listen(listeners, life), _serve_until_stopped(runner, life))
+        return SHUT_DOWN if life.error is not None else 0
 
 
-async def _end(listeners: Iterable[asyncio.Future[None]]) -> None:
-    if waiting := [each for each in listeners if not each.done()]:
-        await asyncio.wait(waiting, timeout=GRACE_S)
-
-
-def _exit_code(listeners: Iterable[asyncio.Future[None]]) -> int:
-    code = 0
-    for each in listeners:
-        error = each.exception() if each.done() and not each.cancelled() else None
-        if error is None:
-            continue
-        code = 1
-        known = isinstance(error, LockLostError | HostError)
-        _log.error("The host shuts down: %s", error, exc_info=None if known else error)
-    return code
+async def _serve_until_stopped(runner: web.AppRunner, life: Lifetime) -> None:
+    await life.stopped()
+    await runner.cleanup()
 
 
 class _Host:
@@ -179,8 +162,8 @@ class _Host:
             blobs, host_id(folder, self._app_settings), function.name, self._settings.singleton
         )
 
-        async def run_alone(stopping: asyncio.Event) -> None:
-            await lock.hold(stopping, partial(timer.run, stopping))
+        async def run_alone(life: Lifetime) -> None:
+            await lock.hold(life, timer.run)
 
         return run_alone
 

@@ -1,8 +1,9 @@
 """The timer trigger of the local host: schedules, and the lock that lets one host of an app run them.
 
-Behaviour as in azure-facts A1: a timer never overlaps itself, ticks missed meanwhile collapse into one that
-fires at once, a failed run is not repeated, and of the hosts with one host id only the one that holds the
-blob lease `locks/<host id>/Host.Functions.<name>.Listener` runs it.
+Behaviour as measured with the real listener (azure-facts A1, E1): a timer never overlaps itself, ticks missed
+meanwhile collapse into one that fires at once, a failed run is not repeated. Of the hosts with one host id
+the one that gets the blob lease `locks/<host id>/Host.Functions.<name>.Listener` runs it until its own end:
+also without a valid lock, for as long as storage does not say that it is lost.
 """
 
 from __future__ import annotations
@@ -11,24 +12,23 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.functions.timer import TimerRequest
 from azure.storage.blob.aio import BlobLeaseClient, BlobServiceClient
 
 from nvaha.config.ncrontab import Ncrontab
-from nvaha.lab.host.functions import IndexedFunction, Invoker, stopped_within
+from nvaha.lab.host.functions import IndexedFunction, Invoker
+from nvaha.lab.host.lifetime import Lifetime, Listener, ListenerError
+from nvaha.lab.host.queue import BackOff
 from nvaha.lab.host.settings import HostError, SingletonSettings, time_span_s
-from nvaha.lab.host.storage import Trouble
+from nvaha.lab.host.storage import DRAW, Patience, Uniform, answered_by_fault, in_words
 
 CONTAINER = "azure-webjobs-hosts"
-_RETRY_S = 1.0
+START_AGAIN_S = (2.0, 120.0)
+"""From and to so many seconds does a start that failed wait (azure-webjobs-sdk `FunctionListener.cs`)."""
 _log = logging.getLogger("Host.Triggers.Timer")
-
-
-class LockLostError(Exception):
-    """Another host took this host's timer lock; the real host shuts down then, and so does this one."""
 
 
 class Schedule:
@@ -75,12 +75,12 @@ class TimerListener:
         self._clock = clock
         self._schedule = Schedule(function.binding["schedule"])
 
-    async def run(self, stopping: asyncio.Event) -> None:
+    async def run(self, life: Lifetime) -> None:
         """Fire until the host stops; returns after the run under way has ended."""
         if self._function.binding.get("runOnStartup"):
             await self._fire(self._clock())
         due = self._schedule.due_after(0.0, self._clock())
-        while not await stopped_within(stopping, due - self._clock()):
+        while not await life.stopped_within(due - self._clock()):
             started = self._clock()
             await self._fire(started)
             due = self._schedule.due_after(due, started)
@@ -99,57 +99,58 @@ class ListenerLock:
         host_id: shared by the hosts of one app.
         name: the function's name.
         times: how long the lease lasts, and how often others try for it.
+        uniform: draws a number between two.
     """
 
-    def __init__(self, blobs: BlobServiceClient, host_id: str, name: str, times: SingletonSettings) -> None:
+    def __init__(
+        self,
+        blobs: BlobServiceClient,
+        host_id: str,
+        name: str,
+        times: SingletonSettings,
+        uniform: Uniform = DRAW,
+    ) -> None:
         self._container = blobs.get_container_client(CONTAINER)
         self._path = f"locks/{host_id}/Host.Functions.{name}.Listener"
         self._blob = self._container.get_blob_client(self._path)
         self._times = times
-        self._trouble = Trouble(_log, f"the timer's lock {self._path}")
+        self._uniform = uniform
+        self._patience = Patience(_log, f"the timer's lock {self._path}", uniform)
 
-    async def hold(self, stopping: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
-        """Wait for the lock, work under it, give it back.
-
-        Raises:
-            LockLostError: somebody else has it now.
-        """
-        lease = await self._take(stopping)
+    async def hold(self, life: Lifetime, work: Listener) -> None:
+        """Wait for the lock, work until the host stops, give the lock back; its loss ends the host."""
+        lease = await life.unless_stopped(self._take())
         if lease is None:
             return
-        working = asyncio.ensure_future(work())
-        keeping = asyncio.ensure_future(self._keep(lease))
+        keeping = life.watch(asyncio.create_task(self._keep(lease)))
         try:
-            await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                await working
-            else:
-                await keeping
+            await work(life)
         finally:
             keeping.cancel()
             try:
-                await lease.release()
+                await self._patience.ask(lease.release)
             except AzureError as error:
-                _log.warning("The lock %s was not given back: %s", self._path, error)
+                _log.warning("The lock %s was not given back (%s)", self._path, in_words(error))
 
-    async def _take(self, stopping: asyncio.Event) -> BlobLeaseClient | None:
+    async def _take(self) -> BlobLeaseClient:
+        """Try until it is there, as soon as storage can be asked and then at each poll."""
+        back_off = BackOff(START_AGAIN_S[1], self._uniform, shortest_s=START_AGAIN_S[0])
         waiting = False
-        while not stopping.is_set():
+        while True:
             try:
-                lease = await self._try()
+                lease = await self._patience.ask(self._try)
             except AzureError as error:
-                self._trouble.met(error)
-                waiting = False
+                # Neither a start that fails nor a poll brings the host down.
+                self._patience.trouble.met(error)
             else:
-                self._trouble.over()
                 if lease is not None:
                     _log.debug("Singleton lock acquired (%s)", self._path)
                     return lease
                 if not waiting:
                     _log.info("Another host runs this timer; waiting for its lock (%s)", self._path)
                 waiting = True
-            await stopped_within(stopping, self._times.listener_lock_recovery_polling_interval)
-        return None
+            poll_s = self._times.listener_lock_recovery_polling_interval
+            await asyncio.sleep(poll_s if waiting else back_off.after(found=False))
 
     async def _try(self) -> BlobLeaseClient | None:
         """Return the lock, or None if another host has it; AzureError if storage does not say."""
@@ -165,6 +166,11 @@ class ListenerLock:
             if error.status_code != 409:
                 raise
             return None
+        except asyncio.CancelledError:
+            # The host stops; what storage was about to grant would stay taken for a whole period.
+            with contextlib.suppress(AzureError):
+                await lease.release()
+            raise
         return lease
 
     async def _create(self) -> None:
@@ -174,20 +180,13 @@ class ListenerLock:
             await self._blob.upload_blob(b"", overwrite=False)
 
     async def _keep(self, lease: BlobLeaseClient) -> None:
-        """Renew at half the period; an answer of 5xx, or none, is tried again until the lease has run out."""
-        period_s = self._times.listener_lock_period
-        granted = time.monotonic()
-        wait_s = period_s / 2
+        """Renew at half the period, whether or not the last renewal was answered well."""
         while True:
-            await asyncio.sleep(wait_s)
-            asked = time.monotonic()
+            await asyncio.sleep(self._times.listener_lock_period / 2)
             try:
-                await lease.renew()
+                await self._patience.ask(lease.renew)
             except AzureError as error:
-                status = error.status_code if isinstance(error, HttpResponseError) else None
-                refused = status is not None and status < 500
-                if refused or time.monotonic() - granted > period_s:
-                    raise LockLostError(f"the lock {self._path} is lost: {error.message}") from error
-                wait_s = _RETRY_S
-            else:
-                granted, wait_s = asked, period_s / 2
+                if not answered_by_fault(error):
+                    raise ListenerError(
+                        f"The lock {self._path} cannot be kept ({in_words(error)})"
+                    ) from error

@@ -9,17 +9,22 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from nvaha.lab.host.lifetime import SHUT_DOWN, STOP_S
 from nvaha.lab.stage.azurite import LabError
 from nvaha.lab.stage.child import end
 
 READY_S = 60.0
-_STOP_S = 8.0
+PAUSE_S = 1.0
+"""So long a host that shut itself down stays away; how long it is on Azure is not known (azure-facts E3)."""
+_STOP_S = STOP_S + 3.0
+_LOOK_S = 0.02
 _LAST_WORDS = 2000
 _LINE = re.compile(r"\[([^\]]+Z)\] (.*)")
 # A developer's own settings must not decide what the lab's app does, nor with which identity.
@@ -55,6 +60,9 @@ def read_event(line: str, host: str) -> HostEvent | None:
 class HostProcess:
     """One local host running an app; an async context manager that starts it and kills it at the end.
 
+    A host that shuts itself down is started again after a pause, as the platform does; one that is killed,
+    stopped or cannot run the app is not.
+
     Args:
         name: shown, and part of the log file's name.
         app: the app's folder.
@@ -62,6 +70,8 @@ class HostProcess:
         folder: where its log goes.
         arguments: more arguments for `nvaha lab host`.
         port: for HTTP; 0 for a free one, which a restart takes again.
+        pause_s: how long it stays away after it shut itself down.
+        say: told, in words, each time it was started again.
     """
 
     def __init__(
@@ -73,6 +83,8 @@ class HostProcess:
         *,
         arguments: Sequence[str] = (),
         port: int = 0,
+        pause_s: float = PAUSE_S,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.name = name
         self.settings = dict(settings)
@@ -81,7 +93,11 @@ class HostProcess:
         self._app = app
         self._arguments = tuple(arguments)
         self._port = port
+        self._pause_s = pause_s
+        self._say = say
         self._process: subprocess.Popen[bytes] | None = None
+        self._minding: asyncio.Task[None] | None = None
+        self.shut_downs = 0
         self._read = 0
         self._events: list[HostEvent] = []
 
@@ -94,8 +110,8 @@ class HostProcess:
 
     @property
     def running(self) -> bool:
-        """Whether the process is there, frozen or not."""
-        return self._process is not None and self._process.poll() is None
+        """Whether the process is there, frozen or not, or is about to be started again."""
+        return self._minding is not None and not self._minding.done()
 
     async def start(self) -> None:
         """Start it, at its old port if it had one, and wait until it listens.
@@ -103,14 +119,35 @@ class HostProcess:
         Raises:
             LabError: it does not come up; with its last words.
         """
+        await self._come_up()
+        self._minding = asyncio.create_task(self._mind())
+
+    async def _mind(self) -> None:
+        """Start it again whenever it has shut itself down."""
+        while self._process is not None:
+            if self._process.poll() is None:
+                await asyncio.sleep(_LOOK_S)
+                continue
+            if self._process.returncode != SHUT_DOWN:
+                return
+            self.shut_downs += 1
+            await asyncio.sleep(self._pause_s)
+            try:
+                await self._come_up()
+            except LabError as error:
+                self._say(str(error))
+                return
+            self._say(f"{self.name} had shut itself down, as on Azure, and is up again; why: {self.log}")
+
+    async def _come_up(self) -> None:
         process = self._launch()
         reading = asyncio.ensure_future(asyncio.to_thread(_first_line, process))
         done, _ = await asyncio.wait({reading}, timeout=READY_S)
         if not done:
-            await self.kill()
+            await end(self._process, asking_s=0)
         line = await reading
         if not line:
-            await self.kill()
+            await end(self._process, asking_s=0)
             raise LabError(f"the host {self.name} does not come up; {self.log} ends:\n{self._last_words()}")
         self.url = json.loads(line)["url"]
         self._port = int(self.url.rpartition(":")[2])
@@ -132,11 +169,19 @@ class HostProcess:
 
     async def kill(self) -> None:
         """End it at once, as a crash would."""
+        await self._leave_alone()
         await end(self._process, asking_s=0)
 
     async def stop(self) -> None:
-        """Ask it to end; running invocations get their five seconds."""
+        """Ask it to end; running invocations get their ten seconds."""
+        await self._leave_alone()
         await end(self._process, asking_s=_STOP_S)
+
+    async def _leave_alone(self) -> None:
+        if self._minding is not None:
+            self._minding.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._minding
 
     def freeze(self) -> None:
         """Let it stand still, as a virtual machine does that is being moved."""

@@ -205,7 +205,13 @@ class Lab:
             raise LabError(f"{app} holds no function_app.py: run the lab from a checkout of the project")
         arguments = ["--key", self.options.key] if self.options.key else []
         host = HostProcess(
-            name, app, {**self.settings(name), **settings}, self.folder, arguments=arguments, port=port
+            name,
+            app,
+            {**self.settings(name), **settings},
+            self.folder,
+            arguments=arguments,
+            port=port,
+            say=self._say,
         )
         self._stack.push_async_callback(host.kill)
         await host.start()

@@ -18,6 +18,7 @@ from tests.builders import NOON, group_of, later, steady, switching
         (switching(), 60.0),
         (steady(seen=1), 10.0),
         (steady(seen=2), 60.0),
+        (steady(seen=11), 400.0),
         (steady(ended_at=NOON - timedelta(seconds=119)), 30.0),
         (steady(ended_at=NOON - timedelta(seconds=121)), 400.0),
         (steady(ended_at=later(3600)), 400.0),

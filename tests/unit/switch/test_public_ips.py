@@ -19,7 +19,7 @@ from tests.builders import (
     up,
 )
 from tests.fakes import Outside, after
-from tests.unit.switch.stage import GROUP, NEW_NIC, OLD_NIC, PIP, attempt, moved, record
+from tests.unit.switch.stage import GROUP, NEW_NIC, OLD_NIC, PIP, TABLE, attempt, moved, record
 
 REFUSED = NetworkError(NetworkFault.REFUSED, NEW_NIC, "400: a policy forbids it")
 
@@ -27,9 +27,12 @@ REFUSED = NetworkError(NetworkFault.REFUSED, NEW_NIC, "400: a policy forbids it"
 class TestAskedFirst:
     """An NVA that still answers keeps its public IP until Azure would take it at the other."""
 
-    async def test_a_planned_move_that_azure_would_refuse_is_not_begun(self, out: Outside) -> None:
+    @pytest.mark.parametrize("trigger", [Trigger.MANUAL, Trigger.FAILBACK])
+    async def test_a_planned_move_that_azure_would_refuse_is_not_begun(
+        self, out: Outside, trigger: Trigger
+    ) -> None:
         """Everything stays as it was, and the group is at rest where it was."""
-        out.store.put(switching(trigger=Trigger.MANUAL))
+        out.store.put(switching(trigger=trigger))
         out.network.refuse[NEW_NIC] = [REFUSED] * 9
         with pytest.raises(SwitchIncomplete):
             await attempt(out)
@@ -38,6 +41,22 @@ class TestAskedFirst:
         (left,) = record(out).unfinished
         assert left.startswith("not begun")
         assert "a policy forbids it" in left
+
+    async def test_it_is_asked_while_the_public_ip_is_still_in_use(self, out: Outside) -> None:
+        """The first write is a question that changes nothing; only its answer lets the detach begin."""
+        held = []
+        out.network.before_put = lambda each: held.append(
+            (each.id, moved(out)[1], OLD_NIC in out.network.puts)
+        )
+        await attempt(out)
+        assert next(each for each in held if each[0] == NEW_NIC) == (NEW_NIC, False, False)
+        assert moved(out) == (True, True)
+
+    async def test_a_dead_nvas_public_ip_is_taken_off_without_asking(self, out: Outside) -> None:
+        """There is nothing to lose, and asking takes seconds."""
+        out.store.put(switching(nvas={"a": down()}))
+        await attempt(out)
+        assert [each for each in out.network.tried if each != TABLE] == [OLD_NIC, NEW_NIC]
 
     async def test_a_planned_move_with_a_problem_is_not_begun_either(self, out: Outside) -> None:
         """Nor is Azure asked for what the resources already tell."""
@@ -164,3 +183,13 @@ class TestPutBack:
             await attempt(dying)
         assert "ipConfiguration" not in dying.network.body(PIP)["properties"]
         assert record(dying).unfinished
+
+    async def test_it_goes_back_where_azure_took_the_question_and_not_the_attach(self, out: Outside) -> None:
+        """In use, it said, and then no: the old NVA still answers, and has it again."""
+        out.store.put(switching(trigger=Trigger.MANUAL))
+        in_use = NetworkError(NetworkFault.IN_USE, NEW_NIC, "400: PublicIPAddressInUse")
+        out.network.refuse[NEW_NIC] = [in_use, *[REFUSED] * 9]
+        with pytest.raises(SwitchIncomplete):
+            await attempt(out)
+        assert out.network.body(PIP)["properties"]["ipConfiguration"]["id"].startswith(OLD_NIC)
+        assert any(each.startswith("put back") for each in record(out).unfinished)

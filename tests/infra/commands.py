@@ -1,0 +1,147 @@
+"""The commands that pages tell people to type: each is taken as its program would take it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.main import get_command
+
+from nvaha.cli.main import app
+
+from .tools import INFRA
+
+PROGRAMS = ("nvaha", "func", "az", "azd")
+SHELLS = {"bash", "sh", "console", "text"}
+# What pages put where a number, or a file that is there, belongs.
+STAND_INS = {"N": "1", "FILE": __file__, "yaml": __file__, "json": __file__}
+
+
+@cache
+def cloud_commands() -> dict[str, dict[str, list[str]]]:
+    """Return the commands of func, az and azd that pages name, with the flags that these take.
+
+    Looked up in public: func in `src/Cli/func/Actions` of Azure/azure-functions-core-tools (3ee97a6), azd in
+    `cli/azd/cmd/testdata/TestUsage-azd-*.snap` of Azure/azure-dev (ae35809), az in the reference at
+    learn.microsoft.com/cli/azure (2026), Azurite in its README. Look a new command up before adding it.
+    """
+    found: dict[str, dict[str, list[str]]] = json.loads(
+        Path(__file__).with_name("cloud_commands.json").read_text(encoding="utf-8")
+    )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A command on a page: its words, and whether it is to be typed as it stands or only spoken of."""
+
+    words: tuple[str, ...]
+    whole: bool
+
+
+def commands(page: str) -> Iterator[Typed]:
+    """Yield the commands on a page: in blocks of shell, in `code` and in headings."""
+    fence = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.M | re.S)
+    for language, block in fence.findall(page):
+        if language in SHELLS:
+            for line in block.replace("\\\n", " ").splitlines():
+                yield from (Typed(words, whole=True) for words in _of_line(line.strip().removeprefix("$ ")))
+    prose = fence.sub("", page)
+    for code in re.findall(r"`([^`\n]+)`", prose) + re.findall(r"^#+ (nvaha .*)$", prose, re.M):
+        for part in code.replace(" | ", "|").split(", "):
+            for each in _alternatives(re.sub(r"[\[\]]", "", part)):
+                yield from (Typed(words, whole=False) for words in _of_line(each))
+
+
+def _alternatives(code: str) -> list[str]:
+    """A synopsis may leave a choice, as in `nvaha pause|resume GROUP`."""
+    choice = re.search(r"\b[\w-]+(?:\|[\w-]+)+", code)
+    if choice is None:
+        return [code]
+    return [code.replace(choice[0], each, 1) for each in choice[0].split("|")]
+
+
+def _of_line(line: str) -> Iterator[tuple[str, ...]]:
+    while inner := re.search(r"\$\(([^()]*)\)", line):
+        yield from _of_line(inner[1])
+        line = line.replace(inner[0], "VALUE", 1)
+    lexer = shlex.shlex(line.replace("…", "x"), posix=True, punctuation_chars="();<>|&")
+    lexer.whitespace_split = True
+    try:
+        words = list(lexer)
+    except ValueError:  # a quote that is an apostrophe: this is prose
+        return
+    command: list[str] = []
+    for word in [*words, ";"]:
+        if set(word) <= set("();<>|&{}"):
+            while command and (re.match(r"\w+=", command[0]) or command[0] in {"export", "!"}):
+                command.pop(0)
+            if command and command[0].rsplit("/", 1)[-1] in PROGRAMS:
+                yield (command[0].rsplit("/", 1)[-1], *command[1:])
+            command = []
+        else:
+            command.append(word)
+
+
+def command_problems(typed: Typed) -> list[str]:
+    """Report what a program would not take."""
+    return _nvaha(typed) if typed.words[0] == "nvaha" else _cloud(typed.words)
+
+
+def _nvaha(typed: Typed) -> list[str]:
+    """Let the real commands parse the words, without running anything."""
+    command: Any = get_command(app)
+    rest = [STAND_INS.get(word.rsplit(".", 1)[-1], word) for word in typed.words[1:]]
+    context = None
+    try:
+        # A page may name a command without saying which of those below it.
+        while rest or not hasattr(command, "resolve_command"):
+            context = command.make_context(command.name, rest, parent=context)
+            if not hasattr(command, "resolve_command"):
+                break
+            _, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+    except typer.Exit:
+        return []
+    except typer.TyperException as error:
+        if typed.whole or type(error).__name__ != "MissingParameter":
+            return [f"{shlex.join(typed.words)}: {error.format_message()}"]
+    return []
+
+
+def _cloud(words: tuple[str, ...]) -> list[str]:
+    known = cloud_commands()[words[0]]
+    plain = " ".join(words[1:])
+    name = max((each for each in known if f"{plain} ".startswith(f"{each} ")), key=len, default=None)
+    if name is None:
+        return [f"{shlex.join(words)}: no such command is known"]
+    flags = [word.split("=", 1)[0] for word in words[1:] if re.match(r"--?[a-zA-Z]", word)]
+    return [f"{words[0]} {name} has no {flag}" for flag in flags if flag not in known[name]]
+
+
+@cache
+def all_flags() -> frozenset[str]:
+    """Return every long flag of every known command and of the scripts here."""
+    found = {flag for program in cloud_commands().values() for flags in program.values() for flag in flags}
+    for script in INFRA.rglob("*.sh"):
+        found |= set(re.findall(r"^ +(--[\w-]+)\)", script.read_text(encoding="utf-8"), re.M))
+    waiting: list[Any] = [get_command(app)]
+    while waiting:
+        command = waiting.pop()
+        found |= {option for param in command.params for option in (*param.opts, *param.secondary_opts)}
+        if hasattr(command, "list_commands"):
+            waiting += [command.get_command(None, name) for name in command.list_commands(None)]
+    return frozenset(found)
+
+
+def page_problems(page: str) -> list[str]:
+    """Report the commands and flags on a page that are none."""
+    problems = [problem for typed in commands(page) for problem in command_problems(typed)]
+    alone = re.findall(r"`(--[\w-]+)[^`]*`", page)
+    return problems + [f"{flag} is no flag of anything" for flag in alone if flag not in all_flags()]

@@ -1,0 +1,95 @@
+"""Queries, run on what the app logs and host.json stores.
+
+The engine is duckdb-kql: it translates Kusto's language for DuckDB. Microsoft's own parser says beside it
+(test_queries.py) that Azure takes each query as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import duckdb
+import duckdb_kql
+
+from .hosting import stores
+from .stories import Line
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+"""When every query is run; how long ago a line was logged is what differs."""
+SEVERITY = {"Information": 1, "Warning": 2, "Error": 3}
+
+# The columns of AppTraces that a query may rely on (Azure Monitor's table reference), and DuckDB's types.
+COLUMNS = {
+    "TimeGenerated": ("datetime", "TIMESTAMP"),
+    "Message": ("string", "VARCHAR"),
+    "SeverityLevel": ("int", "INTEGER"),
+    "Properties": ("dynamic", "JSON"),
+    "OperationId": ("string", "VARCHAR"),
+    "OperationName": ("string", "VARCHAR"),
+    "AppRoleName": ("string", "VARCHAR"),
+    "AppRoleInstance": ("string", "VARCHAR"),
+    "ItemCount": ("int", "INTEGER"),
+    "_ResourceId": ("string", "VARCHAR"),
+    "_BilledSize": ("real", "DOUBLE"),
+}
+
+Row = dict[str, Any]
+
+
+@cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    kinds = ", ".join(f'"{name}" {kind}' for name, (_, kind) in COLUMNS.items())
+    connection.execute(f"CREATE TABLE AppTraces ({kinds})")
+    return connection
+
+
+@cache
+def _sql(query: str) -> tuple[str, dict[str, Any]]:
+    sql = duckdb_kql.to_sql(query, schema={"AppTraces": list(COLUMNS)}, query_now=NOW)
+    return str(sql), dict(sql.parameters)
+
+
+def result(
+    query: str, lines: Iterable[Line], host: dict[str, Any], at_s: float, window_s: float | None = None
+) -> list[Row]:
+    """Return the rows of a query.
+
+    Args:
+        query: the query's text.
+        lines: what is logged; each says when, in seconds after the end of its story.
+        host: host.json, which decides what of it is stored.
+        at_s: when the query is run, in seconds after the end of the stories.
+        window_s: seconds before that to which an alert rule limits it; None: no limit but its own.
+
+    Raises:
+        duckdb_kql.KqlError, duckdb.Error: the query cannot be run.
+    """
+    connection = _connection()
+    connection.execute("DELETE FROM AppTraces")
+    values = [
+        (
+            NOW.replace(tzinfo=None) - timedelta(seconds=at_s - line.at_s),
+            line.text,
+            SEVERITY[line.level],
+            line.category,
+        )
+        for line in lines
+        if line.at_s <= at_s
+        and (window_s is None or line.at_s > at_s - window_s)
+        and stores(host, line.category, line.level)
+    ]
+    if values:
+        places = ", ".join(["(?, ?, ?, json_object('Category', ?), 'app', 1)"] * len(values))
+        columns = "TimeGenerated, Message, SeverityLevel, Properties, AppRoleName, ItemCount"
+        connection.execute(
+            f"INSERT INTO AppTraces ({columns}) VALUES {places}",  # noqa: S608 - constants only
+            [each for row in values for each in row],
+        )
+    answer = connection.execute(*_sql(query))
+    names = [column[0] for column in answer.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]

@@ -1,0 +1,79 @@
+"""What holds for every deployment, whatever it is of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from .app import differences
+from .sent import World
+
+GLOBAL = frozenset(
+    {
+        "Microsoft.Insights/actionGroups",
+        "Microsoft.Network/privateDnsZones",
+        "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
+    }
+)
+STANDARD = frozenset(
+    {
+        "Microsoft.Network/bastionHosts",
+        "Microsoft.Network/loadBalancers",
+        "Microsoft.Network/natGateways",
+        "Microsoft.Network/publicIPAddresses",
+    }
+)
+
+
+def general_problems(world: World) -> Iterator[str]:
+    """Report places, SKUs and names that Azure refuses, and resources that get in each other's way."""
+    bodies: dict[str, object] = {}
+    for each in world.sent:
+        if each.type in GLOBAL or (each.type.count("/") == 1 and "Authorization" not in each.type):
+            place = "global" if each.type in GLOBAL else world.parameter("location")
+            yield from differences(each.body.get("location"), place, f"{each.place}.location")
+        if each.type in STANDARD:
+            yield from differences(each.body.get("sku"), {"name": "Standard"}, f"{each.place}.sku")
+        if each.type == "Microsoft.Network/publicIPAddresses":
+            yield from differences(each.properties.get("publicIPAllocationMethod"), "Static", each.place)
+        if "unused" in each.id:
+            yield f"{each.place} has the name of what is not deployed: {each.id}"
+        if bodies.setdefault(each.id.lower(), each.body) != each.body:
+            yield f"{each.id} is sent twice, and not the same"
+    for (scope, name), times in Counter(world.modules).items():
+        if times > 1 or len(name) > 64:
+            yield f"{times} deployments in {scope} are called {name}"
+
+
+def monitor_output_problems(world: World) -> Iterator[str]:
+    """Report outputs of a monitor that name anything else than what is deployed."""
+    site = world.one("Microsoft.Web/sites")
+    group = world.one("Microsoft.Resources/resourceGroups")
+    identity = world.one("Microsoft.ManagedIdentity/userAssignedIdentities")
+    wanted = {
+        "AZURE_LOCATION": world.parameter("location"),
+        "AZURE_RESOURCE_GROUP": group.name,
+        "AZURE_FUNCTION_APP_NAME": site.name,
+        "NVAHA_URL": f"https://{site.name}.azurewebsites.net",
+        "NVAHA_IDENTITY_CLIENT_ID": "c1000000-0000-0000-0000-000000000000",
+        "NVAHA_IDENTITY_PRINCIPAL_ID": "a1000000-0000-0000-0000-000000000000",
+        "NVAHA_STATE_STORAGE_ID": world.parameter("existingStateStorageId")
+        or world.one("Microsoft.Storage/storageAccounts").id,
+    }
+    yield from differences({name: world.outputs[name] for name in wanted}, wanted, "output")
+    if world.parameter("existingFunctionSubnetId"):
+        given = world.parameter("existingFunctionSubnetId")
+        yield from differences(world.outputs["NVAHA_SUBNET_ID"], given, "NVAHA_SUBNET_ID")
+    named = world.parameter("resourceGroupName") or f"rg-{world.parameter('environmentName')}"
+    yield from differences(group.name, named, "resource group")
+    if not identity.id.startswith(f"{group.id}/"):
+        yield f"the identity is in {identity.id}"
+
+
+def tag_problems(world: World) -> Iterator[str]:
+    """Report what azd would not find again."""
+    tags = {"azd-env-name": world.parameter("environmentName")}
+    for each in world.sent:
+        top = each.type.count("/") == 1 or each.type.endswith("/virtualNetworkLinks")
+        if top and "Authorization" not in each.type and each.type != "Microsoft.Web/sites":
+            yield from differences(each.body.get("tags"), tags, f"{each.place}.tags")

@@ -1,0 +1,101 @@
+"""Where telemetry goes, and what wakes somebody up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.infra.tools import ROOT
+
+from .app import differences
+from .sent import Sent, World
+
+RULE = "Microsoft.Insights/scheduledQueryRules"
+# Telemetry arrives up to some minutes late: a shorter window misses it, a longer one repeats itself long.
+WINDOW_MINUTES = range(5, 16)
+
+
+def documented() -> dict[str, int]:
+    """Return the alerts and their severity as docs/monitoring.md has them."""
+    page = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    section = page.split("\n## Alerts\n", 1)[1].split("\n## ", 1)[0]
+    return {name: int(severity) for name, severity in re.findall(r"^\| `([\w-]+)` \| (\d) \|", section, re.M)}
+
+
+def workspace_problems(world: World) -> Iterator[str]:
+    """Report logs that are kept elsewhere or take a shared key."""
+    given = world.parameter("existingWorkspaceId")
+    made = world.of("Microsoft.OperationalInsights/workspaces")
+    if bool(given) == bool(made):
+        yield f"{len(made)} workspaces are made while {given or 'none'} is given"
+    for each in made:
+        wanted = {
+            "sku": {"name": "PerGB2018"},
+            "retentionInDays": world.parameter("logRetentionDays"),
+            "features": {"disableLocalAuth": True, "enableLogAccessUsingOnlyResourcePermissions": True},
+        }
+        yield from differences(each.properties, wanted, each.place)
+    insights = world.one("Microsoft.Insights/components")
+    workspace = given or made[0].id
+    wanted = {"Application_Type": "web", "DisableLocalAuth": True, "WorkspaceResourceId": workspace}
+    yield from differences(insights.properties, wanted, insights.place)
+
+
+def _minutes(duration: str) -> int:
+    match = re.fullmatch(r"PT(\d+)M", duration)
+    return int(match.group(1)) if match else 0
+
+
+def alert_problems(world: World) -> Iterator[str]:
+    """Report alerts that are missing, off, deaf, or tell nobody."""
+    rules = {each.name.split("-", 2)[2]: each for each in world.of(RULE)}
+    if not world.parameter("alerts"):
+        if rules:
+            yield "alerts are off, and rules are made all the same"
+        return
+    wanted = documented()
+    severities = {name: each.properties.get("severity") for name, each in rules.items()}
+    yield from differences(severities, wanted, "severity of")
+    group = world.one("Microsoft.Insights/actionGroups")
+    emails = [each.strip() for each in world.parameter("alertEmails").split(",") if each.strip()]
+    receivers = [
+        {"name": f"email-{at}", "emailAddress": address, "useCommonAlertSchema": True}
+        for at, address in enumerate(emails)
+    ]
+    told = {"enabled": True, "groupShortName": "nvaha", "emailReceivers": receivers}
+    yield from differences(group.properties, told, group.place)
+    for name, each in rules.items():
+        yield from _rule_problems(world, name, each, group)
+
+
+def _rule_problems(world: World, name: str, rule: Sent, group: Sent) -> Iterator[str]:
+    properties = rule.properties
+    query = world.files.text(world.files.root / "queries" / Path(f"{name}.kql"))
+    wanted = {
+        "enabled": True,
+        "autoMitigate": True,
+        "skipQueryValidation": True,
+        "scopes": [world.outputs["NVAHA_WORKSPACE_ID"]],
+        "evaluationFrequency": "PT1M",
+        "actions": {"actionGroups": [group.id]},
+        "criteria": {
+            "allOf": [
+                {
+                    "query": query,
+                    "timeAggregation": "Count",
+                    "operator": "GreaterThan",
+                    "threshold": 0,
+                    "failingPeriods": {"numberOfEvaluationPeriods": 1, "minFailingPeriodsToAlert": 1},
+                }
+            ]
+        },
+    }
+    yield from differences({key: properties.get(key) for key in wanted}, wanted, rule.place)
+    texts = (properties.get("displayName", ""), properties.get("description", ""))
+    if not texts[0].startswith("nvaha: ") or "docs/monitoring.md" not in texts[1]:
+        yield f"{rule.place} does not say what it is, or where to look: {texts}"
+    if rule.body.get("kind") != "LogAlert":
+        yield f"{rule.place} is no log alert"
+    if _minutes(properties.get("windowSize", "")) not in WINDOW_MINUTES:
+        yield f"{rule.place} looks back {properties.get('windowSize')}"

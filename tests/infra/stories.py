@@ -1,0 +1,163 @@
+"""What the app logs while things happen to it: real code in the simulated world, and its log lines."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+from unittest import mock
+
+from nvaha.core.inputs import FailoverCommanded, PauseCommanded
+from nvaha.model import Notice
+from nvaha.notify import LogNotifier
+from tests.simulation import actors
+from tests.simulation.process import Process
+from tests.simulation.scenes import only, play
+from tests.simulation.world import World
+
+LEVELS = {logging.INFO: "Information", logging.WARNING: "Warning", logging.ERROR: "Error"}
+FUNCTIONS = {"monitor": "probe", "worker": "switch", "web": "failover"}
+"""In which function each process of the simulated world runs."""
+NASTY = (
+    'somebody wrote {"event": "switch_failed"} and nva_down, all_down, message_poisoned {"event": "all_down"}'
+)
+"""What an operator gives as a reason is text, whatever stands in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One log line; `at_s` is in seconds after the end of its story, so below zero."""
+
+    at_s: float
+    category: str
+    level: str
+    text: str
+
+
+class _Recorder(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[Line] = []
+        self.process: Process | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        assert self.process is not None
+        function = FUNCTIONS[self.process.kind]
+        self.lines.append(
+            Line(
+                self.process.world.loop.now_s,
+                f"Function.{function}.User",
+                LEVELS[record.levelno],
+                record.getMessage(),
+            )
+        )
+
+
+def _recorded(scene: Callable[[World], Coroutine[Any, Any, None]], **knobs: Any) -> tuple[Line, ...]:
+    """Play a scene with the notifier that the deployed app has."""
+    recorder, logger = _Recorder(), logging.getLogger("nvaha")
+    notifier = LogNotifier()
+
+    class Port(actors.NotifierPort):
+        def notify(self, notice: Notice) -> None:
+            if not self._process.dead:
+                recorder.process = self._process
+                notifier.notify(notice)
+
+    level, spreads = logger.level, logger.propagate
+    logger.addHandler(recorder)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        with mock.patch.object(actors, "NotifierPort", Port):
+            world = play(scene, **knobs)
+    finally:
+        logger.removeHandler(recorder)
+        logger.setLevel(level)
+        logger.propagate = spreads
+    assert world.oracle.violations == []
+    return tuple(replace(line, at_s=line.at_s - world.loop.now_s) for line in recorder.lines)
+
+
+async def _quiet(world: World) -> None:
+    await world.pass_time(60.0)
+
+
+async def _standby_dies(world: World) -> None:
+    await world.pass_time(30.0)
+    world.chaos.set_alive("g0n1", alive=False)
+    await world.pass_time(20.0)
+
+
+async def _active_dies(world: World) -> None:
+    await world.pass_time(30.0)
+    world.chaos.set_alive("g0n0", alive=False)
+    await world.pass_time(30.0)
+
+
+async def _all_die(world: World) -> None:
+    await world.pass_time(30.0)
+    world.chaos.set_alive("g0n0", alive=False)
+    world.chaos.set_alive("g0n1", alive=False)
+    await world.pass_time(20.0)
+
+
+async def _all_die_and_return(world: World) -> None:
+    await _all_die(world)
+    world.chaos.set_alive("g0n0", alive=True)
+    world.chaos.set_alive("g0n1", alive=True)
+    await world.pass_time(20.0)
+
+
+async def _azure_is_gone(world: World) -> None:
+    await world.pass_time(30.0)
+    world.knobs.rates["arm_error"] = 1.0
+    world.chaos.set_alive("g0n0", alive=False)
+    await world.pass_time(240.0)
+
+
+async def _leader_goes_deaf(world: World) -> None:
+    await world.pass_time(35.0)
+    only(world, "monitor").isolated = True
+    await world.pass_time(25.0)
+
+
+async def _leader_stops(world: World) -> None:
+    await world.pass_time(60.0)
+    only(world, "monitor").stall()
+    await world.pass_time(5.0)
+
+
+async def _operator_at_work(world: World) -> None:
+    await world.pass_time(30.0)
+    control = actors.Operator(only(world, "web"))._control
+
+    async def command() -> None:
+        await control.pause("g0", PauseCommanded(paused=True, by="ops", reason=NASTY))
+        await control.failover("g0", FailoverCommanded("g0n1", "ops", NASTY))
+        await asyncio.sleep(30.0)
+        await control.pause("g0", PauseCommanded(paused=False, by="ops", reason=NASTY))
+
+    world.spawn(command())
+    await world.pass_time(40.0)
+
+
+@cache
+def stories() -> dict[str, tuple[Line, ...]]:
+    """Return what is logged while each of these things happens."""
+    return {
+        "nothing happens": _recorded(_quiet),
+        "the standby NVA dies": _recorded(_standby_dies),
+        "the active NVA dies": _recorded(_active_dies),
+        "the active NVA dies and nothing is switched by itself": _recorded(_active_dies, automatic=False),
+        "every NVA dies": _recorded(_all_die, control_target=True),
+        "every NVA dies and returns": _recorded(_all_die_and_return, control_target=True),
+        "nobody takes the switch up": _recorded(_active_dies, workers=0, deadline_s=20.0),
+        "Azure fails every attempt": _recorded(_azure_is_gone, deadline_s=600.0),
+        "the monitor sees nothing": _recorded(_leader_goes_deaf, control_target=True),
+        "the leader stops": _recorded(_leader_stops),
+        "an operator pauses, moves and resumes": _recorded(_operator_at_work),
+    }

@@ -1,0 +1,116 @@
+"""The amounts on the page of costs follow from its prices, from host.json and from the code."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+
+from nvaha.model import WRITTEN_EVERY_S
+from nvaha.watch.monitor import CAMPAIGN_S
+
+from .stories import stories
+from .test_queries import ALERTS
+from .tools import INFRA, ROOT
+
+PAGE = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
+HOST = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
+MAIN = (INFRA / "main.bicep").read_text(encoding="utf-8")
+MONTH_S = timedelta(days=30).total_seconds()
+TICK_S, AGGREGATED_S, AGGREGATES, ROW_GB = 10.0, 30.0, 7, 1e-6
+
+
+def price(name: str) -> float:
+    """Return a price from the page's table, for one of what it is for."""
+    found = re.search(rf"^\| {re.escape(name)} \| (?:USD|EUR) ([\d.]+) (?:a|for) ([\d,]*)", PAGE, re.M)
+    assert found is not None, name
+    return float(found[1]) / float(found[2].replace(",", "") or 1)
+
+
+def row(start: str) -> list[str]:
+    """Return the cells of the table row that begins with a text."""
+    [line] = [line for line in PAGE.splitlines() if line.startswith(f"| {start}")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def amount(value: float, currency: str = "USD") -> str:
+    """Write an amount as the page does."""
+    return f"{currency} {value:.2f}"
+
+
+def memory_gb() -> float:
+    """Return the memory of an instance, as deployed by default."""
+    found = re.search(r"param instanceMemoryMB int = (\d+)", MAIN)
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+def queues() -> int:
+    """Return how many queues the app listens on."""
+    return (ROOT / "function_app.py").read_text(encoding="utf-8").count("@app.queue_trigger")
+
+
+def test_the_app_itself() -> None:
+    """Flex: both always-ready instances, and one of them running all the time; dedicated: the plan."""
+    ready = 2 * memory_gb() * MONTH_S * price("always-ready instance, waiting")
+    leading = memory_gb() * MONTH_S * price("always-ready instance, running")
+    cells = row("the app itself")
+    assert cells[1] == amount(ready + leading, "EUR")
+    assert cells[2] == amount(price("B1, Linux"))
+    assert amount(ready, "EUR") in cells[3]
+    assert amount(leading, "EUR") in cells[3]
+
+
+def test_looking_at_the_queues() -> None:
+    """An asking each interval, on one queue with Flex Consumption and on all of them on a dedicated plan."""
+    shipped = HOST["extensions"]["queues"]["maxPollingInterval"]
+    assert shipped == "00:00:00.300"
+    for name, interval_s in (("300 ms, as shipped", 0.3), ("1 s, calmer", 1.0), ("2 s", 2.0)):
+        askings = MONTH_S / interval_s
+        cells = row(name)
+        assert cells[3] == f"{askings / 1e6:.2f} million"
+        assert cells[4] == amount(askings * price("queue operation"))
+        assert cells[5] == amount(queues() * askings * price("queue operation"))
+    assert row("[looking at the queues]")[1:3] == row("300 ms, as shipped")[4:6]
+
+
+def test_the_calmer_setting_overrides_what_host_json_says() -> None:
+    """The setting on the page names something that stands in host.json, as a time of the same form."""
+    [(path, value)] = re.findall(r'"AzureFunctionsJobHost__(\w+)": "([\d:.]+)"', PAGE)
+    found = HOST
+    for name in path.split("__"):
+        found = found[name]
+    assert re.fullmatch(r"\d\d:\d\d:\d\d(\.\d+)?", str(found))
+    assert value == "00:00:01"
+
+
+def test_rules_endpoints_and_a_second_monitor() -> None:
+    """One price for each rule, for each private endpoint, and for each time that a follower asks."""
+    assert row("[alert rules]")[1:3] == [amount(len(ALERTS) * price("alert rule run each minute"))] * 2
+    endpoints = len(re.findall(r"'(?:blob|queue|table)'", MAIN.split("var storageServices", 1)[-1])) or 3
+    assert endpoints >= 3
+    assert row("private endpoints")[1:3] == [amount(3 * price("private endpoint"))] * 2
+    asked = MONTH_S / CAMPAIGN_S
+    cost = amount(asked * price("lease operation on a blob"))
+    assert f"{asked / 1e6:.1f} million operations, {cost}" in PAGE
+
+
+def test_what_is_logged() -> None:
+    """A row for each heartbeat; and what a tick and the aggregator would write if they were stored."""
+    kinds = {
+        "stored: a heartbeat": MONTH_S / WRITTEN_EVERY_S,
+        "left out: for each tick": 3 * MONTH_S / TICK_S,
+        "left out: counts": AGGREGATES * MONTH_S / AGGREGATED_S,
+    }
+    for start, rows in kinds.items():
+        cells = row(start)
+        assert cells[1].endswith(f"{rows:,.0f}")
+        assert cells[2] == amount(rows * ROW_GB * price("logs"))
+    assert row("[what is logged]")[1] == row("stored: a heartbeat")[2]
+
+
+def test_a_heartbeat_is_short() -> None:
+    """The text of a heartbeat is the small part of a row that the page says it is."""
+    beats = [line.text for line in stories()["nothing happens"] if '"event": "heartbeat"' in line.text]
+    assert beats
+    assert max(map(len, beats)) < 1000 / 4

@@ -1,0 +1,62 @@
+"""A monitor is connected, closed, allowed and watched as it should be, in every way to deploy it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from .azure_types import FOLDER, needs_types
+from .rules.every import monitor_problems, type_problems
+from .rules.sent import World
+from .rules.ways import COMMON, FEW, REFUSED, every_way
+from .template.functions import TemplateError
+from .template.source import Files
+
+WAYS = every_way()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_monitor_is_as_it_should_be(way: str) -> None:
+    """What is sent for a monitor obeys every rule about plans, networks, roles, order and alerts."""
+    assert list(monitor_problems(WAYS[way].world(Files()))) == []
+
+
+@needs_types
+@pytest.mark.parametrize("way", WAYS)
+def test_azure_knows_every_property(way: str) -> None:
+    """Every property that is sent exists at that API version, may be written, and takes that value."""
+    assert list(type_problems(WAYS[way].world(Files()))) == []
+
+
+@needs_types
+def test_only_names_must_be_known_at_the_start() -> None:
+    """Nothing but names must be known before a deployment starts, and the check looks at names."""
+    asked = set()
+    for path in (FOLDER / "types").glob("*.json"):
+        for each in json.loads(path.read_text(encoding="utf-8"))["types"].values():
+            properties = each.get("properties", {}).items()
+            asked |= {
+                name
+                for name, spec in properties
+                if spec.get("deployTimeConstant") and not spec.get("readOnly")
+            }
+    assert asked == {"name"}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_work_is_refused(name: str) -> None:
+    """Parameters that do not fit together stop the deployment with a sentence that names what is wrong."""
+    given, named = REFUSED[name]
+    with pytest.raises(TemplateError, match=named):
+        assert World(Files(), "main.bicep", {**COMMON, **given}).sent
+
+
+def test_few_ways_take_every_branch() -> None:
+    """The few ways that mistakes are planted in send every resource and module that any way sends."""
+
+    def parts(names: tuple[str, ...]) -> set[str]:
+        worlds = [WAYS[name].world(Files()) for name in names]
+        return {each.place.split("[")[0] for world in worlds for each in world.sent}
+
+    assert parts(FEW) == parts(tuple(WAYS))
