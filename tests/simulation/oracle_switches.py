@@ -252,6 +252,8 @@ class SwitchOracle:
         """Tell whether a worker found that a planned move could not end well, and left all as it was."""
         planned = request.trigger in {Trigger.MANUAL, Trigger.FAILBACK} and not request.forced
         wrote = request.operation in self._world.oracle.writes.wrote
+        wanted, unfinished, _, _ = change.history.before
+        planned = planned and not (unfinished and wanted == request.target)
         return planned and change.process.kind == "worker" and not wrote
 
     def _counts(self, change: Change, nva: str) -> Counts:
