@@ -152,7 +152,7 @@ MEANING = {
     "new": state(nvas={"nva1": NvaState(), "nva2": NvaState()}),
     "unread": state(
         nvas={"nva1": NvaState(), "nva2": NvaState()},
-        drift=Drift(problems=(f"Azure could not be read: {SILENCE}",)),
+        unread=SILENCE,
     ),
     "steady": state(**STEADY),
     "drift": state(
@@ -359,9 +359,6 @@ class TestUnread:
 
     group = group_of("nva1", "nva2")
 
-    @pytest.mark.xfail(
-        strict=True, reason="rows.py takes 0.1.0's sentence for a problem of the network and keeps it"
-    )
     def test_it_is_said_no_longer_once_azure_was_read(self) -> None:
         """Azure answers, nothing points at any NVA: operators see that, and not an old silence."""
         before = read_group(ROWS["groups"]["unread"])
@@ -369,9 +366,6 @@ class TestUnread:
         after = decide(self.group, before, NetworkRead(3, survey), later(0)).state
         assert not any("could not be read" in each for each in group_view(self.group, after)["drift"])
 
-    @pytest.mark.xfail(
-        strict=True, reason="rows.py takes 0.1.0's sentence for a problem of the network, beside today's"
-    )
     def test_it_is_said_once_while_azure_is_silent(self) -> None:
         """The next look fails as well: one sentence is enough."""
         before = read_group(ROWS["groups"]["unread"])
