@@ -332,6 +332,27 @@ PAGES = [
     Mistake(
         "azd: no such command", "docs/deploy.md", "azd env get-values", "azd env dump", "no such command"
     ),
+    Mistake(
+        "of our own: no such flag",
+        "docs/simulation.md",
+        "--enforce all",
+        "--enforced all",
+        "has no --enforced",
+    ),
+    Mistake(
+        "of our own: no such module",
+        "docs/simulation.md",
+        "-m tests.mutants",
+        "-m tests.mutant",
+        "no such module",
+    ),
+    Mistake(
+        "az: a flag of long ago",
+        "docs/deploy.md",
+        "locations --output table",
+        "locations --details",
+        "--details",
+    ),
     Mistake("a flag alone", "docs/cli.md", "| `--wait`", "| `--await`", "--await is no flag"),
 ]
 COSTS = [
