@@ -49,6 +49,18 @@ var rules = [
     severity: 1
     query: loadTextContent('../queries/poison-message.kql')
   }
+  {
+    name: 'nva-not-ready'
+    title: 'nvaha: an NVA is not ready for a switch'
+    severity: 2
+    query: loadTextContent('../queries/nva-not-ready.kql')
+  }
+  {
+    name: 'host-ends'
+    title: 'nvaha: the Functions host ends again and again'
+    severity: 1
+    query: loadTextContent('../queries/host-ends.kql')
+  }
 ]
 
 resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {

@@ -25,6 +25,8 @@ FIRES_ON = {
     "all-nvas-down": {"every NVA dies", "every NVA dies and returns", "the monitor sees nothing"},
     "switch-failed": {"nobody takes the switch up", "Azure fails every attempt"},
     "poison-message": {"Azure fails every attempt"},
+    "nva-not-ready": {"a standby is not ready", "neither is ready, and then one is"},
+    "host-ends": {"the host ends and ends again"},
 }
 """Rule -> the stories that an operator must be told of by it; of every other story it must not speak."""
 LATE_S = 300.0

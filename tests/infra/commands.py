@@ -16,7 +16,7 @@ from typer.main import get_command
 
 from nvaha.cli.main import app
 
-from .tools import INFRA
+from .tools import INFRA, ROOT
 
 PROGRAMS = ("nvaha", "func", "az", "azd")
 SHELLS = {"bash", "sh", "console", "text"}
@@ -26,11 +26,14 @@ STAND_INS = {"N": "1", "FILE": __file__, "yaml": __file__, "json": __file__}
 
 @cache
 def cloud_commands() -> dict[str, dict[str, list[str]]]:
-    """Return the commands of func, az and azd that pages name, with the flags that these take.
+    """Return the commands of func, az and azd that pages name, with flags that these take.
 
-    Looked up in public: func in `src/Cli/func/Actions` of Azure/azure-functions-core-tools (3ee97a6), azd in
-    `cli/azd/cmd/testdata/TestUsage-azd-*.snap` of Azure/azure-dev (ae35809), az in the reference at
-    learn.microsoft.com/cli/azure (2026), Azurite in its README. Look a new command up before adding it.
+    Read in their source: func in `src/Cli/func/Actions` of Azure/azure-functions-core-tools (3ee97a6), azd in
+    `cli/azd/cmd/testdata/TestUsage-azd-*.snap` of Azure/azure-dev (ae35809), az in `command_modules` of
+    azure-cli 2.91.0. Of az's flags only those are listed that pages use; the ones that it gives to nearly
+    every command (`-g`, `-n`, `-o`, `--query`, `--subscription`) were not read for each. `az network bastion`
+    is an extension and taken from published examples; Azurite's flags are in its README. Look a new one up
+    before adding it.
     """
     found: dict[str, dict[str, list[str]]] = json.loads(
         Path(__file__).with_name("cloud_commands.json").read_text(encoding="utf-8")
@@ -83,7 +86,9 @@ def _of_line(line: str) -> Iterator[tuple[str, ...]]:
         if set(word) <= set("();<>|&{}"):
             while command and (re.match(r"\w+=", command[0]) or command[0] in {"export", "!"}):
                 command.pop(0)
-            if command and command[0].rsplit("/", 1)[-1] in PROGRAMS:
+            if command[1:2] == ["-m"] and "".join(command[2:3]).startswith("tests."):
+                yield tuple(command[2:])
+            elif command and command[0].rsplit("/", 1)[-1] in PROGRAMS:
                 yield (command[0].rsplit("/", 1)[-1], *command[1:])
             command = []
         else:
@@ -92,7 +97,24 @@ def _of_line(line: str) -> Iterator[tuple[str, ...]]:
 
 def command_problems(typed: Typed) -> list[str]:
     """Report what a program would not take."""
-    return _nvaha(typed) if typed.words[0] == "nvaha" else _cloud(typed.words)
+    if typed.words[0].startswith("tests."):
+        return _own(typed.words)
+    return _nvaha(typed) if typed.words[0] == "nvaha" else _cloud(typed)
+
+
+def own_flags(module: str) -> set[str]:
+    """Return the flags of a module of the tests that can be run; none where there is no such module."""
+    path = ROOT / module.replace(".", "/") / "__main__.py"
+    source = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return set(re.findall(r"""add_argument\(\s*"(--[\w-]+)\"""", source))
+
+
+def _own(words: tuple[str, ...]) -> list[str]:
+    known = own_flags(words[0])
+    if not known:
+        return [f"python -m {words[0]}: there is no such module to run"]
+    flags = [word.split("=", 1)[0] for word in words[1:] if word.startswith("-")]
+    return [f"python -m {words[0]} has no {flag}" for flag in flags if flag not in known]
 
 
 def _nvaha(typed: Typed) -> list[str]:
@@ -115,7 +137,10 @@ def _nvaha(typed: Typed) -> list[str]:
     return []
 
 
-def _cloud(words: tuple[str, ...]) -> list[str]:
+def _cloud(typed: Typed) -> list[str]:
+    words = typed.words
+    if len(words) == 1 and not typed.whole:  # the program is only spoken of
+        return []
     known = cloud_commands()[words[0]]
     plain = " ".join(words[1:])
     name = max((each for each in known if f"{plain} ".startswith(f"{each} ")), key=len, default=None)
@@ -131,6 +156,8 @@ def all_flags() -> frozenset[str]:
     found = {flag for program in cloud_commands().values() for flags in program.values() for flag in flags}
     for script in INFRA.rglob("*.sh"):
         found |= set(re.findall(r"^ +(--[\w-]+)\)", script.read_text(encoding="utf-8"), re.M))
+    for path in (ROOT / "tests").glob("*/__main__.py"):
+        found |= own_flags(f"tests.{path.parent.name}")
     waiting: list[Any] = [get_command(app)]
     while waiting:
         command = waiting.pop()

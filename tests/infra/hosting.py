@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from .rules.sent import World
+
 # Microsoft.Extensions.Logging; None stores nothing.
 LEVELS = ("Trace", "Debug", "Information", "Warning", "Error", "Critical", "None")
 
@@ -53,14 +55,19 @@ def host_problems(text: str, functions: Iterable[str]) -> list[str]:
     return problems + [f"{each} is no log level" for each in unknown]
 
 
-def azd_problems(text: str, function_app: str) -> list[str]:
-    """Report what keeps azd from deploying the one service to either plan.
+def azd_problems(text: str, world: World) -> list[str]:
+    """Report what keeps azd from deploying its one service to an app.
 
     azd refuses `remoteBuild` for anything but Flex Consumption, and there builds Python remotely without it
-    (Azure/azure-dev, cli/azd/pkg/project/service_target_functionapp.go); the dedicated plan builds because of
+    (Azure/azure-dev, cli/azd/pkg/project/service_target_functionapp.go); a dedicated plan builds because of
     two application settings. azd finds the app by its tag.
+
+    Args:
+        text: azure.yaml.
+        world: a monitor, as the template deploys it.
     """
     problems = []
+    tag = world.one("Microsoft.Web/sites").body["tags"].get("azd-service-name")
     for name, service in yaml.safe_load(text)["services"].items():
         found = {"project": ".", "language": "python", "host": "function"}
         problems += [
@@ -68,10 +75,11 @@ def azd_problems(text: str, function_app: str) -> list[str]:
         ]
         if "remoteBuild" in service:
             problems.append(f"remoteBuild of {name}: azd refuses it on a dedicated plan")
-        if f"'azd-service-name': '{name}'" not in function_app:
+        if name != tag:
             problems.append(f"no app has the tag azd-service-name {name}")
-    settings = function_app.split("dedicatedSettings = flex ? {} : {", 1)[-1].split("}", 1)[0]
+    settings = world.one("Microsoft.Web/sites/config").properties
     for name in ("SCM_DO_BUILD_DURING_DEPLOYMENT", "ENABLE_ORYX_BUILD"):
-        if f"{name}: 'true'" not in settings:
-            problems.append(f"the dedicated plan builds nothing without {name}")
+        builds = str(settings.get(name)).lower() in {"1", "true"}
+        if builds != (world.parameter("hosting") == "dedicated"):
+            problems.append(f"{name} is {settings.get(name)} on {world.parameter('hosting')}")
     return problems

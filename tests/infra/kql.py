@@ -36,6 +36,19 @@ COLUMNS = {
     "_BilledSize": ("real", "DOUBLE"),
 }
 
+# Of AppExceptions a page has a query to read, and nothing here fills it.
+EXCEPTIONS = {
+    "TimeGenerated": "datetime",
+    "ProblemId": "string",
+    "ExceptionType": "string",
+    "OuterMessage": "string",
+    "InnermostMessage": "string",
+    "SeverityLevel": "int",
+    "Properties": "dynamic",
+    "AppRoleName": "string",
+    "AppRoleInstance": "string",
+}
+
 Row = dict[str, Any]
 
 
@@ -77,6 +90,7 @@ def result(
             line.text,
             SEVERITY[line.level],
             line.category,
+            line.app,
         )
         for line in lines
         if line.at_s <= at_s
@@ -84,7 +98,7 @@ def result(
         and stores(host, line.category, line.level)
     ]
     if values:
-        places = ", ".join(["(?, ?, ?, json_object('Category', ?), 'app', 1)"] * len(values))
+        places = ", ".join(["(?, ?, ?, json_object('Category', ?), ?, 1)"] * len(values))
         columns = "TimeGenerated, Message, SeverityLevel, Properties, AppRoleName, ItemCount"
         connection.execute(
             f"INSERT INTO AppTraces ({columns}) VALUES {places}",  # noqa: S608 - constants only

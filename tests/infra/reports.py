@@ -8,21 +8,20 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .kql import Row, result
-from .stories import Line, stories
+from .stories import HOST_ENDS, Line, stories
 
-ENDS = {
-    "the active NVA dies": "switch_done",
-    "nobody takes the switch up": "switch_failed",
-    "Azure fails every attempt": "switch_failed",
-    "an operator pauses, moves and resumes": "switch_done",
-}
-"""Story -> how its only switch ends."""
+ENDS = {"switch_done", "switch_failed", "switch_superseded"}
+"""How a switch ends."""
+
+READINESS = {"nva_not_ready", "nva_ready"}
 
 Check = Callable[[str, dict[str, Any], list[Row]], list[str]]
 
 
 def fields(line: Line) -> dict[str, Any]:
-    """Return an event's JSON, which is the last thing on its line."""
+    """Return an event's JSON, which is the last thing on its line; a line of the host has none."""
+    if line.text == HOST_ENDS:
+        return {"event": None}
     found: dict[str, Any] = json.loads(line.text[line.text.rindex('{"event":') :])
     return found
 
@@ -48,7 +47,8 @@ def _empty_columns(name: str, rows: list[Row]) -> list[str]:
 
 
 def _events(everything: Iterable[Line]) -> Counter[str]:
-    return Counter(event for line in everything if (event := fields(line)["event"]) != "heartbeat")
+    found = (fields(line)["event"] for line in everything)
+    return Counter(event for event in found if event not in {None, "heartbeat"})
 
 
 def _timeline(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
@@ -59,28 +59,42 @@ def _timeline(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
     return problems + (["timeline.kql is not newest first"] if times != sorted(times, reverse=True) else [])
 
 
+def _moved(lines: Iterable[Line]) -> list[tuple[str, str, float]]:
+    """Return each switch that was logged, the newest first: its operation, how it ended, after how long."""
+    asked: dict[str, float] = {}
+    ended: dict[str, tuple[str, float]] = {}
+    for line in lines:
+        found = fields(line)
+        event, operation = found["event"], str(found.get("operation"))
+        if event == "switch_requested":
+            asked[operation] = line.at_s
+        elif event in ENDS:
+            ended[operation] = event, line.at_s
+    return [
+        (operation, ended[operation][0], ended[operation][1] - asked[operation])
+        for operation in list(asked)[::-1]
+    ]
+
+
 def _switches(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
     problems = []
     for story, lines in stories().items():
-        shown = result(query, lines, host, 1.0) if story in ENDS else []
-        wanted = [ENDS[story]] if story in ENDS else []
-        if [row["Result"] for row in shown] != wanted:
-            problems.append(f"switches.kql shows {shown} when {story}")
+        shown = result(query, lines, host, 1.0)
+        wanted = _moved(lines)
+        if [(row["Operation"], row["Result"]) for row in shown] != [each[:2] for each in wanted]:
+            problems.append(f"switches.kql shows {shown} of {wanted} when {story}")
             continue
-        for row in shown:
-            asked, over = (_time_of(lines, event) for event in ("switch_requested", row["Result"]))
-            if abs(row["Took"].total_seconds() - (over - asked)) > 0.01:
-                problems.append(f"switches.kql says {row['Took']} of {over - asked:.3f} s when {story}")
-    if len(rows) < len(ENDS) - 1:
+        problems += [
+            f"switches.kql says {row['Took']} of {took_s:.3f} s when {story}"
+            for row, (_, _, took_s) in zip(shown, wanted, strict=True)
+            if abs(row["Took"].total_seconds() - took_s) > 0.01
+        ]
+    if len(rows) != len({each[0] for lines in stories().values() for each in _moved(lines)}):
         problems.append("switches.kql loses switches of several operations")
     under_way = [line for line in stories()["the active NVA dies"] if fields(line)["event"] != "switch_done"]
     if [row["Result"] for row in result(query, under_way, host, 1.0)] != ["under way"]:
         problems.append("switches.kql does not say that a switch is under way")
     return problems
-
-
-def _time_of(lines: Iterable[Line], event: str) -> float:
-    return next(line.at_s for line in lines if fields(line)["event"] == event)
 
 
 def _rounds(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
@@ -107,24 +121,57 @@ def _rounds(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
     return problems
 
 
-def _says(**wanted: object) -> Check:
-    """Return a check that each row fills all its columns, and says so much of what the stories are about."""
+def _lists(event: str, when: Callable[[dict[str, Any]], bool] = lambda _: True, **columns: str) -> Check:
+    """Return a check that each such event that was logged has a row, with its fields in the columns."""
 
     def check(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
-        empty = [f"{column} is empty" for row in rows for column in row if row[column] in (None, "")]
-        other = [f"not {wanted} but {row}" for row in rows if wanted.items() - row.items()]
-        return empty + other
+        logged = Counter(
+            tuple(each[name] for name in columns.values())
+            for lines in stories().values()
+            for line in lines
+            if (each := fields(line))["event"] == event and when(each)
+        )
+        shown = Counter(tuple(row[name] for name in columns) for row in rows)
+        return [f"{event}: {dict(shown)} is shown of {dict(logged)}"] if shown != logged else []
 
     return check
+
+
+def _unready(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
+    """What was said last of an NVA counts."""
+    problems = []
+    for story, lines in stories().items():
+        last = {
+            (each["group"], each["nva"]): each for each in map(fields, lines) if each["event"] in READINESS
+        }
+        wanted = {who: each["active"] for who, each in last.items() if each["event"] == "nva_not_ready"}
+        shown = {(row["Group"], row["Nva"]): row["Active"] for row in result(query, lines, host, 1.0)}
+        if shown != wanted:
+            problems.append(f"nva-not-ready.kql shows {shown} of {wanted} when {story}")
+    return problems
+
+
+def _host_ends(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
+    """Each app is counted by itself, and by its host's own lines only."""
+    ends = Counter(line.app for lines in stories().values() for line in lines if line.text == HOST_ENDS)
+    wanted = {app: times for app, times in ends.items() if times > 1}
+    shown = {row["App"]: row["Ends"] for row in rows}
+    return [f"host-ends.kql shows {shown} of {wanted}"] if shown != wanted else []
 
 
 CHECKS: dict[str, Check] = {
     "timeline.kql": _timeline,
     "switches.kql": _switches,
     "rounds.kql": _rounds,
-    "active-nva-down.kql": _says(Group="g0", Nva="g0n0"),
-    "all-nvas-down.kql": _says(Group="g0"),
-    "switch-failed.kql": _says(Group="g0", Generation=1),
-    "poison-message.kql": _says(Group="g0"),
-    "no-leader.kql": _says(),
+    "active-nva-down.kql": _lists("nva_down", lambda each: each["active"], Group="group", Nva="nva"),
+    "all-nvas-down.kql": _lists("all_down", Group="group"),
+    "switch-failed.kql": _lists(
+        "switch_failed", Group="group", Operation="operation", Generation="generation"
+    ),
+    "poison-message.kql": _lists(
+        "message_poisoned", Group="group", Operation="operation", Monitor="instance"
+    ),
+    "nva-not-ready.kql": _unready,
+    "host-ends.kql": _host_ends,
+    "no-leader.kql": lambda *_: [],
 }

@@ -22,9 +22,19 @@ LEVELS = {logging.INFO: "Information", logging.WARNING: "Warning", logging.ERROR
 FUNCTIONS = {"monitor": "probe", "worker": "switch", "web": "failover"}
 """In which function each process of the simulated world runs."""
 NASTY = (
+    "An unhandled exception has occurred. Host is shutting down. "
     'somebody wrote {"event": "switch_failed"} and nva_down, all_down, message_poisoned {"event": "all_down"}'
 )
 """What an operator gives as a reason is text, whatever stands in it."""
+
+
+LOOKS_WITHIN_S = 200.0
+"""A group at rest is looked at so often, and once more."""
+HOST_CATEGORY = "Microsoft.Azure.WebJobs.Script.WebHost.WebScriptHostExceptionHandler"
+HOST_ENDS = "An unhandled exception has occurred. Host is shutting down."
+"""Logged beside an exception, so that it becomes a trace, and the exception a row of another table
+(`WebScriptHostExceptionHandler.cs` in Azure/azure-functions-host, `ApplicationInsightsLogger.cs` in
+Azure/azure-webjobs-sdk)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,7 @@ class Line:
     category: str
     level: str
     text: str
+    app: str = "app"
 
 
 class _Recorder(logging.Handler):
@@ -145,6 +156,41 @@ async def _operator_at_work(world: World) -> None:
     await world.pass_time(40.0)
 
 
+async def _standby_unready(world: World) -> None:
+    await world.pass_time(30.0)
+    _forward(world, "g0n1", on=False)
+    await world.pass_time(LOOKS_WITHIN_S)
+
+
+async def _standby_unready_for_a_while(world: World) -> None:
+    await _standby_unready(world)
+    _forward(world, "g0n1", on=True)
+    await world.pass_time(LOOKS_WITHIN_S)
+
+
+async def _one_is_ready_again(world: World) -> None:
+    await world.pass_time(30.0)
+    _forward(world, "g0n0", on=False)
+    _forward(world, "g0n1", on=False)
+    await world.pass_time(LOOKS_WITHIN_S)
+    _forward(world, "g0n0", on=True)
+    await world.pass_time(LOOKS_WITHIN_S)
+
+
+def _forward(world: World, nva: str, *, on: bool) -> None:
+    """Let somebody switch an NVA's IP forwarding off or on, in Azure."""
+    [group] = world.configuration.groups
+    for nic in next(each for each in group.nvas if each.name == nva).interfaces.values():
+        assert world.arm.edit(
+            world.arm.entry(nic), lambda body: body["properties"].update(enableIPForwarding=on)
+        )
+
+
+def _host_ends(*at_s: float, app: str = "app") -> tuple[Line, ...]:
+    """What the Functions host itself logs when it ends, of which nothing here is running."""
+    return tuple(Line(each, HOST_CATEGORY, "Error", HOST_ENDS, app) for each in at_s)
+
+
 @cache
 def stories() -> dict[str, tuple[Line, ...]]:
     """Return what is logged while each of these things happens."""
@@ -160,4 +206,11 @@ def stories() -> dict[str, tuple[Line, ...]]:
         "the monitor sees nothing": _recorded(_leader_goes_deaf, control_target=True),
         "the leader stops": _recorded(_leader_stops),
         "an operator pauses, moves and resumes": _recorded(_operator_at_work),
+        "a standby is not ready": _recorded(_standby_unready),
+        "a standby is not ready for a while": _recorded(_standby_unready_for_a_while),
+        "neither is ready, and then one is": _recorded(_one_is_ready_again),
+        "the host ends": _host_ends(-20.0),
+        "the host ends and ends again": _host_ends(-80.0, -20.0),
+        "the host has ended long before": _host_ends(-900.0, -20.0),
+        "the hosts of two monitors end": (*_host_ends(-30.0), *_host_ends(-20.0, app="another")),
     }

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from .hosting import azd_problems, host_problems, level_of
+from .rules.ways import COMMON, Way
+from .template.source import Files
 from .tools import INFRA, ROOT
 
 
@@ -57,10 +59,32 @@ def test_the_longest_name_decides(category: str, level: str) -> None:
     assert level_of({"logging": {"logLevel": levels}}, category) == level
 
 
-def test_azd_deploys_to_both_plans() -> None:
-    """azure.yaml names the tagged app and sets nothing that one of the plans refuses."""
-    template = (INFRA / "app" / "function-app.bicep").read_text(encoding="utf-8")
-    assert azd_problems((ROOT / "azure.yaml").read_text(encoding="utf-8"), template) == []
+@pytest.mark.parametrize("hosting", ["flex", "dedicated"])
+def test_azd_deploys_to_both_plans(hosting: str) -> None:
+    """azure.yaml names the tagged app, sets nothing that a plan refuses, and each plan builds its own way."""
+    world = Way({**COMMON, "hosting": hosting}).world(Files())
+    assert azd_problems((ROOT / "azure.yaml").read_text(encoding="utf-8"), world) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "hosting"),
+    [
+        ("ENABLE_ORYX_BUILD: 'true'", "ENABLE_ORYX_BUILD: 'false'", "dedicated"),
+        ("  SCM_DO_BUILD_DURING_DEPLOYMENT: '1'\n", "", "dedicated"),
+        ("dedicatedSettings = flex ? {} : {", "dedicatedSettings = !flex ? {} : {", "dedicated"),
+        ("dedicatedSettings = flex ? {} : {", "dedicatedSettings = !flex ? {} : {", "flex"),
+        ("dedicatedSettings, extraAppSettings", "extraAppSettings", "dedicated"),
+    ],
+)
+def test_a_plan_that_builds_nothing_is_found(right: str, wrong: str, hosting: str) -> None:
+    """A plan that is told the other's way to build, or none, is reported however the template says it."""
+    path = INFRA / "app" / "function-app.bicep"
+    source = path.read_text(encoding="utf-8")
+    assert right in source
+    world = Way({**COMMON, "hosting": hosting}).world(Files(changed={path: source.replace(right, wrong)}))
+    assert any(
+        "BUILD" in each for each in azd_problems((ROOT / "azure.yaml").read_text(encoding="utf-8"), world)
+    )
 
 
 def test_a_switch_fits_into_the_time_that_a_function_has() -> None:

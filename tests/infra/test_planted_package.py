@@ -13,6 +13,8 @@ from .commands import page_problems
 from .hosting import azd_problems, host_problems
 from .packages import files, package_problems
 from .reports import report_problems
+from .rules.ways import COMMON, Way
+from .template.source import Files
 from .test_alerts import TEMPLATE
 from .test_host import functions
 from .test_queries import HOST, QUERIES, event_problems, field_problems, minute_problems
@@ -132,7 +134,7 @@ HOSTING = [
 ]
 QUERY = [
     Mistake("another event", "switch-failed", "switch_failed", "switch_done", "is silent when"),
-    Mistake("the opposite event", "active-nva-down", "nva_down", "nva_up", "fires when nothing happens"),
+    Mistake("the opposite event", "active-nva-down", "nva_down", "nva_up", "is shown of"),
     Mistake(
         "an event of the same kind", "poison-message", "message_poisoned", "message_refused", "is silent when"
     ),
@@ -192,6 +194,56 @@ QUERY = [
     ),
     Mistake("who sees", "rounds", "tobool(Fields.blind)", "not(tobool(Fields.blind))", "rounds.kql says"),
     Mistake("best for worst", "rounds", "Worst_ms = max", "Worst_ms = min", "rounds.kql says"),
+    Mistake(
+        "ready again and told all the same",
+        "nva-not-ready",
+        '| where Event == "nva_not_ready"\n',
+        "",
+        "fires when a standby is not ready for a while",
+    ),
+    Mistake(
+        "what was said first",
+        "nva-not-ready",
+        "arg_max",
+        "arg_min",
+        "fires when a standby is not ready for a while",
+    ),
+    Mistake(
+        "whether of the group any is ready",
+        "nva-not-ready",
+        " by Group = tostring(Fields.group), Nva = tostring(Fields.nva)",
+        ", Nva = take_any(tostring(Fields.nva)) by Group = tostring(Fields.group)",
+        "is silent when neither is ready, and then one is",
+    ),
+    Mistake("the other readiness", "nva-not-ready", '== "nva_not_ready"', '== "nva_ready"', "is silent when"),
+    Mistake(
+        "standbys left out",
+        "nva-not-ready",
+        '== "nva_not_ready"\n| project',
+        '== "nva_not_ready" and Active\n| project',
+        "is silent when a standby is not ready",
+    ),
+    Mistake("one end is enough", "host-ends", "Ends >= 2", "Ends >= 1", "fires when the host ends"),
+    Mistake("three ends at least", "host-ends", "Ends >= 2", "Ends >= 3", "is silent when the host ends and"),
+    Mistake(
+        "of all apps together", "host-ends", "by App = AppRoleName", "by App = 'all'", "hosts of two monitors"
+    ),
+    Mistake("somebody's words", "host-ends", "startswith", "has", "fires when an operator pauses"),
+    Mistake("another end", "host-ends", "An unhandled exception", "A function timeout", "is silent when"),
+    Mistake(
+        "a line of another level",
+        "host-ends",
+        "| summarize",
+        "| where SeverityLevel < 3\n| summarize",
+        "is silent when",
+    ),
+    Mistake(
+        "by an hour",
+        "host-ends",
+        "| summarize",
+        "| where TimeGenerated < ago(1h)\n| summarize",
+        "is silent when",
+    ),
     Mistake("what a minutely rule may not", "switch-failed", "| project", "| take 10\n| project", "take"),
 ]
 ALERT = [
@@ -212,6 +264,20 @@ ALERT = [
     Mistake("each quarter of an hour", "switch-failed", "'PT1M'", "'PT15M'", "not run every minute"),
     Mistake("never resolved", "switch-failed", "autoMitigate: true", "autoMitigate: false", "autoMitigate"),
     Mistake("three times in a row", "switch-failed", "ToAlert: 1", "ToAlert: 3", "minFailingPeriodsToAlert"),
+    Mistake(
+        "an older end counts, too",
+        "host-ends",
+        "'PT10M'",
+        "'PT30M'",
+        "fires when the host has ended long before",
+    ),
+    Mistake(
+        "readiness is told of by nobody",
+        "nva-not-ready",
+        "name: 'nva-not-ready'",
+        "name: 'nva-ready'",
+        "there is no rule nva-not-ready",
+    ),
     Mistake(
         "a rule that is gone",
         "no-leader",
@@ -266,6 +332,27 @@ PAGES = [
     Mistake(
         "azd: no such command", "docs/deploy.md", "azd env get-values", "azd env dump", "no such command"
     ),
+    Mistake(
+        "of our own: no such flag",
+        "docs/simulation.md",
+        "--enforce all",
+        "--enforced all",
+        "has no --enforced",
+    ),
+    Mistake(
+        "of our own: no such module",
+        "docs/simulation.md",
+        "-m tests.mutants",
+        "-m tests.mutant",
+        "no such module",
+    ),
+    Mistake(
+        "az: a flag of long ago",
+        "docs/deploy.md",
+        "locations --output table",
+        "locations --details",
+        "--details",
+    ),
     Mistake("a flag alone", "docs/cli.md", "| `--wait`", "| `--await`", "--await is no flag"),
 ]
 COSTS = [
@@ -273,7 +360,7 @@ COSTS = [
     Mistake("an amount", "docs/cost.md", "USD 6.91", "USD 3.46", "test_looking_at_the_queues"),
     Mistake("a count", "docs/cost.md", "259,200", "25,920", "test_what_is_logged"),
     Mistake("the app", "docs/cost.md", "EUR 29.16", "EUR 39.16", "test_the_app_itself"),
-    Mistake("rules", "docs/cost.md", "USD 15.00", "USD 3.00", "test_rules_endpoints_and_a_second_monitor"),
+    Mistake("rules", "docs/cost.md", "USD 21.00", "USD 3.00", "test_rules_endpoints_and_a_second_monitor"),
     Mistake(
         "no such setting", "docs/cost.md", "__queues__", "__queue__", "test_the_calmer_setting_overrides"
     ),
@@ -296,8 +383,7 @@ def test_mistake_in_the_package_is_found(mistake: Mistake) -> None:
 def test_mistake_in_hosting_is_found(mistake: Mistake) -> None:
     """A host.json that loses events or stores noise, and an azure.yaml that fails on a plan, are reported."""
     if mistake.file == "azure.yaml":
-        template = (ROOT / "infra" / "app" / "function-app.bicep").read_text(encoding="utf-8")
-        problems = azd_problems(mistake.text(), template)
+        problems = azd_problems(mistake.text(), Way(COMMON).world(Files()))
     else:
         problems = host_problems(mistake.text(), functions())
     assert any(mistake.named in each for each in problems)

@@ -13,6 +13,7 @@ import pytest
 from nvaha.model.events import EVENTS, FIELDS
 
 from .kql import COLUMNS as TYPES
+from .kql import EXCEPTIONS
 from .reports import report_problems
 from .stories import NASTY, stories
 from .tools import INFRA, ROOT, node, node_modules, run
@@ -22,7 +23,14 @@ QUERIES = {path.name: path.read_text(encoding="utf-8") for path in sorted((INFRA
 ALERTS = re.findall(r"queries/([\w-]+\.kql)", (INFRA / "app" / "alerts.bicep").read_text(encoding="utf-8"))
 HOST = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
 
-COLUMNS = f"({', '.join(f'{name}: {kind}' for name, (kind, _) in TYPES.items())})"
+
+def schema(columns: Mapping[str, str]) -> str:
+    """Return a table's columns as the parser takes them."""
+    return f"({', '.join(f'{name}: {kind}' for name, kind in columns.items())})"
+
+
+COLUMNS = schema({name: kind for name, (kind, _) in TYPES.items()})
+TABLES = {"AppTraces": COLUMNS, "AppExceptions": schema(EXCEPTIONS)}
 # Rules that run each minute may not use these (Azure Monitor, alerts-create-log-alert-rule.md).
 NOT_EACH_MINUTE = re.compile(
     r"\b(search|union|take|limit|ingestion_time|adx|bag_unpack|pivot|narrow|AggregatedValue)\b"
@@ -39,7 +47,7 @@ class Answer:
 
 def answers(queries: Mapping[str, str]) -> dict[str, Answer]:
     """Let Microsoft's own parser read the queries."""
-    asked = json.dumps({"tables": {"AppTraces": COLUMNS}, "queries": queries})
+    asked = json.dumps({"tables": TABLES, "queries": queries})
     modules = node_modules(KUSTO)
     done = run([node(), KUSTO / "check.js"], env={"NODE_PATH": str(modules)}, stdin=asked)
     assert done.returncode == 0, done.stderr
@@ -98,7 +106,7 @@ def test_queries_read_known_fields(parsed: dict[str, Answer]) -> None:
     assert {name: field_problems(answer.fields) for name, answer in parsed.items()} == {
         name: [] for name in parsed
     }
-    assert all(parsed[name].fields for name in QUERIES)
+    assert [name for name in QUERIES if not parsed[name].fields] == ["host-ends.kql"]
 
 
 @pytest.mark.parametrize("name", QUERIES)

@@ -16,8 +16,8 @@ CLOUD_NAMES = {
 }
 SERVICES = ("blob", "queue", "table")
 
-# Refused on Flex Consumption with error 51021 where it is enforced, null included: named in such answers of
-# Azure, or of another plan by their description.
+# Refused on Flex Consumption with error 51021 where it is enforced, null included, or of another plan by
+# their description (azure-facts A9 says which is which).
 REFUSED_ON_FLEX = frozenset(
     {
         "alwaysOn",
@@ -177,6 +177,7 @@ def _settings(world: World) -> Json:
     state = world.parameter("existingStateStorageId")
     optional = {
         "NVAHA_INSTANCE": world.parameter("instanceName"),
+        "NVAHA_ARM_API_VERSION": world.parameter("armApiVersion"),
         "NVAHA_ARM_ENDPOINT": world.parameter("armEndpoint"),
         "NVAHA_ARM_CA": world.parameter("armCa"),
     }

@@ -115,7 +115,7 @@ def account_problems(world: World) -> Iterator[str]:
     }
     store = account(world)
     yield from differences(store.properties, wanted, store.place)
-    yield from differences(store.body["sku"], {"name": world.parameter("storageSku")}, store.place)
+    yield from differences(store.body["sku"], {"name": world.parameter("storageSku")}, f"{store.place}.sku")
     container = world.one("Microsoft.Storage/storageAccounts/blobServices/containers")
     if container.name != "app-package" or container.properties != {"publicAccess": "None"}:
         yield f"{container.place} is open, or not where the app is told to find its package"

@@ -100,6 +100,7 @@ MORE: dict[str, Given] = {
         "config": '{"groups": []}',
         "schedule": "*/5 * * * * *",
         "instanceName": "first",
+        "armApiVersion": "2024-05-01",
         "armEndpoint": "https://management.example",
         "armCa": "ca.pem",
         "extraAppSettings": {"AZURE_TENANT_ID": "22222222-2222-2222-2222-222222222222"},

@@ -1,136 +1,195 @@
-"""Public IPs: Azure is asked before one is taken off an NVA that works, and none is left hanging unsaid."""
+"""Public IPs that Azure refuses: asked for first, kept where they work, put back where they came from."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from nvaha.core.inputs import FailoverCommanded
-from nvaha.model import Configuration, Group, GroupState, Phase, PublicIp, Resource, Status, Trigger
-from nvaha.model.messages import SwitchMessage
+from nvaha.model import Phase, Resource, Trigger
 from nvaha.ports import NetworkError, NetworkFault
-from nvaha.state.commit import Committer
 from nvaha.switch.attempt import SwitchIncomplete
-from nvaha.switch.worker import Switcher
-from tests.builders import down, group_of, nic, nic_id, pip, pip_id, steady, switch_of, switching, table
-from tests.fakes import Outside, run
+from tests.builders import (
+    address,
+    azure_of,
+    down,
+    nic,
+    request_to,
+    switching,
+    up,
+)
+from tests.fakes import Outside, after
+from tests.unit.switch.stage import GROUP, NEW_NIC, OLD_NIC, PIP, TABLE, attempt, moved, record
 
-GROUP = group_of("a", "b", public_ips=(PublicIp("external", pip_id("p")),))
-A_NIC, B_NIC = nic_id("a", "external"), nic_id("b", "external")
-IN_USE = NetworkError(NetworkFault.IN_USE, B_NIC, "400: PublicIPAddressInUse")
-NO_RIGHT = NetworkError(NetworkFault.DENIED, B_NIC, "403: LinkedAuthorizationFailed")
-
-
-def outside(state: GroupState) -> Outside:
-    """Return a group whose routes and public IP are all on a."""
-    there = Outside(state)
-    there.network.put_there(
-        nic("a", "external", {"ip": "10.0.0.4"}, {"ip": pip_id("p")}),
-        nic("b", "external", {"ip": "10.0.0.5"}, {}),
-        nic("a", "internal", {"ip": "10.0.1.4"}, {}),
-        nic("b", "internal", {"ip": "10.0.1.5"}, {}),
-        table("table", {"one": "10.0.1.4"}),
-        pip("p"),
-    )
-    return there
+REFUSED = NetworkError(NetworkFault.REFUSED, NEW_NIC, "400: a policy forbids it")
 
 
-def carry_out(there: Outside, group: Group = GROUP) -> None:
-    """Carry out the switch that is under way."""
-    request = switch_of(there.state()).request
-    message = SwitchMessage(v=1, group="g", generation=request.generation, operation=request.operation)
-    run(Switcher(Configuration((group,)), there.ports, "worker").run(message))
+class TestAskedFirst:
+    """An NVA that still answers keeps its public IP until Azure would take it at the other."""
+
+    @pytest.mark.parametrize("trigger", [Trigger.MANUAL, Trigger.FAILBACK])
+    async def test_a_planned_move_that_azure_would_refuse_is_not_begun(
+        self, out: Outside, trigger: Trigger
+    ) -> None:
+        """Everything stays as it was, and the group is at rest where it was."""
+        out.store.put(switching(trigger=trigger))
+        out.network.refuse[NEW_NIC] = [REFUSED] * 9
+        with pytest.raises(SwitchIncomplete):
+            await attempt(out)
+        assert (moved(out), out.network.puts) == ((False, False), [])
+        assert (out.state().phase, out.state().active, out.state().wanted) == (Phase.STEADY, "a", None)
+        (left,) = record(out).unfinished
+        assert left.startswith("not begun")
+        assert "a policy forbids it" in left
+
+    async def test_it_is_asked_while_the_public_ip_is_still_in_use(self, out: Outside) -> None:
+        """The first write is a question that changes nothing; only its answer lets the detach begin."""
+        held = []
+        out.network.before_put = lambda each: held.append(
+            (each.id, moved(out)[1], OLD_NIC in out.network.puts)
+        )
+        await attempt(out)
+        assert next(each for each in held if each[0] == NEW_NIC) == (NEW_NIC, False, False)
+        assert moved(out) == (True, True)
+
+    async def test_a_dead_nvas_public_ip_is_taken_off_without_asking(self, out: Outside) -> None:
+        """There is nothing to lose, and asking takes seconds."""
+        out.store.put(switching(nvas={"a": down()}))
+        await attempt(out)
+        assert [each for each in out.network.tried if each != TABLE] == [OLD_NIC, NEW_NIC]
+
+    async def test_a_planned_move_with_a_problem_is_not_begun_either(self, out: Outside) -> None:
+        """Nor is Azure asked for what the resources already tell."""
+        out.store.put(switching(trigger=Trigger.MANUAL))
+        del out.network.resources[NEW_NIC.casefold()]
+        with pytest.raises(SwitchIncomplete):
+            await attempt(out)
+        assert (moved(out), out.network.tried) == ((False, False), [])
+
+    async def test_a_forced_move_is_begun_all_the_same(self, out: Outside) -> None:
+        """What can move moves; the public IP that Azure would refuse stays where it is."""
+        request = request_to("b", Trigger.MANUAL, forced=True)
+        out.store.put(switching(trigger=Trigger.MANUAL, request=request))
+        out.network.refuse[NEW_NIC] = [REFUSED] * 9
+        with pytest.raises(SwitchIncomplete):
+            await attempt(out)
+        assert moved(out) == (True, False)
+        assert OLD_NIC not in out.network.tried
+        assert out.state().wanted == "b"
+
+    async def test_a_failover_moves_what_can_move(self, out: Outside) -> None:
+        """The routes leave; the public IP is not taken off only to hang on nothing."""
+        out.network.refuse[NEW_NIC] = [REFUSED] * 9
+        with pytest.raises(SwitchIncomplete):
+            await attempt(out)
+        assert moved(out) == (True, False)
+        assert OLD_NIC not in out.network.tried
+
+    @pytest.mark.parametrize("fault", [NetworkFault.BUSY, NetworkFault.UNAVAILABLE, NetworkFault.CHANGED])
+    async def test_what_may_pass_is_asked_again(self, out: Outside, fault: NetworkFault) -> None:
+        """The question gets its answer in the end, and everything moves."""
+        out.network.refuse[NEW_NIC] = [NetworkError(fault, NEW_NIC, "not now")] * 3
+        await attempt(out)
+        assert moved(out) == (True, True)
+
+    async def test_a_question_without_an_answer_leaves_the_public_ip_where_it_is(self, out: Outside) -> None:
+        """Only so often is it asked; what is not known to be taken there is not taken off."""
+        out.network.refuse[NEW_NIC] = [NetworkError(NetworkFault.BUSY, NEW_NIC, "429: busy")] * 1000
+        with pytest.raises(SwitchIncomplete):
+            await attempt(out)
+        assert moved(out) == (True, False)
+        assert OLD_NIC not in out.network.tried
+
+    async def test_what_somebody_moved_meanwhile_is_not_asked_for(self, out: Outside) -> None:
+        """The public IP is there already when its turn comes."""
+
+        def race(resource: Resource) -> None:
+            out.network.before_put = lambda _: None
+            out.network.put_there(*azure_of(GROUP, "b"))
+
+        out.network.before_put = race
+        await attempt(out)
+        assert moved(out) == (True, True)
+
+    async def test_a_public_ip_that_came_free_meanwhile_is_attached_by_the_question(
+        self, out: Outside
+    ) -> None:
+        """Azure takes it at once: then it is where it should be."""
+
+        def race(resource: Resource) -> None:
+            out.network.before_put = lambda _: None
+            out.network.put_there(nic("a", "external", {"ip": address("a", "external")}, {}))
+
+        out.network.before_put = race
+        await attempt(out)
+        assert moved(out) == (True, True)
 
 
-def holder(there: Outside) -> list[str]:
-    """Return the NICs that carry the public IP."""
-    return [
-        each.id
-        for each in there.network.resources.values()
-        if "ipConfigurations" in each.body["properties"]
-        and any("publicIPAddress" in one["properties"] for one in each.body["properties"]["ipConfigurations"])
-    ]
+class TestPutBack:
+    """A public IP that was taken off and could not be attached."""
 
+    @pytest.fixture
+    def dying(self, out: Outside) -> Outside:
+        """Return an outside in which `a` is down, and `b` will be refused its public IP."""
+        out.store.put(switching(nvas={"a": down()}))
+        out.network.refuse[NEW_NIC] = [REFUSED] * 9
+        return out
 
-def test_azure_is_asked_before_a_public_ip_leaves_an_nva_that_works() -> None:
-    """The first write is a question; Azure says that it is in use, and only then is it taken off."""
-    there = outside(switching("b", Trigger.MANUAL))
-    asked: list[tuple[str, list[str]]] = []
-    there.network.before_put = lambda each: asked.append((each.id, holder(there)))
-    there.network.refuse[B_NIC] = [IN_USE]
-    carry_out(there)
-    assert asked[0] == (B_NIC, [A_NIC])
-    assert holder(there) == [B_NIC]
-    assert there.state().phase is Phase.STEADY
+    async def test_it_hangs_on_nothing_while_the_old_nva_does_not_answer(self, dying: Outside) -> None:
+        """That is said; putting it back there would help nobody."""
+        with pytest.raises(SwitchIncomplete):
+            await attempt(dying)
+        assert "ipConfiguration" not in dying.network.body(PIP)["properties"]
+        assert any("does not answer" in each for each in record(dying).unfinished)
 
+    async def test_it_goes_back_to_an_old_nva_that_answers_again(self, dying: Outside) -> None:
+        """Better there than nowhere."""
+        after(0.5, lambda: dying.store.put(replace(dying.state(), nvas={"a": up(), "b": up()})))
+        with pytest.raises(SwitchIncomplete):
+            await attempt(dying)
+        assert dying.network.body(PIP)["properties"]["ipConfiguration"]["id"].startswith(OLD_NIC)
+        assert any(each.startswith("put back") for each in record(dying).unfinished)
 
-def test_a_dead_nva_s_public_ip_is_taken_off_without_asking() -> None:
-    """There is nothing to lose, and asking takes seconds."""
-    there = outside(switching("b", nvas={"a": down()}))
-    written: list[str] = []
-    there.network.before_put = lambda each: written.append(each.id)
-    carry_out(there)
-    assert [each for each in written if "networkInterfaces" in each] == [A_NIC, B_NIC]
-    assert holder(there) == [B_NIC]
+    async def test_it_may_be_refused_there_too(self, dying: Outside) -> None:
+        """Both are said."""
 
+        def back() -> None:
+            dying.store.put(replace(dying.state(), nvas={"a": up(), "b": up()}))
+            dying.network.refuse[OLD_NIC] = [NetworkError(NetworkFault.DENIED, OLD_NIC, "403: gone")] * 9
 
-@pytest.mark.parametrize("trigger", [Trigger.MANUAL, Trigger.FAILBACK])
-def test_a_planned_move_that_azure_would_not_take_is_not_begun(trigger: Trigger) -> None:
-    """Nothing is moved, the group stays where it is, and it is said why."""
-    there = outside(switching("b", trigger))
-    there.network.refuse[B_NIC] = [NO_RIGHT] * 9
-    with pytest.raises(SwitchIncomplete, match="LinkedAuthorizationFailed"):
-        carry_out(there)
-    assert (there.network.puts, holder(there)) == ([], [A_NIC])
-    assert (there.state().phase, there.state().active, there.state().wanted) == (Phase.STEADY, "a", None)
-    assert there.store.operations["g-1-0"].status is Status.FAILED
+        after(0.5, back)
+        with pytest.raises(SwitchIncomplete):
+            await attempt(dying)
+        assert "ipConfiguration" not in dying.network.body(PIP)["properties"]
+        assert any("403" in each for each in record(dying).unfinished)
 
+    async def test_it_goes_back_past_an_edit_of_somebody_else(self, dying: Outside) -> None:
+        """A 412 there means to read again and plan again, as everywhere."""
 
-def test_force_moves_what_can_be_moved_and_leaves_the_public_ip_where_it_works() -> None:
-    """The routes go, the public IP stays on the NVA that answers."""
-    command = FailoverCommanded("b", "somebody", force=True)
-    there = outside(steady())
-    run(Committer(there.ports).commit(GROUP, command))
-    there.network.refuse[B_NIC] = [NO_RIGHT] * 9
-    with pytest.raises(SwitchIncomplete):
-        carry_out(there)
-    assert holder(there) == [A_NIC]
-    assert (
-        there.network.resources[table("table", {}).id.casefold()].body["properties"]["routes"][1][
-            "properties"
-        ]["nextHopIpAddress"]
-        == "10.0.1.5"
-    )
+        def back() -> None:
+            dying.store.put(replace(dying.state(), nvas={"a": up(), "b": up()}))
+            dying.network.refuse[OLD_NIC] = [NetworkError(NetworkFault.CHANGED, OLD_NIC, "412: changed")]
 
+        after(0.5, back)
+        with pytest.raises(SwitchIncomplete):
+            await attempt(dying)
+        assert dying.network.body(PIP)["properties"]["ipConfiguration"]["id"].startswith(OLD_NIC)
 
-def test_a_public_ip_that_the_target_refuses_after_all_goes_back() -> None:
-    """Azure said in use, then no: it is put back on the NVA that still answers, and the record says so."""
-    there = outside(switching("b", Trigger.MANUAL))
-    there.network.refuse[B_NIC] = [IN_USE, *[NO_RIGHT] * 9]
-    with pytest.raises(SwitchIncomplete, match="put back"):
-        carry_out(there)
-    assert holder(there) == [A_NIC]
-    assert any("put back" in each for each in there.store.operations["g-1-0"].unfinished)
+    async def test_a_switch_from_nowhere_puts_nothing_back(self, dying: Outside) -> None:
+        """Nobody knows where it came from: it is named as left undone."""
+        request = replace(request_to("b"), source=None)
+        dying.store.put(switching(nvas={"a": down()}, request=request))
+        with pytest.raises(SwitchIncomplete):
+            await attempt(dying)
+        assert "ipConfiguration" not in dying.network.body(PIP)["properties"]
+        assert record(dying).unfinished
 
-
-def test_a_public_ip_that_hangs_because_its_old_nva_is_dead_is_said() -> None:
-    """Nobody can carry it: the record names it and why."""
-    there = outside(switching("b", nvas={"a": down()}))
-    there.network.refuse[B_NIC] = [NO_RIGHT] * 9
-    with pytest.raises(SwitchIncomplete):
-        carry_out(there)
-    assert holder(there) == []
-    assert any("a does not answer" in each for each in there.store.operations["g-1-0"].unfinished)
-
-
-def _version(resource: Resource, key: str, value: str) -> Resource:
-    properties = {**resource.body["properties"], key: value}
-    return Resource(resource.id, resource.etag, {**resource.body, "properties": properties})
-
-
-def test_an_ipv6_public_ip_stays_off_an_ipv4_configuration() -> None:
-    """What the resources tell ahead is no question: nothing is taken off."""
-    there = outside(switching("b", nvas={"a": down()}))
-    there.network.put_there(_version(pip("p"), "publicIPAddressVersion", "IPv6"))
-    with pytest.raises(SwitchIncomplete, match="IPv6"):
-        carry_out(there)
-    assert holder(there) == [A_NIC]
+    async def test_it_goes_back_where_azure_took_the_question_and_not_the_attach(self, out: Outside) -> None:
+        """In use, it said, and then no: the old NVA still answers, and has it again."""
+        out.store.put(switching(trigger=Trigger.MANUAL))
+        in_use = NetworkError(NetworkFault.IN_USE, NEW_NIC, "400: PublicIPAddressInUse")
+        out.network.refuse[NEW_NIC] = [in_use, *[REFUSED] * 9]
+        with pytest.raises(SwitchIncomplete):
+            await attempt(out)
+        assert out.network.body(PIP)["properties"]["ipConfiguration"]["id"].startswith(OLD_NIC)
+        assert any(each.startswith("put back") for each in record(out).unfinished)
