@@ -16,3 +16,4 @@ DECISIONS = (
 PLANS = ("tests/unit/core/test_plan.py", "tests/unit/core/test_recognised.py")
 LONG_LOOKS = ("tests/unit/watch/test_long_looks.py",)
 WRITES = ("tests/unit/test_azure_following.py", "tests/unit/test_azure_following_asks.py")
+ELECTIONS = ("tests/unit/watch/test_elected_again.py",)

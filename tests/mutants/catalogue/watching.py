@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import GOES_ON, SCENARIOS
+from tests.mutants.catalogue.asked import ELECTIONS, GOES_ON, SCENARIOS
 from tests.mutants.change import drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -82,6 +82,13 @@ LEADING = (
         "whoever was deposed by an epoch does not lead with one that is not newer",
         "nvaha.watch.watched:WatchedGroups._commit",
         drop("self.newest_epoch = max(self.newest_epoch, committed.held.state.epoch)"),
+    ),
+    Mutant(
+        "elections-buy-looks",
+        "a leader that is elected again does not read all of Azure again at once",
+        "nvaha.watch.watched:WatchedGroups._stamp",
+        replace('self._looked_at.get(group.name, float("-inf"))', by='float("-inf")'),
+        tests=ELECTIONS,
     ),
     Mutant(
         "record-at-its-interval",
