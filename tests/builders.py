@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,6 +67,38 @@ def group_of(
         Nva(name, {role: nic_id(name, role) for role in roles}, spec) for name in names or ("a", "b")
     )
     return Group("g", nvas, tuple(table_id(each) for each in tables), public_ips, Policy(**policy))
+
+
+def address(nva: str, role: str) -> str:
+    """Return the private address of an NVA with a name of one letter."""
+    return f"10.0.{('external', 'internal').index(role)}.{ord(nva)}"
+
+
+def probed_apart(group: Group) -> Group:
+    """Return the group with each NVA probed at its own internal address."""
+    nvas = [
+        replace(nva, probe=replace(nva.probe, address=address(nva.name, "internal"))) for nva in group.nvas
+    ]
+    return replace(group, nvas=tuple(nvas))
+
+
+def azure_of(group: Group, active: str) -> tuple[Resource, ...]:
+    """Return a group's resources with every route and public IP on one NVA."""
+    tables = [
+        table(each.rpartition("/")[2], {"r": address(active, "internal")}) for each in group.route_tables
+    ]
+    carried = {(active, each.role): each.id for each in group.public_ips}
+    nics = [
+        nic(
+            nva.name,
+            role,
+            {"ip": address(nva.name, role)},
+            {"ip": carried[nva.name, role]} if (nva.name, role) in carried else {},
+        )
+        for nva in group.nvas
+        for role in nva.interfaces
+    ]
+    return (*tables, *nics, *(pip(each.id.rpartition("/")[2]) for each in group.public_ips))
 
 
 def up(**more: Any) -> NvaState:

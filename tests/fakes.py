@@ -7,10 +7,9 @@ Fine-grained faults (stalls, lost answers, races of many processes) are the simu
 from __future__ import annotations
 
 import asyncio
-import copy
 import itertools
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -22,20 +21,19 @@ from nvaha.model import (
     Operation,
     ProbeSpec,
     Reading,
-    Resource,
     SwitchRequest,
 )
+from nvaha.model.events import EVENTS, FIELDS
 from nvaha.ports import (
     LEASE_S,
     Conflict,
     LeaseGrant,
-    NetworkError,
-    NetworkFault,
     Ports,
     StoreUnavailable,
     Versioned,
 )
 from tests.builders import later
+from tests.fake_network import FakeNetwork
 from tests.simulation.loop import VirtualLoop
 
 _Result = TypeVar("_Result")
@@ -50,6 +48,11 @@ def run(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     finally:
         asyncio.set_event_loop(None)
         loop.close()
+
+
+def after(seconds: float, happens: Callable[[], object]) -> None:
+    """Let something happen in so many seconds of virtual time."""
+    asyncio.get_running_loop().call_later(seconds, happens)
 
 
 class FakeClock:
@@ -70,10 +73,16 @@ class FakeClock:
 
 @dataclass(slots=True)
 class FakeLeases:
-    """Leases by name: {name: (token, until)}."""
+    """Leases by name: {name: (token, until)}.
+
+    Args:
+        answers: False: nothing is done and nobody answers.
+        answer_s: how long after it was done each answer comes.
+    """
 
     clock: FakeClock
     answers: bool = True
+    answer_s: float = 0.0
     held: dict[str, tuple[str, float]] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
 
@@ -85,6 +94,7 @@ class FakeLeases:
         self.epochs[name] = max(self.epochs.get(name, 0), at_least) + 1
         token = f"{holder}-{self.epochs[name]}"
         self.held[name] = token, self.clock.monotonic() + LEASE_S
+        await self.clock.sleep(self.answer_s)
         return LeaseGrant(name, token, self.epochs[name])
 
     async def renew(self, grant: LeaseGrant) -> bool:
@@ -93,6 +103,7 @@ class FakeLeases:
         if self.held.get(grant.name, ("", 0.0))[0] != grant.token:
             return False
         self.held[grant.name] = grant.token, self.clock.monotonic() + LEASE_S
+        await self.clock.sleep(self.answer_s)
         return True
 
     async def release(self, grant: LeaseGrant) -> None:
@@ -117,7 +128,12 @@ class FakeStore:
     Args:
         answers: False: nothing is done and nobody answers.
         lose_answers: so many of the next writes are done although their answer is lost.
+        falls_silent: the next write is done, and nobody answers from then on.
+        sent_twice: so many of the next writes are sent once more below, and meet themselves.
+        unreadable: the groups whose rows another release has written: nobody reads or overwrites them.
         before_save: called before each write of a state, to race with it.
+        recording_s: how long it takes to write an operation.
+        saves: how many states were written here; `records` counts operations.
     """
 
     states: dict[str, Versioned] = field(default_factory=dict)
@@ -125,33 +141,50 @@ class FakeStore:
     leader: LeaderRecord | None = None
     answers: bool = True
     takes_records: bool = True
+    unreadable: set[str] = field(default_factory=set)
     lose_answers: int = 0
+    falls_silent: bool = False
+    sent_twice: int = 0
     saves: int = 0
     before_save: Callable[[], None] = lambda: None
+    recording_s: float = 0.0
+    records: int = 0
+    _versions: int = 0
 
     def put(self, state: GroupState) -> None:
         """Write a state as somebody else would."""
-        self.saves += 1
-        self.states[state.group] = Versioned(state, f"v{self.saves}")
+        self._versions += 1
+        self.states[state.group] = Versioned(state, f"v{self._versions}")
 
     async def load(self, group: str) -> Versioned | None:
         """Return a state."""
         self._check()
+        if group in self.unreadable:
+            raise StoreUnavailable(f"{group}: the row cannot be read")
         return self.states.get(group)
 
     async def load_all(self) -> Mapping[str, Versioned]:
         """Return all states."""
         self._check()
-        return dict(self.states)
+        return {name: held for name, held in self.states.items() if name not in self.unreadable}
 
     async def save(self, state: GroupState, version: str | None) -> str | Conflict:
         """Write a state by compare-and-swap."""
         self._check()
         self.before_save()
         held = self.states.get(state.group)
+        if state.group in self.unreadable:
+            return Conflict()
         if version != (held.version if held else None):
             return Conflict()
         self.put(state)
+        self.saves += 1
+        if self.falls_silent:
+            self.falls_silent = self.answers = False
+            raise StoreUnavailable("save: no answer")
+        if self.sent_twice:
+            self.sent_twice -= 1
+            return Conflict()
         if self.lose_answers:
             self.lose_answers -= 1
             raise StoreUnavailable("save: the answer is lost")
@@ -165,11 +198,14 @@ class FakeStore:
     async def save_leader(self, record: LeaderRecord) -> None:
         """Write the leader's record."""
         self._check()
-        self.leader = record
+        if self.leader is None or self.leader.epoch <= record.epoch:
+            self.leader = record
 
     async def record(self, operation: Operation) -> None:
         """Write an operation; an ended one is never reopened."""
         self._check(records=True)
+        self.records += 1
+        await asyncio.sleep(self.recording_s)
         found = self.operations.get(operation.id)
         if found is None or operation.status.ended or not found.status.ended:
             self.operations[operation.id] = operation
@@ -206,74 +242,29 @@ class FakeQueue:
 
 
 @dataclass(slots=True)
-class FakeNetwork:
-    """Azure: resources by casefolded id, written under their ETag, done after `operation_s`.
+class FakeProber:
+    """Who answers; everybody does until told otherwise.
 
     Args:
-        refuse: {resource id: the errors that its next writes get}, in order.
-        unread: {resource id: the error that each read of it gets}.
-        before_put: called with the resource before each write takes effect, to race with it.
-        puts: the ids of the resources that were written, in order.
+        silent: the addresses that do not answer.
+        stalls_s: this much longer than its timeout does every probe take, as in a process that is stopped.
+        broken: what every probe raises: a fault of the program's own.
+        asked: the addresses that were probed, in order; `reached_for` the control targets'.
     """
 
     clock: FakeClock
-    resources: dict[str, Resource] = field(default_factory=dict)
-    operation_s: float = 1.0
-    read_s: float = 0.01
-    refuse: dict[str, list[NetworkError]] = field(default_factory=dict)
-    unread: dict[str, NetworkError] = field(default_factory=dict)
-    before_put: Callable[[Resource], None] = lambda _: None
-    puts: list[str] = field(default_factory=list)
-    reads: int = 0
-    writes: int = 0
-
-    def put_there(self, *resources: Resource) -> None:
-        """Place resources as somebody else would write them."""
-        for each in resources:
-            self.writes += 1
-            self.resources[each.id.casefold()] = replace(each, etag=f'W/"{self.writes}"')
-
-    async def get(self, resource_id: str) -> Resource:
-        """Read a resource."""
-        self.reads += 1
-        await self.clock.sleep(self.read_s)
-        if resource_id in self.unread:
-            raise self.unread[resource_id]
-        found = self.resources.get(resource_id.casefold())
-        if found is None:
-            raise NetworkError(NetworkFault.MISSING, resource_id, "404: not found")
-        return replace(found, body=copy.deepcopy(dict(found.body)))
-
-    async def put(self, resource: Resource, *, alive: Callable[[], Awaitable[None]]) -> None:
-        """Write a resource if it is as it was read."""
-        self.before_put(resource)
-        refused = self.refuse.get(resource.id, [])
-        if refused:
-            raise refused.pop(0)
-        found = self.resources.get(resource.id.casefold())
-        if found is None or found.etag != resource.etag:
-            raise NetworkError(NetworkFault.CHANGED, resource.id, "412: changed")
-        self.puts.append(resource.id)
-        self.put_there(resource)
-        until = self.clock.monotonic() + self.operation_s
-        while (left := until - self.clock.monotonic()) > 0:
-            await alive()
-            await self.clock.sleep(min(left, 1.0))
-        # An ETag changes once more when the operation ends (azure-facts B1).
-        self.put_there(self.resources[resource.id.casefold()])
-
-
-@dataclass(slots=True)
-class FakeProber:
-    """Who answers; everybody does until told otherwise."""
-
-    clock: FakeClock
     silent: set[str] = field(default_factory=set)
-    probes: int = 0
+    stalls_s: float = 0.0
+    broken: Exception | None = None
+    asked: list[str] = field(default_factory=list)
+    reached_for: list[str] = field(default_factory=list)
 
     async def probe(self, address: str, spec: ProbeSpec) -> Reading:
         """Ask an address."""
-        self.probes += 1
+        self.asked.append(address)
+        if self.broken:
+            raise self.broken
+        await self.clock.sleep(self.stalls_s)
         if address in self.silent:
             await self.clock.sleep(spec.timeout_s)
             return Reading(ok=False, latency_ms=0.0, error="timed out")
@@ -282,18 +273,22 @@ class FakeProber:
 
     async def reachable(self, target: ControlTarget, timeout_s: float) -> bool:
         """Ask a control target."""
+        self.reached_for.append(target.address)
         await self.clock.sleep(timeout_s if target.address in self.silent else 0.001)
         return target.address not in self.silent
 
 
 @dataclass(slots=True)
 class Told:
-    """What operators were told."""
+    """What operators were told; only what nvaha.model.events promises may be."""
 
     notices: list[Notice] = field(default_factory=list)
 
     def notify(self, notice: Notice) -> None:
         """Remember a notice."""
+        assert notice.event in EVENTS
+        assert notice.fields.keys() <= FIELDS.keys()
+        assert notice.level in {"info", "warning", "error"}
         self.notices.append(notice)
 
     @property
@@ -326,6 +321,14 @@ class Outside:
             notifier=self.told,
             new_id=lambda: f"id{next(self.ids)}",
         )
+
+    def storage_goes(self) -> None:
+        """Let storage answer nothing from now on: neither states nor leases nor the queue."""
+        self.store.answers = self.leases.answers = self.queue.answers = False
+
+    def storage_is_back(self) -> None:
+        """Let storage answer again."""
+        self.store.answers = self.leases.answers = self.queue.answers = True
 
     def state(self, group: str = "g") -> GroupState:
         """Return a group's state as stored."""

@@ -270,7 +270,9 @@ def _tell_the_end(ended: Answer[OperationReply], *, as_json: bool) -> None:
         if view.source and view.source != view.to:
             typer.echo(f"Undo:   nvaha failover {view.group} --to {view.source}")
         return
-    text = f"{view.group} was not moved to {view.to}: the operation {view.status}"
+    begun = any(step.status == "done" for step in view.steps)
+    moved = "is only partly on" if begun else "was not moved to"
+    text = f"{view.group} {moved} {view.to}: the operation {view.status}"
     if view.status == "superseded":
         text = f"{view.group} was not moved to {view.to}: another switch took the place of this one"
     raise Failure(

@@ -218,9 +218,17 @@ def _notes(view: GroupReply, now: datetime) -> list[Text]:
         notes.append(Text("automatic switches are off (policy.automatic)", style="yellow"))
     if view.blocked:
         notes.append(Text(f"not switched: {view.blocked}", style="bold red"))
-    if view.phase == "unknown":
+    if view.wanted:
+        text = f"half moved: {view.wanted} was asked for and not everything is there; tried again by itself"
+        notes.append(Text(text, style="bold red"))
+    elif view.phase == "unknown":
         notes.append(Text("the active NVA has not been read from Azure yet", style="yellow"))
     notes += [Text(f"drift: {each}", style="yellow") for each in view.drift]
+    notes += [
+        Text(f"{nva.name} is not ready for a switch: {each}", style="bold red")
+        for nva in view.nvas
+        for each in nva.not_ready
+    ]
     return notes
 
 

@@ -63,6 +63,7 @@ class NvaReply(Reply):
     failures: Count = 0
     latency_ms: Figure | None = None
     last_error: Text | None = None
+    not_ready: tuple[Text, ...] = ()
     address: Text | None = None
     port: Count | None = None
 
@@ -121,6 +122,7 @@ class GroupReply(Reply):
     paused: bool = False
     automatic: bool = True
     all_down: bool = False
+    wanted: Text | None = None
     blocked: Text | None = None
     drift: tuple[Text, ...] = ()
     probed_at: AwareDatetime | None = None

@@ -9,6 +9,7 @@ import copy
 import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from nvaha.model import Resource, same_id
@@ -42,6 +43,7 @@ class IpConfiguration:
     dynamic: bool = False
 
 
+@lru_cache(maxsize=4096)
 def canonical(address: str) -> str:
     """Return an IP address in its one canonical form, or as it is if it is none."""
     try:
@@ -172,7 +174,7 @@ def with_public_ips(nic: Resource, public_ips: Mapping[str, str | None]) -> Reso
         public_ip = wanted[name]
         if public_ip is None:
             configuration["properties"].pop("publicIPAddress", None)
-        else:
+        elif _id_in(configuration["properties"].get("publicIPAddress")) != public_ip.casefold():
             configuration["properties"]["publicIPAddress"] = {"id": public_ip}
     return Resource(nic.id, nic.etag, body)
 
@@ -183,6 +185,11 @@ def carries(nic: Resource, public_ip_id: str) -> str | None:
         if configuration.public_ip is not None and same_id(configuration.public_ip, public_ip_id):
             return configuration.name
     return None
+
+
+def _id_in(reference: object) -> str | None:
+    found = reference.get("id") if isinstance(reference, dict) else None
+    return found.casefold() if isinstance(found, str) else None
 
 
 def _version(said: object) -> str:

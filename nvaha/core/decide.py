@@ -169,6 +169,9 @@ def _failback_due(group: Group, state: GroupState, active: str, now: datetime) -
     preferred = group.names[0]
     if active == preferred or not healthy(state.nvas[preferred]) or not healthy(state.nvas[active]):
         return False
+    if state.nvas[preferred].unready:
+        # It would not be begun: what is missing there has been told, and ends by a look.
+        return False
     since, last = state.nvas[preferred].since, state.guards.last_switch_at
     # An operator who has just moved the group away meant it: that time counts too.
     return all(

@@ -36,6 +36,11 @@ def forbidden(group: Group, state: GroupState, now: datetime, trigger: Trigger) 
     most = policy.max_switches_per_hour
     if len(_recent(guards.switches, now)) >= most:
         return Refusal(RefusalCode.FLAP_LIMIT, f"flap limit: {most} automatic switches within an hour")
+    if trigger is Trigger.FAILBACK and guards.failback_at is not None and now < guards.failback_at:
+        text = (
+            f"the last failback could not be begun; not tried again before {clock_time(guards.failback_at)}"
+        )
+        return Refusal(RefusalCode.BACK_OFF, text)
     if trigger is not Trigger.REPAIR:
         return None
     if guards.repair_at is not None and now < guards.repair_at:
@@ -77,18 +82,30 @@ def after_success(guards: Guards, trigger: Trigger, policy: Policy, now: datetim
 
 def after_failure(guards: Guards, request: SwitchRequest, now: datetime) -> Guards:
     """Return the guards once a switch has failed: it waits longer each time, and is no flap."""
-    asked_at = request.requested_at
-    guards = replace(
-        guards,
-        switches=tuple(time for time in guards.switches if time != asked_at),
-        repairs=tuple(time for time in guards.repairs if time != asked_at),
-        ended_at=now,
-    )
+    guards = _without(guards, request, now)
     if request.trigger is Trigger.REPAIR:
         in_a_row = guards.repairs_failed_in_a_row + 1
         return replace(guards, repairs_failed_in_a_row=in_a_row, repair_at=now + _back_off(in_a_row))
     in_a_row = guards.failed_in_a_row + 1
     return replace(guards, failed_in_a_row=in_a_row, retry_at=now + _back_off(in_a_row))
+
+
+def after_not_begun(guards: Guards, request: SwitchRequest, now: datetime) -> Guards:
+    """Return the guards once a planned move was found to end badly: it must not hold a failover up."""
+    guards = _without(guards, request, now)
+    if request.trigger is not Trigger.FAILBACK:
+        return guards
+    return replace(guards, failback_at=now + timedelta(seconds=MAX_BACK_OFF_S))
+
+
+def _without(guards: Guards, request: SwitchRequest, now: datetime) -> Guards:
+    asked_at = request.requested_at
+    return replace(
+        guards,
+        switches=tuple(time for time in guards.switches if time != asked_at),
+        repairs=tuple(time for time in guards.repairs if time != asked_at),
+        ended_at=now,
+    )
 
 
 def _back_off(in_a_row: int) -> timedelta:

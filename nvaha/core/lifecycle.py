@@ -6,7 +6,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from nvaha.core.decision import Decision
-from nvaha.core.guards import after_failure, after_request, after_success, forbidden, not_again_yet
+from nvaha.core.guards import (
+    after_failure,
+    after_not_begun,
+    after_request,
+    after_success,
+    forbidden,
+    not_again_yet,
+)
 from nvaha.core.health import fallen, healthy
 from nvaha.core.inputs import SwitchDone, SwitchFailed, SwitchMoved
 from nvaha.core.notices import LONGEST_SENTENCE, TAIL, condition, notice, request_fields
@@ -81,6 +88,7 @@ def begin(
         source=state.active,
         forced=forced,
         request_id=request_id,
+        finishes=state.wanted == target,
     )
     request_ids = state.request_ids
     if request_id is not None:
@@ -91,7 +99,6 @@ def begin(
         generation=generation,
         switch=Switch(request, progress_at=now),
         guards=after_request(state.guards, trigger, now),
-        wanted=None,
         blocked=None,
         request_ids=request_ids,
     )
@@ -176,6 +183,7 @@ def _done(group: Group, state: GroupState, request: SwitchRequest, now: datetime
         switch=Switch(request, ended=Status.DONE),
         guards=after_success(state.guards, request.trigger, group.policy, now),
         drift=Drift(),
+        wanted=None,
         unread=None,
         blocked=None,
     )
@@ -234,19 +242,21 @@ def _failed(
     """End the switch as failed.
 
     A repair that failed leaves the record as it was: who is active is not in doubt. So does a move that was
-    not begun. After any other it is not known where traffic goes, but it is known what was asked for.
+    not begun, and what had been asked for before stays asked for. After any other it is not known where
+    traffic goes, but it is known what was asked for.
     """
     error = shortened(error, 4 * LONGEST_SENTENCE, tail=TAIL)
     text = f"{group.name}: operation {request.operation} to {request.target} failed: {error}"
     said = notice("switch_failed", "error", text, group, **request_fields(request))
     keeps_record = request.trigger is Trigger.REPAIR or not begun
-    at_rest = keeps_record and state.active in group.names
+    wanted = state.wanted if keeps_record else request.target
+    at_rest = keeps_record and wanted is None and state.active in group.names
     state = replace(
         _close(state, request, Status.FAILED, error),
         phase=Phase.STEADY if at_rest else Phase.UNKNOWN,
         switch=Switch(request, ended=Status.FAILED),
-        guards=after_failure(state.guards, request, now),
-        wanted=None if keeps_record or request.target not in group.names else request.target,
+        guards=(after_failure if begun else after_not_begun)(state.guards, request, now),
+        wanted=wanted if wanted in group.names else None,
         blocked=None,
     )
     return Decision(state, notices=(said,))

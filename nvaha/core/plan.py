@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from nvaha.core.addresses import Addresses, addresses_of
 from nvaha.core.attach import held_elsewhere, holders, unread, wanted_configuration
 from nvaha.core.bodies import (
+    NextHop,
     canonical,
     last_write_failed,
     next_hops,
@@ -21,6 +22,8 @@ from nvaha.core.bodies import (
 )
 from nvaha.model import Group, Nva, NvaState, PublicIp, Resource, Snapshot, same_id
 from nvaha.text import last_part
+
+Hops = Mapping[str, tuple[NextHop, ...]]
 
 SHOWN = 3
 """So many routes of one table are named in a sentence; the rest are counted."""
@@ -73,16 +76,28 @@ def plan(group: Group, snapshot: Snapshot, target: str, remembered: Mapping[str,
         target: the NVA to move to.
         remembered: what is known of each NVA, for the addresses of NICs that could not be read.
     """
-    return plan_with(group, snapshot, target, addresses_of(group, snapshot, remembered))
+    return plan_with(
+        group, snapshot, target, addresses_of(group, snapshot, remembered), hops_of(group, snapshot)
+    )
 
 
-def plan_with(group: Group, snapshot: Snapshot, target: str, addresses: Addresses) -> Plan:
-    """Return the plan, for a caller that has the group's addresses already."""
+def hops_of(group: Group, snapshot: Snapshot) -> Hops:
+    """Return the next hops of the group's route tables that were read, by the tables' ids."""
+    tables = ((table_id, snapshot.get(table_id)) for table_id in group.route_tables)
+    return {table_id: next_hops(table) for table_id, table in tables if table is not None}
+
+
+def plan_with(group: Group, snapshot: Snapshot, target: str, addresses: Addresses, hops: Hops) -> Plan:
+    """Return the plan, for a caller that has the group's addresses and next hops already."""
     problems = _unknown_nics(group, snapshot, addresses)
     steps = [
         step
         for table_id in group.route_tables
-        if (step := _route_step(table_id, snapshot, addresses, target, problems)) is not None
+        if (
+            step := _route_step(
+                table_id, snapshot, hops.get(table_id, ()), addresses, target, problems=problems
+            )
+        )
     ]
     steps += _nic_steps(group, snapshot, group.nva(target), problems)
     return Plan(target, tuple(steps), tuple(dict.fromkeys(problems)))
@@ -97,7 +112,9 @@ def plan_again(
     """
     if step.kind == "routes":
         addresses = addresses_of(group, snapshot, remembered)
-        return _route_step(step.resource_id, snapshot, addresses, target, [])
+        table = snapshot.get(step.resource_id)
+        hops = next_hops(table) if table is not None else ()
+        return _route_step(step.resource_id, snapshot, hops, addresses, target, problems=[])
     again = _nic_steps(group, snapshot, group.nva(target), [])
     return next((each for each in again if each.key == step.key), None)
 
@@ -138,7 +155,13 @@ def _unknown_nics(group: Group, snapshot: Snapshot, addresses: Addresses) -> lis
 
 
 def _route_step(
-    table_id: str, snapshot: Snapshot, addresses: Addresses, target: str, problems: list[str]
+    table_id: str,
+    snapshot: Snapshot,
+    hops: tuple[NextHop, ...],
+    addresses: Addresses,
+    target: str,
+    *,
+    problems: list[str],
 ) -> Step | None:
     table = snapshot.get(table_id)
     if table is None:
@@ -147,7 +170,7 @@ def _route_step(
     changes: dict[str, str] = {}
     shown = []
     ours = False
-    for hop in next_hops(table):
+    for hop in hops:
         here = canonical(hop.address)
         owner = addresses.owners.get(here)
         ours = ours or owner is not None

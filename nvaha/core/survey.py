@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
-from nvaha.core.addresses import Addresses, addresses_of
+from nvaha.core.addresses import Owner, addresses_of
 from nvaha.core.attach import unread
 from nvaha.core.bodies import (
     address_is_dynamic,
@@ -13,10 +14,9 @@ from nvaha.core.bodies import (
     forwards,
     ip_configurations,
     last_write_failed,
-    next_hops,
 )
 from nvaha.core.inputs import Survey
-from nvaha.core.plan import plan_with
+from nvaha.core.plan import hops_of, plan_with
 from nvaha.model import Group, Nva, NvaState, Snapshot
 from nvaha.text import last_part
 
@@ -30,11 +30,19 @@ def survey(group: Group, snapshot: Snapshot, remembered: Mapping[str, NvaState])
         remembered: what is known of each NVA.
     """
     addresses = addresses_of(group, snapshot, remembered)
-    plans = {name: plan_with(group, snapshot, name, addresses) for name in group.names}
-    roles = _routed_roles(group, snapshot, addresses)
-    shared = _wrong_for_all(group, snapshot, addresses)
+    # Parsed once: a large group has a hundred thousand routes.
+    hops = hops_of(group, snapshot)
+    plans = {name: plan_with(group, snapshot, name, addresses, hops) for name in group.names}
+    owners = {
+        table_id: [
+            addresses.owners[at] for hop in found if (at := canonical(hop.address)) in addresses.owners
+        ]
+        for table_id, found in hops.items()
+    }
+    roles = {role for found in owners.values() for _, role, _ in found}
+    shared = _wrong_for_all(group, snapshot, owners)
     return Survey(
-        routes=_routes(group, snapshot, addresses),
+        routes=_routes(group, owners),
         public_ips=_public_ips(group, snapshot),
         off={name: tuple(step.detail for step in each.steps) for name, each in plans.items()},
         problems={name: each.problems for name, each in plans.items()},
@@ -51,15 +59,9 @@ def survey(group: Group, snapshot: Snapshot, remembered: Mapping[str, NvaState])
     )
 
 
-def _routes(group: Group, snapshot: Snapshot, addresses: Addresses) -> dict[str, int]:
-    routes = dict.fromkeys(group.names, 0)
-    for table_id in group.route_tables:
-        table = snapshot.get(table_id)
-        for hop in next_hops(table) if table else ():
-            owner = addresses.owners.get(canonical(hop.address))
-            if owner is not None:
-                routes[owner[0]] += 1
-    return routes
+def _routes(group: Group, owners: Mapping[str, list[Owner]]) -> dict[str, int]:
+    counted = Counter(nva for found in owners.values() for nva, _, _ in found)
+    return {name: counted[name] for name in group.names}
 
 
 def _public_ips(group: Group, snapshot: Snapshot) -> dict[str, int]:
@@ -69,13 +71,6 @@ def _public_ips(group: Group, snapshot: Snapshot) -> dict[str, int]:
             nic = snapshot.get(nva.interfaces[public_ip.role])
             public_ips[nva.name] += nic is not None and carries(nic, public_ip.id) is not None
     return public_ips
-
-
-def _routed_roles(group: Group, snapshot: Snapshot, addresses: Addresses) -> set[str]:
-    """Return the roles of the interfaces that routes lead to."""
-    tables = (snapshot.get(each) for each in group.route_tables)
-    hops = (canonical(hop.address) for table in tables if table for hop in next_hops(table))
-    return {addresses.owners[hop][1] for hop in hops if hop in addresses.owners}
 
 
 def _wrong_at(snapshot: Snapshot, nva: Nva, routed_roles: set[str]) -> list[str]:
@@ -101,15 +96,13 @@ def _wrong_at(snapshot: Snapshot, nva: Nva, routed_roles: set[str]) -> list[str]
     return wrong
 
 
-def _wrong_for_all(group: Group, snapshot: Snapshot, addresses: Addresses) -> list[str]:
+def _wrong_for_all(group: Group, snapshot: Snapshot, owners: Mapping[str, list[Owner]]) -> list[str]:
     """Return what is wrong with the group's resources, whichever NVA is active."""
-    wrong = []
-    for table_id in group.route_tables:
-        table = snapshot.get(table_id)
-        if table is not None and not any(
-            canonical(hop.address) in addresses.owners for hop in next_hops(table)
-        ):
-            wrong.append(f"route table {last_part(table_id)} has no route that leads to any NVA of the group")
+    wrong = [
+        f"route table {last_part(table_id)} has no route that leads to any NVA of the group"
+        for table_id, found in owners.items()
+        if not found
+    ]
     for public_ip in group.public_ips:
         resource = snapshot.get(public_ip.id)
         if resource is not None and address_is_dynamic(resource):

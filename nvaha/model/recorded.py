@@ -60,7 +60,10 @@ class StepStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SwitchRequest:
-    """One move of a group: what the queue message points at, and what its operation record starts from."""
+    """One move of a group: what the queue message points at, and what its operation record starts from.
+
+    `finishes` tells that an earlier one to the same NVA was left half done: this one is no matter of choice.
+    """
 
     operation: str
     group: str
@@ -74,6 +77,7 @@ class SwitchRequest:
     source: str | None = None
     forced: bool = False
     request_id: str | None = None
+    finishes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ class Guards:
         repairs: when the repairs of the last hour were asked for; they have a limit of their own.
         repair_at: no repair starts before this, after one that was done or failed.
         repairs_failed_in_a_row: repairs that failed since one succeeded.
+        failback_at: no failback starts before this, after one that could not be begun.
     """
 
     last_switch_at: datetime | None = None
@@ -129,6 +134,7 @@ class Guards:
     repairs: tuple[datetime, ...] = ()
     repair_at: datetime | None = None
     repairs_failed_in_a_row: int = 0
+    failback_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

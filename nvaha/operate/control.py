@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from nvaha.core.commands import refuses
+from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.core.notices import listed
@@ -80,6 +81,7 @@ class Control:
         """Return what a failover would change and what forbids it; Refused if that cannot be told."""
         group = self._group(name)
         state = await self._state(group)
+        to = group.named(to) or to
         refusal = refuses(group, state, FailoverCommanded(to=to, by=""), self._clock.now())
         if refusal is not None and refusal.code is RefusalCode.UNKNOWN_NVA:
             raise Refused(refusal)
@@ -127,7 +129,7 @@ class Control:
 
     async def _state(self, group: Group) -> GroupState:
         held = await self._store.load(group.name)
-        return held.state if held else GroupState(group.name)
+        return as_configured(group, held.state if held else GroupState(group.name))
 
     def _group(self, name: str) -> Group:
         group = self._groups.get(name)

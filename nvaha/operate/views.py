@@ -8,7 +8,7 @@ from typing import Any
 from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
 from nvaha.core.plan import Plan
-from nvaha.model import STALE_AFTER_S, Group, GroupState, LeaderRecord, Operation, StepRecord
+from nvaha.model import STALE_AFTER_S, Group, GroupState, LeaderRecord, Operation, Phase, StepRecord
 
 Json = dict[str, Any]
 
@@ -27,7 +27,7 @@ def group_view(group: Group, state: GroupState) -> Json:
         "paused": state.paused,
         "automatic": group.policy.automatic,
         "all_down": state.all_down,
-        "wanted": state.wanted,
+        "wanted": None if state.phase is Phase.SWITCHING else state.wanted,
         "blocked": state.blocked,
         "drift": [*state.drift.sentences, *unread],
         "probed_at": _time(state.probed_at),

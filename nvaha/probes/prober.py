@@ -37,9 +37,11 @@ class NetworkProber:
 
     async def probe(self, address: str, spec: ProbeSpec) -> Reading:
         """Return the reading within the spec's timeout, counted from when the probe really starts."""
-        if spec.kind is ProbeKind.TCP:
-            return await self._reading(lambda: _accepts(address, spec.port), spec.timeout_s)
-        return await self._reading(lambda: self._http.ask(address, spec), spec.timeout_s)
+        match spec.kind:
+            case ProbeKind.TCP:
+                return await self._reading(lambda: _accepts(address, spec.port), spec.timeout_s)
+            case ProbeKind.HTTP | ProbeKind.HTTPS:
+                return await self._reading(lambda: self._http.ask(address, spec), spec.timeout_s)
 
     async def reachable(self, target: ControlTarget, timeout_s: float) -> bool:
         """Tell whether a control target accepts a TCP connection."""

@@ -149,7 +149,8 @@ class Attempt:
         refused: dict[str, str] = {}
         unanswered: dict[str, str] = {}
         kept: dict[str, str] = {}
-        optional = request.trigger in PLANNED and not request.forced and record.untouched
+        free = request.trigger in PLANNED and not request.forced and not request.finishes
+        optional = free and record.untouched
         for number in range(PASSES):
             todo, snapshot, read_at = await self._plan(target)
             asked = self._to_be_asked(todo) if number == 0 and not (optional and todo.problems) else []

@@ -57,6 +57,7 @@ class WatchedGroups:
         self._lease = lease
         self._committer = Committer(ports)
         self._watched: dict[str, WatchedGroup] = {}
+        self._looked_at: dict[str, float] = {}
         self.newest_epoch = 0
 
     def __iter__(self) -> Iterator[WatchedGroup]:
@@ -66,7 +67,8 @@ class WatchedGroups:
         return len(self._watched)
 
     def forget(self) -> None:
-        """Start afresh, as a new leader does."""
+        """Start afresh, as a new leader does; what was read of Azure just now is not read again at once."""
+        self._looked_at |= {name: watched.looked_at for name, watched in self._watched.items()}
         self._watched.clear()
 
     async def take_over(self) -> None:
@@ -120,7 +122,9 @@ class WatchedGroups:
         stamped = await self._commit(group, Elected(self._lease.epoch), held)
         # What an older leader's death left undone is found in the state that now carries our epoch.
         settled = await self._committer.settle(stamped, self._lease.check)
-        self._watched[group.name] = WatchedGroup(group, settled)
+        # As after a look that was cut off: soon, but never sooner than the budget for reads allows.
+        looked_at = self._looked_at.get(group.name, float("-inf"))
+        self._watched[group.name] = WatchedGroup(group, settled, looked_at=looked_at, cut_off=True)
 
     def _still_lead(self, state: GroupState) -> None:
         if state.epoch > self._lease.epoch:

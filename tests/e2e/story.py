@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from pathlib import Path
+from contextvars import ContextVar
 from typing import Any
 
 import aiohttp
@@ -36,30 +34,23 @@ QUICK: Json = {
     "schedule": "*/2 * * * * *",
     "traffic": False,
 }
-MEASUREMENTS = Path(tempfile.gettempdir()) / "nvaha-safety-measurements.jsonl"
+Measurement = dict[str, str | float]
+"""What was measured, and the seconds."""
+MEASUREMENTS: ContextVar[list[Measurement]] = ContextVar("measurements")
+"""Of the story being told; its test's report carries them (`--measurements FILE` keeps them)."""
+STARTING: ContextVar[asyncio.Semaphore] = ContextVar("starting")
+"""Lets labs come up a few at a time: all at once, on a busy machine, take longer than each of them may."""
 _LOOK_S = 0.02
 _ASK_S = 0.2
 
 
-def quick_lab(**options: Any) -> Lab:
-    """Return a lab in which Azure answers at once and an NVA is down within a second; without hosts."""
-    return Lab(**{**QUICK, **options})
-
-
-async def together(**stories: Coroutine[Any, Any, None]) -> None:
-    """Tell several stories at once, each in a lab of its own, because most of each is waiting.
-
-    Raises:
-        ExceptionGroup: what went wrong, each error with its story's name.
-    """
-    results = await asyncio.gather(*stories.values(), return_exceptions=True)
-    failures = []
-    for name, result in zip(stories, results, strict=True):
-        if isinstance(result, Exception):
-            result.add_note(f"in the story `{name}`")
-            failures.append(result)
-    if failures:
-        raise ExceptionGroup("stories that ended badly", failures)
+@asynccontextmanager
+async def quick_lab(**options: Any) -> AsyncIterator[Lab]:
+    """Open a lab in which Azure answers at once and an NVA is down within a second; without hosts."""
+    async with AsyncExitStack() as stack:
+        async with STARTING.get():
+            lab = await stack.enter_async_context(Lab(**{**QUICK, **options}))
+        yield lab
 
 
 async def until(holds: Callable[[], object], what: str, *, within_s: float = 30.0) -> None:
@@ -199,9 +190,7 @@ async def crash(host: HostProcess) -> float:
 
 
 def measured(what: str, since: float) -> float:
-    """Print and note how long something took since a time in monotonic seconds; return it."""
+    """Note how long something took since a time in monotonic seconds; return it."""
     seconds = round(time.monotonic() - since, 2)
-    print(f"{what}: {seconds} s")
-    with MEASUREMENTS.open("a") as file:
-        file.write(json.dumps({"at": round(time.time()), "what": what, "seconds": seconds}) + "\n")
+    MEASUREMENTS.get().append({"what": what, "seconds": seconds})
     return seconds

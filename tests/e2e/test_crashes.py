@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -25,7 +24,6 @@ from .story import (
     requests,
     settled,
     switching,
-    together,
     until,
     written,
 )
@@ -42,42 +40,6 @@ async def resumed(lab: Lab, host: int) -> None:
     assert [each["status"] for each in operations] == ["done"]
     assert operations[0]["attempts"] == 2
     assert written(lab) == one_switch(lab)
-
-
-async def the_worker_dies(point: str, there: Callable[[Lab], object], *faults: Fault) -> None:
-    """The leader lives on; the one that carries the switch out is killed where the faults hold it."""
-    async with quick_lab() as lab:
-        await lab.add_host("leader", 0, **MONITOR_ONLY)
-        worker = await lab.add_host("worker", 0, **WORKER_ONLY)
-        await lab.ready()
-        for fault in faults:
-            lab.simulator.faults.add(fault)
-        lab.nvas[0].stop()
-        await until(lambda: there(lab), point)
-        killed_at = await crash(worker)
-        lab.simulator.faults.clear()
-        await lab.add_host("stand-in", 0, **WORKER_ONLY)
-        await active(lab, 1)
-        measured(f"worker killed {point}: kill to switched", killed_at)
-        await resumed(lab, 0)
-        # What the dead one had sent may arrive only now.
-        await until(lambda: all(each.answered for each in requests(lab, "PUT")), "every write is answered")
-        await resumed(lab, 0)
-
-
-async def the_whole_host_dies(point: str, there: Callable[[Lab], object], fault: Fault) -> None:
-    """Leader and worker in one are killed; the other host leads, and resumes the switch."""
-    async with quick_lab() as lab:
-        one = await lab.add_host("one")
-        await lab.ready()
-        lab.simulator.faults.add(fault)
-        lab.nvas[0].stop()
-        await until(lambda: there(lab), point)
-        await lab.add_host("other")
-        killed_at = await crash(one)
-        await active(lab, 1, host=1)
-        measured(f"leader and worker killed {point}: kill to switched", killed_at)
-        await resumed(lab, 1)
 
 
 def hang(resource: str, skip: int = 0) -> Fault:
@@ -107,7 +69,80 @@ def under_way(resource_id: str) -> Callable[[Lab], bool]:
     return holds
 
 
-async def the_message_waits() -> None:
+SAMPLE = environment()
+DETACHED, ATTACHED = external_nics(SAMPLE)
+PUBLIC_IP = SAMPLE.public_ips[0]
+
+
+def slow(resource: str, seconds: float = HOLD_S) -> Fault:
+    """Let the operation of a write take so long."""
+    return Fault(FaultKind.OPERATION_SLOW, method="PUT", resource=resource, delay_s=seconds)
+
+
+Point = Callable[[Lab], object]
+WORKER_KILLED: dict[str, tuple[Point, tuple[Fault, ...]]] = {
+    "after the claim": (lambda lab: requests(lab, "GET", principal="worker"), (hang("*"),)),
+    "between detach and attach": (
+        lambda lab: ended(lab, DETACHED) and reading(lab, ATTACHED),
+        (slow(DETACHED, 1.5), hang(ATTACHED, skip=1)),
+    ),
+    "with the attach on its way": (
+        lambda lab: requests(lab, "PUT", ATTACHED),
+        (Fault(FaultKind.SLOW, method="PUT", resource=ATTACHED, delay_s=HOLD_S),),
+    ),
+    "after the attach": (
+        lambda lab: ended(lab, ATTACHED) and reading(lab, PUBLIC_IP),
+        (hang(PUBLIC_IP, skip=1),),
+    ),
+}
+HOST_KILLED: dict[str, tuple[Point, Fault]] = {
+    "while the detach runs": (under_way(DETACHED), slow(DETACHED)),
+    "while the attach runs": (under_way(ATTACHED), slow(ATTACHED)),
+}
+"""Where a switch is killed: how to tell that it is there, and the faults that hold it there."""
+
+
+@pytest.mark.parametrize("point", WORKER_KILLED, ids=lambda point: point.replace(" ", "_"))
+async def test_a_worker_is_killed(point: str) -> None:
+    """The leader lives on; the one that carries the switch out is killed where the faults hold it."""
+    there, faults = WORKER_KILLED[point]
+    async with quick_lab() as lab:
+        await lab.add_host("leader", 0, **MONITOR_ONLY)
+        worker = await lab.add_host("worker", 0, **WORKER_ONLY)
+        await lab.ready()
+        for fault in faults:
+            lab.simulator.faults.add(fault)
+        lab.nvas[0].stop()
+        await until(lambda: there(lab), point)
+        killed_at = await crash(worker)
+        lab.simulator.faults.clear()
+        await lab.add_host("stand-in", 0, **WORKER_ONLY)
+        await active(lab, 1)
+        measured(f"worker killed {point}: kill to switched", killed_at)
+        await resumed(lab, 0)
+        # What the dead one had sent may arrive only now.
+        await until(lambda: all(each.answered for each in requests(lab, "PUT")), "every write is answered")
+        await resumed(lab, 0)
+
+
+@pytest.mark.parametrize("point", HOST_KILLED, ids=lambda point: point.replace(" ", "_"))
+async def test_leader_and_worker_are_killed(point: str) -> None:
+    """Leader and worker in one are killed; the other host leads, and resumes the switch."""
+    there, fault = HOST_KILLED[point]
+    async with quick_lab() as lab:
+        one = await lab.add_host("one")
+        await lab.ready()
+        lab.simulator.faults.add(fault)
+        lab.nvas[0].stop()
+        await until(lambda: there(lab), point)
+        await lab.add_host("other")
+        killed_at = await crash(one)
+        await active(lab, 1, host=1)
+        measured(f"leader and worker killed {point}: kill to switched", killed_at)
+        await resumed(lab, 1)
+
+
+async def test_the_host_is_killed_before_its_message_is_taken() -> None:
     """The host dies when the state says `switching` and nobody has taken the message; it is started again."""
     async with quick_lab() as lab:
         host = await lab.add_host("one", 0, **MONITOR_ONLY)
@@ -126,43 +161,3 @@ async def the_message_waits() -> None:
         operations = await settled(lab, 1)
         assert [(each["status"], each["attempts"]) for each in operations] == [("done", 1)]
         assert written(lab) == one_switch(lab)
-
-
-def test_whoever_carries_a_switch_out_is_killed() -> None:
-    """Killed before or after its message is taken, while the detach or the attach runs, between them, with a
-    write still on its way, or before the report: whoever comes next ends the switch and writes nothing twice.
-    """
-    sample = environment()
-    detached, attached = external_nics(sample)
-    public_ip = sample.public_ips[0]
-
-    def before_the_first_write(lab: Lab) -> bool:
-        return bool(requests(lab, "GET", principal="worker"))
-
-    def between(lab: Lab) -> bool:
-        return ended(lab, detached) and reading(lab, attached)
-
-    def before_the_report(lab: Lab) -> bool:
-        return ended(lab, attached) and reading(lab, public_ip)
-
-    slow_detach = Fault(FaultKind.OPERATION_SLOW, method="PUT", resource=detached, delay_s=1.5)
-    long_detach = Fault(FaultKind.OPERATION_SLOW, method="PUT", resource=detached, delay_s=HOLD_S)
-    long_attach = Fault(FaultKind.OPERATION_SLOW, method="PUT", resource=attached, delay_s=HOLD_S)
-    late_attach = Fault(FaultKind.SLOW, method="PUT", resource=attached, delay_s=HOLD_S)
-
-    async def stories() -> None:
-        await together(
-            waiting=the_message_waits(),
-            claimed=the_worker_dies("after the claim", before_the_first_write, hang("*")),
-            detaching=the_whole_host_dies("while the detach runs", under_way(detached), long_detach),
-            detached=the_worker_dies(
-                "between detach and attach", between, slow_detach, hang(attached, skip=1)
-            ),
-            late=the_worker_dies(
-                "with the attach on its way", lambda lab: requests(lab, "PUT", attached), late_attach
-            ),
-            attaching=the_whole_host_dies("while the attach runs", under_way(attached), long_attach),
-            verifying=the_worker_dies("after the attach", before_the_report, hang(public_ip, skip=1)),
-        )
-
-    asyncio.run(stories())

@@ -109,6 +109,7 @@ class Stage:
 
     @property
     def record(self) -> Path:
+        """The file to which the functions write what they did."""
         return self.folder / "record.jsonl"
 
     def host(self, name: str) -> HostProcess:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import datetime
 
@@ -20,7 +19,6 @@ from .story import (
     one_switch,
     quick_lab,
     settled,
-    together,
     told,
     until,
     written,
@@ -42,8 +40,9 @@ async def break_lease(lab: Lab, container: str, blob: str) -> None:
         await BlobLeaseClient(client).break_lease(lease_break_period=0)
 
 
-async def two_timers_at_once() -> None:
+async def test_of_two_timers_that_fire_at_once_one_leads() -> None:
     """Storage is in trouble for the first host, so that both run the timer: the lease of nvaha lets one lead.
+
     That lease gone, too, both lead for a moment, and still one switch is made.
     """
     async with quick_lab(same_app=True) as lab, Door(lab.azurite) as first, Door(lab.azurite) as second:
@@ -87,9 +86,10 @@ async def two_timers_at_once() -> None:
         assert ENDED in one.log.read_text()
 
 
-async def a_queue_that_may_not_be_read() -> None:
-    """On a first deployment the queue refuses everything: the host ends after each start and watches nothing;
-    once its role has arrived it watches, without anybody's doing. Later one single request is refused: that
+async def test_a_host_that_a_403_of_the_queue_ended_watches_again_by_itself() -> None:
+    """On a first deployment the queue refuses everything: the host ends after each start and watches nothing.
+
+    Once its role has arrived it watches, without anybody's doing. Later one single request is refused: that
     ends the watch, too, and again it comes back by itself.
     """
     async with quick_lab() as lab, Door(lab.azurite) as door:
@@ -126,12 +126,3 @@ async def a_queue_that_may_not_be_read() -> None:
         await active(lab, 1)
         assert [each["status"] for each in await settled(lab, 1)] == ["done"]
         assert written(lab) == one_switch(lab)
-
-
-def test_the_functions_host_ends_or_fires_without_its_lock() -> None:
-    """Two timers of one app decide once; a 403 of the queue ends the watch, which begins again by itself."""
-
-    async def stories() -> None:
-        await together(timers=two_timers_at_once(), queue=a_queue_that_may_not_be_read())
-
-    asyncio.run(stories())

@@ -7,7 +7,10 @@ import base64
 import json
 import shutil
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from azure.data.tables.aio import TableClient
@@ -31,7 +34,6 @@ from .story import (
     requests,
     settled,
     switching,
-    together,
     told,
     until,
     written,
@@ -43,16 +45,18 @@ HISTORY_TABLE = "nvahahistory"
 NOT_BASE64 = "not base64!"
 
 
-def hasty_app(folder: Path, tries: int) -> Path:
-    """Copy the app with a host.json whose failed messages come back after a second, and so many times."""
-    app = folder / "app"
-    app.mkdir()
+@asynccontextmanager
+async def hasty_lab(tries: int) -> AsyncIterator[Lab]:
+    """Open a lab with the app, whose failed messages come back after a second, and so many times."""
     here = Path(nvaha.__file__).parent.parent
-    shutil.copyfile(here / "function_app.py", app / "function_app.py")
-    host = json.loads((here / "host.json").read_text())
-    host["extensions"]["queues"] |= {"visibilityTimeout": "00:00:01", "maxDequeueCount": tries}
-    (app / "host.json").write_text(json.dumps(host))
-    return app
+    with TemporaryDirectory() as folder:
+        app = Path(folder)
+        shutil.copyfile(here / "function_app.py", app / "function_app.py")
+        host = json.loads((here / "host.json").read_text())
+        host["extensions"]["queues"] |= {"visibilityTimeout": "00:00:01", "maxDequeueCount": tries}
+        (app / "host.json").write_text(json.dumps(host))
+        async with quick_lab(app=app) as lab:
+            yield lab
 
 
 def message(**fields: object) -> str:
@@ -60,7 +64,7 @@ def message(**fields: object) -> str:
     return base64.b64encode(json.dumps({"v": 1, "group": GROUP, **fields}).encode()).decode()
 
 
-async def the_message_is_lost() -> None:
+async def test_a_switch_whose_message_is_lost_is_queued_again() -> None:
     """The leader dies right after it wrote `switching`, or so it looks: no message, no operation's record.
 
     15 s later the switch is queued again, and carried out.
@@ -86,9 +90,9 @@ async def the_message_is_lost() -> None:
         assert written(lab) == one_switch(lab)
 
 
-async def the_message_fails_every_time(folder: Path) -> None:
+async def test_a_switch_whose_message_fails_every_time_is_given_up_and_tried_afresh() -> None:
     """A worker that cannot read ARM gets the message until it is set aside; the leader tries afresh later."""
-    async with quick_lab(app=hasty_app(folder, tries=2)) as lab:
+    async with hasty_lab(tries=2) as lab:
         await lab.add_host("leader", 0, **MONITOR_ONLY)
         await lab.add_host("worker", 0, **WORKER_ONLY)
         await lab.ready()
@@ -111,69 +115,53 @@ async def the_message_fails_every_time(folder: Path) -> None:
         assert written(lab) == one_switch(lab)
 
 
-def test_a_message_is_lost_or_fails_every_time(tmp_path: Path) -> None:
-    """A switch whose message is gone is queued again after 15 s; one whose message is set aside is recorded
-    as failed, reported, and tried afresh.
-    """
+async def test_messages_that_nobody_of_us_has_written_move_nothing() -> None:
+    """Forged, stale, garbled and oversized ones, on either queue, are reported and gone.
 
-    async def stories() -> None:
-        await together(lost=the_message_is_lost(), poisoned=the_message_fails_every_time(tmp_path))
-
-    asyncio.run(stories())
-
-
-def test_messages_that_nobody_of_us_has_written(tmp_path: Path) -> None:
-    """Forged, stale, garbled and oversized messages on either queue move nothing, are reported and are gone;
-    what is not even base64 no function sees: it is set aside at its first reading, and stays there. A real
+    What is not even base64 no function sees: it is set aside at its first reading, and stays there. A real
     one that comes three times is carried out once.
     """
-
-    async def story() -> None:
-        async with quick_lab(app=hasty_app(tmp_path, tries=2)) as lab:
-            await lab.add_host("one")
-            await lab.add_host("two")
-            await lab.ready()
-            await delivered_three_times(lab)
-            operation = (await settled(lab, 1))[0]
-            real = {key: operation[key] for key in ("generation", "epoch")} | {"operation": operation["id"]}
-            before, group = lab.simulator.snapshot(), await lab.group()
-            refused, poisoned = told(lab, "message_refused"), told(lab, "message_poisoned")
-            stale = [
-                message(**real),
-                message(**{**real, "generation": 2, "operation": f"{GROUP}-2-1", "epoch": 99}),
-                message(**{**real, "group": "another"}),
-            ]
-            unreadable = [
-                base64.b64encode(b"\xff\x00 garbage").decode(),
-                base64.b64encode(b"[" * 5000).decode(),
-                message(**{**real, "generation": "1 or so"}),
-                message(**{**real, "v": 99}),
-                message(**real, padding="x" * 20_000),
-            ]
-            async with queues(lab) as (queue, poison):
-                for text in (*stale, *unreadable, NOT_BASE64):
-                    await queue.send_message(text)
-                for text in (*stale, *unreadable):
-                    await poison.send_message(text)
-                # Each unreadable one is refused at every delivery, set aside, and reported as that once more.
-                refusals = 2 * len(stale) + 2 * len(unreadable)
-                await until(lambda: told(lab, "message_refused") >= refused + refusals, "refused")
-                await until(
-                    lambda: told(lab, "message_poisoned") >= poisoned + 2 * len(unreadable), "set aside"
-                )
-                # A message that failed on the poison queue would be out of sight, but counted.
-                await until_left(queue, 0)
-                await until_left(poison, 1)
-            assert told(lab, "message_refused") == refused + refusals
-            assert told(lab, "message_poisoned") == poisoned + 2 * len(unreadable)
-            assert lab.simulator.snapshot() == before
-            after = await lab.group()
-            same = ("phase", "active", "generation", "epoch", "paused", "operation")
-            assert {key: after[key] for key in same} == {key: group[key] for key in same}
-            assert len(await settled(lab, 1)) == 1
-            assert written(lab) == one_switch(lab)
-
-    asyncio.run(story())
+    async with hasty_lab(tries=2) as lab:
+        await lab.add_host("one")
+        await lab.add_host("two")
+        await lab.ready()
+        await delivered_three_times(lab)
+        operation = (await settled(lab, 1))[0]
+        real = {key: operation[key] for key in ("generation", "epoch")} | {"operation": operation["id"]}
+        before, group = lab.simulator.snapshot(), await lab.group()
+        refused, poisoned = told(lab, "message_refused"), told(lab, "message_poisoned")
+        stale = [
+            message(**real),
+            message(**{**real, "generation": 2, "operation": f"{GROUP}-2-1", "epoch": 99}),
+            message(**{**real, "group": "another"}),
+        ]
+        unreadable = [
+            base64.b64encode(b"\xff\x00 garbage").decode(),
+            base64.b64encode(b"[" * 5000).decode(),
+            message(**{**real, "generation": "1 or so"}),
+            message(**{**real, "v": 99}),
+            message(**real, padding="x" * 20_000),
+        ]
+        async with queues(lab) as (queue, poison):
+            for text in (*stale, *unreadable, NOT_BASE64):
+                await queue.send_message(text)
+            for text in (*stale, *unreadable):
+                await poison.send_message(text)
+            # Each unreadable one is refused at every delivery, set aside, and reported as that once more.
+            refusals = 2 * len(stale) + 2 * len(unreadable)
+            await until(lambda: told(lab, "message_refused") >= refused + refusals, "refused")
+            await until(lambda: told(lab, "message_poisoned") >= poisoned + 2 * len(unreadable), "set aside")
+            # A message that failed on the poison queue would be out of sight, but counted.
+            await until_left(queue, 0)
+            await until_left(poison, 1)
+        assert told(lab, "message_refused") == refused + refusals
+        assert told(lab, "message_poisoned") == poisoned + 2 * len(unreadable)
+        assert lab.simulator.snapshot() == before
+        after = await lab.group()
+        same = ("phase", "active", "generation", "epoch", "paused", "operation")
+        assert {key: after[key] for key in same} == {key: group[key] for key in same}
+        assert len(await settled(lab, 1)) == 1
+        assert written(lab) == one_switch(lab)
 
 
 async def until_left(queue: QueueClient, count: int) -> None:

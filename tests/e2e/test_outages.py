@@ -25,7 +25,6 @@ from .story import (
     requests,
     settled,
     switching,
-    together,
     until,
     written,
 )
@@ -60,7 +59,7 @@ def probed_since(wall_s: float, group: Json) -> bool:
     return at is not None and datetime.fromisoformat(at).timestamp() > wall_s
 
 
-async def healthy_without_storage() -> None:
+async def test_storage_gone_while_all_is_well_moves_nothing() -> None:
     """Both hosts lose storage and find it again: somebody leads, and nothing was moved."""
     async with quick_lab(persist=True) as lab:
         await lab.add_host("one")
@@ -76,7 +75,7 @@ async def healthy_without_storage() -> None:
         assert not requests(lab, "PUT")
 
 
-async def an_nva_dies_without_storage() -> None:
+async def test_storage_gone_when_an_nva_dies() -> None:
     """The active NVA dies while nobody can write that down: it is switched away from after the return."""
     async with quick_lab(persist=True) as lab:
         await lab.add_host("one")
@@ -90,7 +89,7 @@ async def an_nva_dies_without_storage() -> None:
         assert written(lab) == one_switch(lab)
 
 
-async def storage_goes_in_a_switch() -> None:
+async def test_storage_gone_between_detach_and_attach() -> None:
     """With the public IP detached and storage gone, nothing more is written until storage is back."""
     async with quick_lab(persist=True) as lab:
         await lab.add_host("one")
@@ -110,7 +109,7 @@ async def storage_goes_in_a_switch() -> None:
         assert written(lab) == one_switch(lab)
 
 
-async def storage_hangs_and_an_nva_dies() -> None:
+async def test_storage_hanging_when_an_nva_dies() -> None:
     """Storage takes every request and answers none, for a while; then it answers them all, late."""
     async with quick_lab(persist=True) as lab:
         await lab.add_host("one")
@@ -129,7 +128,7 @@ async def storage_hangs_and_an_nva_dies() -> None:
         assert written(lab) == one_switch(lab)
 
 
-async def both_are_gone() -> None:
+async def test_storage_and_arm_gone_when_an_nva_dies() -> None:
     """Storage and ARM are gone when an NVA dies; with both back the group is switched."""
     async with quick_lab(persist=True) as lab:
         await lab.add_host("one")
@@ -145,7 +144,8 @@ async def both_are_gone() -> None:
         assert written(lab) == one_switch(lab)
 
 
-async def an_nva_dies_without_arm(mode: Pause) -> None:
+@pytest.mark.parametrize("mode", [Pause.REFUSE, Pause.HANG], ids=["refusing", "hanging"])
+async def test_arm_gone_when_an_nva_dies(mode: Pause) -> None:
     """The state says `switching` and nothing can be written; the switch ends well once ARM is back."""
     async with quick_lab() as lab:
         await lab.add_host("one")
@@ -163,7 +163,7 @@ async def an_nva_dies_without_arm(mode: Pause) -> None:
         assert written(lab) == one_switch(lab)
 
 
-async def arm_goes_in_a_switch() -> None:
+async def test_arm_gone_between_detach_and_attach() -> None:
     """ARM is gone between detach and attach; the public IP is attached once it is back."""
     async with quick_lab() as lab:
         await lab.add_host("one")
@@ -182,23 +182,3 @@ async def arm_goes_in_a_switch() -> None:
         measured("ARM gone 12 s between detach and attach: return to switched", back_at)
         assert [each["status"] for each in await settled(lab, 1)] == ["done"]
         assert written(lab) == one_switch(lab)
-
-
-def test_storage_or_arm_is_gone() -> None:
-    """While storage is gone nothing is written to Azure; once storage or ARM is back everything converges: at
-    rest, after an NVA's death, and from the middle of a switch.
-    """
-
-    async def stories() -> None:
-        await together(
-            healthy=healthy_without_storage(),
-            nva=an_nva_dies_without_storage(),
-            hanging=storage_hangs_and_an_nva_dies(),
-            switch=storage_goes_in_a_switch(),
-            both=both_are_gone(),
-            arm_refuses=an_nva_dies_without_arm(Pause.REFUSE),
-            arm_hangs=an_nva_dies_without_arm(Pause.HANG),
-            arm_switch=arm_goes_in_a_switch(),
-        )
-
-    asyncio.run(stories())

@@ -22,7 +22,6 @@ from .story import (
     quick_lab,
     requests,
     settled,
-    together,
     told,
     until,
     written,
@@ -60,7 +59,7 @@ async def two_hosts(lab: Lab) -> tuple[int, int, int]:
     return first, 1 - first, epoch
 
 
-async def the_leader_is_killed() -> None:
+async def test_a_leader_that_is_killed_is_replaced() -> None:
     """The other host leads within 20 s, and handles a failover then."""
     async with quick_lab() as lab:
         first, other, epoch = await two_hosts(lab)
@@ -77,8 +76,8 @@ async def the_leader_is_killed() -> None:
         assert written(lab) == one_switch(lab)
 
 
-async def the_leader_stands_still_in_a_round() -> None:
-    """Stopped while it counts the active's failures; the other counts for itself, and switches only once."""
+async def test_a_leader_that_stands_still_in_a_round_writes_nothing_when_it_wakes_up() -> None:
+    """It is stopped while it counts failures; the other counts for itself, and switches only once."""
     async with quick_lab() as lab:
         first, other, epoch = await two_hosts(lab)
         name = lab.hosts[first].name
@@ -105,9 +104,10 @@ async def the_leader_stands_still_in_a_round() -> None:
         assert told(lab, "leader_elected") == 2
 
 
-async def it_stands_still_in_a_switch() -> None:
-    """Stopped between detach and attach with Azure's answer in its hands; meanwhile the other host ends the
-    switch and, since the second NVA dies too, moves the group back. Awake again, it attaches nothing.
+async def test_a_leader_that_stands_still_between_detach_and_attach_attaches_nothing_later() -> None:
+    """It is stopped with Azure's answer in its hands, and is not needed.
+
+    Meanwhile the other host ends the switch and, since the second NVA dies too, moves the group back.
     """
     async with quick_lab() as lab:
         detached, attached = external_nics(lab.sample)
@@ -147,18 +147,3 @@ async def it_stands_still_in_a_switch() -> None:
         assert written(lab) == writes
         operations = await settled(lab, 0, host=1)
         assert [each["status"] for each in operations] == ["done", "done"]
-
-
-def test_leaders_come_and_go() -> None:
-    """A leader that is killed, or stopped past its lease in a round or in a switch, is replaced in time and
-    writes nothing more.
-    """
-
-    async def stories() -> None:
-        await together(
-            killed=the_leader_is_killed(),
-            in_a_round=the_leader_stands_still_in_a_round(),
-            in_a_switch=it_stands_still_in_a_switch(),
-        )
-
-    asyncio.run(stories())

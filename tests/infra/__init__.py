@@ -1,0 +1,1 @@
+"""Templates, roles, queries and scripts, checked without Azure."""

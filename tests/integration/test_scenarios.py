@@ -173,10 +173,10 @@ def test_a_nic_that_cannot_be_detached(azurite: Azurite, tmp_path: Path) -> None
     async def story(app: Running) -> None:
         await app.nvas[sample.nvas[0].name].stop()
         group = await app.until(
-            lambda group: (group["operation"] or {}).get("status") == "failed" and group["phase"] == "steady"
+            lambda group: (group["operation"] or {}).get("status") == "failed" and group["blocked"]
         )
         assert not _routes_of(app.arm, sample, 0)
-        assert group["active"] == sample.nvas[1].name
+        assert group["wanted"] == sample.nvas[1].name
         unfinished = " ".join(group["operation"]["unfinished"])
         assert "ha-nva-pip" in unfinished
         assert "OperationNotAllowed" in unfinished
@@ -240,7 +240,7 @@ def test_a_half_moved_group_is_repaired_at_start(azurite: Azurite, tmp_path: Pat
         assert group["active"] == sample.nvas[0].name
         assert not _routes_of(app.arm, sample, 1)
 
-    _play(story, azurite, tmp_path, half)
+    _play(story, azurite, tmp_path, half, policy={"adopt": "repair"})
 
 
 def test_a_paused_group_is_left_alone(azurite: Azurite, tmp_path: Path) -> None:

@@ -125,9 +125,12 @@ async def monitor(process: Process) -> None:
     """Run ticks as the timer does."""
     subject = Monitor(process.world.configuration, ports_of(process, StoragePorts(process)), process.name)
     loop = process.world.loop
+    due_s = math.ceil(loop.now_s / TICK_S) * TICK_S
     while True:
-        await process.sleep(math.ceil(loop.now_s / TICK_S) * TICK_S - loop.now_s + 0.01)
+        await process.sleep(due_s + 0.01 - loop.now_s)
         await subject.tick(BUDGET_S)
+        # Ticks that were missed meanwhile are one, and it comes at once (azure-facts E1).
+        due_s = max(due_s + TICK_S, math.floor(loop.now_s / TICK_S) * TICK_S)
 
 
 async def worker(process: Process) -> None:

@@ -62,6 +62,7 @@ class History:
     unfinished: bool = False
     fell: bool = False
     by_hand: bool = False
+    before: tuple[str | None, bool, bool, bool] = (None, False, False, False)
     adopted: bool = True
 
     def lane(self, trigger: Trigger) -> Lane:
@@ -241,14 +242,18 @@ class SwitchOracle:
                 yield f"{request.operation} failed, and the active one is {new.active}"
             history.unfinished = request.trigger is not Trigger.REPAIR
             if self._not_begun(change, request):
-                history.wanted, history.unfinished = None, False
-            lane.failed_s, lane.failed_in_a_row = sent.sent_s, lane.failed_in_a_row + 1
+                # Nothing was moved: what had been asked for before still is, and nothing waits because of it.
+                history.wanted, history.unfinished, history.fell, history.by_hand = history.before
+            else:
+                lane.failed_s, lane.failed_in_a_row = sent.sent_s, lane.failed_in_a_row + 1
             lane.begun.pop(request.operation, None)
 
     def _not_begun(self, change: Change, request: SwitchRequest) -> bool:
         """Tell whether a worker found that a planned move could not end well, and left all as it was."""
         planned = request.trigger in {Trigger.MANUAL, Trigger.FAILBACK} and not request.forced
         wrote = request.operation in self._world.oracle.writes.wrote
+        wanted, unfinished, _, _ = change.history.before
+        planned = planned and not (unfinished and wanted == request.target)
         return planned and change.process.kind == "worker" and not wrote
 
     def _counts(self, change: Change, nva: str) -> Counts:
@@ -257,6 +262,7 @@ class SwitchOracle:
 
 def _want(history: History, request: SwitchRequest) -> None:
     """Note what was asked for; the same asked for again by the code is still what a person wanted."""
+    history.before = history.wanted, history.unfinished, history.fell, history.by_hand
     again = history.unfinished and request.target == history.wanted
     history.by_hand = request.trigger is Trigger.MANUAL or (again and history.by_hand)
     history.wanted, history.unfinished, history.fell = request.target, False, False

@@ -130,7 +130,8 @@ class World:
         if state.drift.unasked:
             return True
         if state.phase is Phase.UNKNOWN:
-            return view["blocked"] is not None and state.wanted is None
+            by_hand = state.wanted is None or not (group.policy.automatic or self.alive[state.wanted])
+            return view["blocked"] is not None and by_hand
         if state.active and self.alive[state.active] and not view["drift"]:
             return False
         limited = (

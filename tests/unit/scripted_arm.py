@@ -43,12 +43,15 @@ class HandClock:
         self.waits: list[float] = []
 
     def now(self) -> datetime:
+        """Return the time of day."""
         return datetime.fromtimestamp(self.now_s, UTC)
 
     def monotonic(self) -> float:
+        """Return the seconds that were waited for."""
         return self.now_s
 
     async def sleep(self, seconds: float) -> None:
+        """Turn the clock."""
         self.waits.append(seconds)
         self.now_s += seconds
 
@@ -60,12 +63,13 @@ class Credential:
         self.failure = failure
 
     async def get_token(self, *_: str, **__: Any) -> AccessToken:
+        """Return a token that lasts for an hour."""
         if self.failure is not None:
             raise self.failure
         return AccessToken("token-of-the-test", int(time.time()) + 3600)
 
     async def close(self) -> None:
-        pass
+        """Do nothing: there is nothing to close."""
 
     async def __aenter__(self) -> Credential:
         return self
@@ -90,6 +94,7 @@ class Arm:
     ca_file: str = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Note a request and give the next answer."""
         self.asked.append((request.method, request.path_qs, dict(request.headers), await request.read()))
         if request.transport is not None:
             self.peers.add(request.transport.get_extra_info("peername"))
@@ -100,6 +105,7 @@ class Arm:
         return await answer(request)
 
     async def alive(self) -> None:
+        """Note when the caller was asked whether it still wants to wait."""
         self.alive_at.append(self.clock.now_s)
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from enum import Enum
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -37,50 +35,9 @@ from nvaha.model import (
     Trigger,
 )
 from nvaha.ports import StoreUnavailable
+from tests.strategies import leaders, operations, requests, states
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-NAMES = st.text("abcXYZ-_.é ", min_size=1, max_size=12)
-PLAIN: dict[object, st.SearchStrategy[Any]] = {
-    datetime: st.integers(10**9, 7 * 10**9).map(lambda seconds: datetime.fromtimestamp(seconds + 0.25, UTC)),
-    float: st.floats(allow_nan=False, allow_infinity=False),
-    int: st.integers(0, 2**62),
-    str: st.text(max_size=40),
-    bool: st.booleans(),
-    type(None): st.none(),
-}
-
-
-def anything(kind: Any) -> st.SearchStrategy[Any]:
-    """Return a strategy for whatever the model's annotations say, fields added later included."""
-    if kind in PLAIN:
-        return PLAIN[kind]
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        hints = get_type_hints(kind)
-        fields = {each.name: anything(hints[each.name]) for each in dataclasses.fields(kind)}
-        return st.builds(kind, **fields)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return st.sampled_from(kind)
-    parts = get_args(kind)
-    if get_origin(kind) is tuple and parts[-1] is Ellipsis:
-        return st.lists(anything(parts[0]), max_size=2).map(tuple)
-    if get_origin(kind) is tuple:
-        return st.tuples(*map(anything, parts))
-    if get_origin(kind) is Mapping:
-        return st.dictionaries(NAMES, anything(parts[1]), max_size=2)
-    return st.one_of(*map(anything, parts))
-
-
-def numbered(request: SwitchRequest, group: str, generation: int, requested_ms: int) -> SwitchRequest:
-    """Give a request the id that belongs to it."""
-    operation = f"{group}-{generation}-{requested_ms}"
-    return dataclasses.replace(request, group=group, generation=generation, operation=operation)
-
-
-requests = st.builds(
-    numbered, anything(SwitchRequest), NAMES, st.integers(0, 10**9), st.integers(0, 10**13 - 1)
-)
-states = anything(GroupState)
-operations = st.builds(dataclasses.replace, anything(Operation), request=requests)
 
 
 def legal(entity: Mapping[str, Any]) -> None:
@@ -111,7 +68,7 @@ def test_an_operation_comes_back(operation: Operation) -> None:
     assert read_operation(entity) == operation
 
 
-@given(anything(LeaderRecord))
+@given(leaders)
 def test_the_leaders_record_comes_back(record: LeaderRecord) -> None:
     """Every leader's record is the same after writing and reading."""
     entity = leader_entity(record)

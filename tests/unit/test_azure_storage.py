@@ -132,7 +132,8 @@ class Answering:
         self.headers = headers
 
     async def send(self, *_: object, **__: object) -> Answering:
+        """Answer at once."""
         return self
 
     async def close(self) -> None:
-        pass
+        """Do nothing: there is nothing to close."""

@@ -26,10 +26,12 @@ class World:
         self.clock = ServiceClock(lambda: self.monotonic_s, lambda: self.true_s + self.wall_error_s)
 
     def passes(self, seconds: float, *, rate: float = 1.0) -> None:
+        """Let time pass, for the host's monotonic clock at a rate of its own."""
         self.true_s += seconds
         self.monotonic_s += seconds * rate
 
     def request(self, there_s: float, back_s: float, *, service_error_s: float = 0.0) -> None:
+        """Ask the service, whose answer carries its time in whole seconds."""
         sent = self.monotonic_s
         self.passes(there_s)
         header = datetime.fromtimestamp(math.floor(self.true_s + service_error_s), UTC)
@@ -37,6 +39,7 @@ class World:
         self.clock.observe(header, sent, self.monotonic_s)
 
     def error_s(self) -> float:
+        """Return how far the clock is from true time."""
         return abs(self.clock.now().timestamp() - self.true_s)
 
 

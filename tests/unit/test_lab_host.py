@@ -272,7 +272,7 @@ class TestInvocation:
         assert isinstance(invoke(fails).error, LookupError)
 
     def test_a_function_that_runs_too_long_is_ended(self) -> None:
-        """functionTimeout cancels the function and counts as a failure."""
+        """The setting functionTimeout cancels the function and counts as a failure."""
         ended: list[bool] = []
 
         async def hangs(value: int) -> None:

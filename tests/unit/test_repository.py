@@ -53,7 +53,8 @@ def test_every_decision_is_numbered_and_listed() -> None:
     for number, path in enumerate(records, 1):
         text = path.read_text("utf-8")
         head = re.match(
-            rf"# {number}\. (.*)\n\nDate: (\d{{4}}-\d\d-\d\d)\. Status: (accepted|superseded by \d{{4}})\.\n"
+            rf"# {number}\. (.*)\n\nDate: (\d{{4}}-\d\d-\d\d)\. "
+            r"Status: (accepted|(?:amended|superseded) by \d{4})\.\n"
             r"\n\*\*Context\.\*\* [^*]+\n\n\*\*Decision\.\*\* [^*]+\n\n\*\*Alternatives\.\*\*\n- ",
             text,
         )

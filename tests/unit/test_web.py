@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import azure.functions as func
@@ -43,8 +45,9 @@ class _Holder:
     def __init__(self) -> None:
         self.control = _Recorder()
 
-    async def get(self) -> _Holder:
-        return self
+    @asynccontextmanager
+    async def using(self) -> AsyncIterator[_Holder]:
+        yield self
 
 
 def _call(function: str, body: bytes = b"", **params: str) -> tuple[int, dict[str, Any], _Recorder]:

@@ -158,9 +158,13 @@ def _nested(stored: Content) -> Content:
         content[part] = {name: flat.pop(name) for name in names if name in flat}
     if content["switch"].get("request") is None:
         content["switch"] = None
-    error, problems = flat.get("unread"), content["drift"].get("problems")
-    if isinstance(error, str) and isinstance(problems, list):
-        content["drift"]["problems"] = [each for each in problems if each != unread_sentence(error)]
+    problems = content["drift"].get("problems")
+    if isinstance(problems, list) and problems and isinstance(problems[0], str):
+        # Release 0.1.0 has no place of its own for this: there it is the first of the problems.
+        said = unread_sentence("")
+        if problems[0].startswith(said):
+            flat.setdefault("unread", problems[0].removeprefix(said))
+            content["drift"]["problems"] = problems[1:]
     return {**flat, **content}
 
 

@@ -1,0 +1,1 @@
+"""Rules that templates, roles and scripts have to keep."""

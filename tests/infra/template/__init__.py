@@ -1,0 +1,1 @@
+"""Templates evaluated on paper."""

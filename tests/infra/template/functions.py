@@ -80,7 +80,7 @@ def union(*values: Any) -> Any:
 
 
 def format_string(pattern: str, *values: Any) -> str:
-    """Put values in the places of {0}, {1}, …"""
+    """Put values in the places of {0}, {1} and so on."""
 
     def replacement(match: re.Match[str]) -> str:
         if match.group() in {"{{", "}}"}:

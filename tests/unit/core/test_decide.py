@@ -1,126 +1,35 @@
-"""Each row of the design's state table, and what forbids it."""
+"""Each row of the design's state table that a round of probes can lead to, and what forbids it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nvaha.core.decide import as_configured, decide, worth_writing
-from nvaha.core.decision import Decision
 from nvaha.core.inputs import (
     Elected,
-    FailoverCommanded,
     NetworkRead,
-    PauseCommanded,
     Probed,
     Survey,
 )
-from nvaha.core.refusal import RefusalCode
-from nvaha.model import Drift, Group, GroupState, Health, NvaState, Phase, Reading, Trigger
-from tests.builders import BAD, NOON, OK, down, group_of, later, steady, switching, up
+from nvaha.model import (
+    GroupState,
+    Health,
+    NvaState,
+    Phase,
+    Trigger,
+)
+from tests.builders import BAD, NOON, OK, down, group_of, later, steady, up
+from tests.unit.core.decisions import GROUP, probed
 
-GROUP = group_of()
 NVAS = ("a", "b", "c")
-
-
-def probed(state: GroupState, group: Group = GROUP, *, now: datetime = NOON, **more: Any) -> Decision:
-    """Return the decision on a round in which every NVA that is up answered and no other did."""
-    readings: dict[str, Reading] = {
-        name: OK if nva.health is Health.UP else BAD for name, nva in state.nvas.items()
-    }
-    readings.update(more.pop("readings", {}))
-    return decide(group, state, Probed(1, readings, **more), now)
-
-
-def look(state: GroupState, *, group: Group = GROUP, **survey: Any) -> Decision:
-    """Return the decision on what Azure says."""
-    found: dict[str, Any] = {"routes": {}, "public_ips": {}, "off": dict.fromkeys(group.names, ())}
-    return decide(group, state, NetworkRead(1, Survey(**{**found, **survey})), NOON)
-
-
-def command(
-    state: GroupState, to: str, *, group: Group = GROUP, now: datetime = NOON, **more: Any
-) -> Decision:
-    """Return the decision on a commanded failover."""
-    return decide(group, state, FailoverCommanded(to, "somebody", **more), now)
 
 
 class TestUnknown:
     """A group that has not been read from Azure yet."""
-
-    def test_one_owner_is_the_active_one(self) -> None:
-        """The NVA that owns everything is active, and there is nothing to repair."""
-        state = look(GroupState("g"), routes={"b": 3}, off={"a": ("r",), "b": ()}).state
-        assert (state.phase, state.active, state.drift.writes) == (Phase.STEADY, "b", ())
-
-    def test_of_several_owners_the_greatest_is_repaired_where_that_is_wanted(self) -> None:
-        """Routes count before public IPs; with `adopt: repair` the rest is moved at the next reading."""
-        start = steady(active=None, phase=Phase.UNKNOWN)
-        group = group_of(adopt="repair")
-        off: dict[str, tuple[str, ...]] = {"a": ("x",), "b": ("y",)}
-        found = look(start, group=group, routes={"a": 1, "b": 2}, public_ips={"a": 9}, off=off)
-        assert (found.state.phase, found.state.active, found.send) == (Phase.STEADY, "b", None)
-        request = probed(found.state, group).send
-        assert request is not None
-        assert (request.trigger, request.target) == (Trigger.REPAIR, "b")
-
-    def test_the_first_look_moves_nothing_unasked(self) -> None:
-        """What is split at first sight is told and waits for a person; a dead active NVA is failed over."""
-        start = steady(active=None, phase=Phase.UNKNOWN)
-        found = look(start, routes={"a": 1, "b": 2}, off={"a": ("x",), "b": ("y",)}).state
-        assert (found.active, found.drift.writes, found.drift.unasked) == ("b", ("y",), True)
-        again = look(found, off={"a": ("x",), "b": ("y",)}).state
-        assert probed(again).send is None
-        settled = command(again, "b")
-        assert settled.send is not None
-        failed_over = probed(replace(again, nvas={"a": up(), "b": down()})).send
-        assert failed_over is not None
-        assert (failed_over.trigger, failed_over.target) == (Trigger.FAILOVER, "a")
-
-    def test_once_settled_drift_is_repaired_as_ever(self) -> None:
-        """The first look is forgotten as soon as Azure agrees with the record."""
-        start = steady(active=None, phase=Phase.UNKNOWN)
-        split: dict[str, tuple[str, ...]] = {"a": ("x",), "b": ("y",)}
-        found = look(look(start, routes={"a": 1, "b": 2}, off=split).state).state
-        assert found.drift == Drift()
-        request = probed(look(look(found, off=split).state, off=split).state).send
-        assert request is not None
-        assert request.trigger is Trigger.REPAIR
-
-    def test_a_look_that_could_not_see_everything_decides_nothing(self) -> None:
-        """One table that gave no answer may hold most of the routes."""
-        start = steady(active=None, phase=Phase.UNKNOWN)
-        partial = look(start, routes={"a": 1}, unanswered=("table t: 429",))
-        assert (partial.state.phase, partial.state.active) == (Phase.UNKNOWN, None)
-        assert [each.event for each in partial.notices] == ["discovery_failed"]
-        for _ in range(3):
-            partial = look(steady(), off={"a": ("x",), "b": ()}, unanswered=("table t: 429",))
-        assert partial.state.drift == Drift()
-
-    def test_what_azure_hides_leaves_a_split_group_to_a_person(self) -> None:
-        """Of what could not be seen, all may point at either."""
-        start = steady(active=None, phase=Phase.UNKNOWN)
-        split = look(start, routes={"a": 2, "b": 1}, hidden=("table t: 403",)).state
-        assert (split.phase, split.active) == (Phase.UNKNOWN, None)
-        assert split.blocked is not None
-        assert look(start, routes={"a": 2}, hidden=("table t: 403",)).state.active == "a"
-
-    def test_without_any_owner_the_recorded_active_one_stands(self) -> None:
-        """After a crash between detach and attach nothing points anywhere: the record says where to."""
-        state = look(steady("b", phase=Phase.UNKNOWN), off={"a": ("x",), "b": ("x",)}).state
-        assert (state.phase, state.active) == (Phase.STEADY, "b")
-
-    def test_without_owner_and_record_it_says_why_once(self) -> None:
-        """Nothing is guessed; the reason is told once and kept."""
-        first = look(GroupState("g"))
-        assert (first.state.phase, len(first.notices)) == (Phase.UNKNOWN, 1)
-        assert first.state.blocked
-        assert look(first.state).notices == ()
 
     def test_nothing_is_switched(self) -> None:
         """A group whose active NVA is not known is not switched by itself."""
@@ -222,114 +131,23 @@ class TestSteady:
         assert (request.trigger, request.target) == (Trigger.FAILBACK, "a")
         assert probed(steady("b"), now=later(1000)).send is None
 
-    def test_drift_is_repaired_when_it_was_seen_twice(self) -> None:
-        """One look may have caught a moment in between; two start a repair at the next reading."""
-        drift: dict[str, tuple[str, ...]] = {"a": ("route r",), "b": ()}
-        once = look(steady(), off=drift)
-        assert (once.state.drift, once.send) == (Drift(("route r",), seen=1), None)
-        assert probed(once.state).send is None
-        twice = look(once.state, off=drift)
-        assert [each.event for each in twice.notices] == ["drift_found"]
-        assert twice.send is None
-        request = probed(twice.state).send
-        assert request is not None
-        assert (request.trigger, request.target) == (Trigger.REPAIR, "a")
-
-    def test_drift_that_is_gone_is_forgotten(self) -> None:
-        """A look that agrees starts the count again."""
-        state = look(steady(writes=("route r",), seen=1)).state
-        assert state.drift == Drift()
-
-    @pytest.mark.parametrize("group", [group_of(drift="report"), group_of(automatic=False)])
-    def test_drift_is_only_reported_where_repair_is_off(self, group: Group) -> None:
-        """Without repair, drift stays in the state for people to see."""
-        decision = probed(steady(writes=("route r",), seen=2), group)
-        assert decision.send is None
-        assert decision.state.drift.writes
-
-    def test_nothing_is_repaired_towards_a_dead_nva(self) -> None:
-        """Repair needs its target up like every other automatic switch."""
-        state = steady(nvas={"a": up(failures=1)}, writes=("route r",), seen=2)
-        assert probed(state, readings={"a": BAD}).send is None
-
-    def test_what_no_write_can_mend_is_reported_not_tried(self) -> None:
-        """Problems count as drift that is seen, but start no repair."""
-        state = look(look(steady(), problems={"a": ("p",)}).state, problems={"a": ("p",)}).state
-        assert state.drift == Drift(problems=("p",), seen=2)
-        assert probed(state).send is None
-
-    def test_a_look_that_began_before_the_group_moved_says_nothing(self) -> None:
-        """What was read in another phase or generation may be half of a switch."""
-        survey = Survey(routes={"b": 1}, public_ips={}, off={"a": ("x",), "b": ()})
-        for standing in ((Phase.SWITCHING, 0), (Phase.STEADY, 1)):
-            read = NetworkRead(1, survey, standing=standing)
-            assert decide(GROUP, steady(), read, NOON).state == steady()
-        read = NetworkRead(1, survey, standing=(Phase.STEADY, 0))
-        assert decide(GROUP, steady(), read, NOON).state.drift.seen == 1
-
-
-class TestCommands:
-    """What operators ask for."""
-
-    def test_a_target_that_is_up_is_switched_to(self) -> None:
-        """A command starts the next generation, in hold-down too, and counts towards no flap limit."""
-        decision = command(steady(last_switch_at=NOON), "b")
-        assert decision.send is not None
-        assert (decision.send.trigger, decision.send.target) == (Trigger.MANUAL, "b")
-        assert decision.state.guards.switches == ()
-        assert decision.operation == decision.send.operation
-
     @pytest.mark.parametrize(
-        ("state", "to", "code"),
+        "state",
         [
-            (steady(), "nobody", RefusalCode.UNKNOWN_NVA),
-            (switching(), "b", RefusalCode.SWITCHING),
-            (steady(), "a", RefusalCode.ALREADY_ACTIVE),
-            (steady(nvas={"b": down()}), "b", RefusalCode.NOT_UP),
-            (steady(nvas={"b": up(failures=1)}), "b", RefusalCode.NOT_UP),
-            (steady(nvas={"b": NvaState()}), "b", RefusalCode.NOT_UP),
-            (steady(probed_at=later(-31)), "b", RefusalCode.STALE),
-            (steady(probed_at=None), "b", RefusalCode.STALE),
+            steady("a"),
+            steady("b", nvas={"a": up(failures=1)}),
+            steady("b", nvas={"a": down()}),
+            steady("b", nvas={"b": up(failures=1)}),
+            steady("b", nvas={"a": up(since=None)}),
+            steady("b", last_switch_at=later(901)),
         ],
+        ids=["there", "shaky", "down", "active_shaky", "since_unknown", "just_moved"],
     )
-    def test_what_cannot_be_done_is_refused(self, state: GroupState, to: str, code: str) -> None:
-        """A refusal carries its code and changes nothing."""
-        decision = command(state, to)
-        assert decision.refusal is not None
-        assert decision.refusal.code == code
-        assert (decision.state, decision.send) == (state, None)
-
-    @pytest.mark.parametrize("state", [steady(nvas={"b": down()}), steady(probed_at=None), GroupState("g")])
-    def test_force_overrides_health(self, state: GroupState) -> None:
-        """A forced failover needs nobody's health."""
-        decision = command(state, "b", force=True)
-        assert decision.send is not None
-        assert decision.send.forced
-
-    def test_force_overrides_no_switch_under_way(self) -> None:
-        """One switch at a time, whoever asks."""
-        assert command(switching(), "b", force=True).refusal is not None
-
-    def test_drift_can_be_repaired_by_command(self) -> None:
-        """A failover to the active NVA is for something only when something is elsewhere."""
-        assert command(steady(writes=("route r",), seen=1), "a").send is not None
-
-    def test_a_repeated_request_leads_to_the_same_operation(self) -> None:
-        """The same request id answers with the first operation, wherever that stands by now."""
-        first = command(steady(), "b", request_id="r")
-        again = command(first.state, "b", request_id="r")
-        assert again.operation == first.operation
-        assert (again.state, again.send, again.refusal) == (first.state, None, None)
-        other = command(replace(first.state, phase=Phase.STEADY), "b", request_id="s", now=later(9))
-        assert other.operation not in (None, first.operation)
-
-    def test_pause_and_resume_change_once(self) -> None:
-        """Pausing twice is pausing once."""
-        paused = decide(GROUP, steady(), PauseCommanded(paused=True, by="somebody"), NOON)
-        assert paused.state.paused
-        assert len(paused.notices) == 1
-        again = decide(GROUP, paused.state, PauseCommanded(paused=True, by="somebody"), NOON)
-        assert (again.state, again.notices) == (paused.state, ())
+    def test_the_group_stays_where_it_is_while_failback_is_not_safe(self, state: GroupState) -> None:
+        """Both have to be healthy, and the preferred one for long enough since the last move."""
+        group = group_of(failback="automatic", failback_after_s=100.0)
+        readings = {name: BAD if nva.failures else OK for name, nva in state.nvas.items()}
+        assert probed(state, group, now=later(1000), readings=readings).send is None
 
 
 class TestEpochs:
@@ -368,6 +186,21 @@ class TestWriting:
         decision = probed(steady(), now=later(1), readings={"b": BAD})
         assert worth_writing(GROUP, steady(), decision.state)
         assert decision.state.probed_at == later(1)
+
+    def test_another_set_of_nvas_is_news(self) -> None:
+        """An NVA that is new or gone is written at once."""
+        assert worth_writing(GROUP, steady(), replace(steady(), nvas={"a": up()}))
+
+    def test_an_nva_of_another_configuration_is_not_looked_at(self) -> None:
+        """An instance that does not know an NVA can tell nothing of it, and writes its own news."""
+        other = group_of("b", "c")
+        assert not worth_writing(other, steady(), steady(nvas={"a": up(failures=1)}))
+        assert worth_writing(other, steady(), steady(paused=True))
+
+    def test_a_reading_of_an_nva_that_is_not_configured_is_passed_over(self) -> None:
+        """The group is as its configuration says."""
+        state = probed(steady(), readings={"c": BAD}).state
+        assert set(state.nvas) == {"a", "b"}
 
     def test_an_nva_that_is_not_configured_any_more_is_forgotten(self) -> None:
         """A group whose active NVA is gone is unknown again; a new NVA starts unknown."""

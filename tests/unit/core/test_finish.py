@@ -9,7 +9,15 @@ import pytest
 from nvaha.core.decide import decide
 from nvaha.core.decision import Decision
 from nvaha.core.guards import BACK_OFF_S
-from nvaha.core.inputs import FailoverCommanded, NetworkRead, PauseCommanded, Probed, Survey, SwitchFailed
+from nvaha.core.inputs import (
+    FailoverCommanded,
+    NetworkRead,
+    PauseCommanded,
+    Probed,
+    Survey,
+    SwitchDone,
+    SwitchFailed,
+)
 from nvaha.model import Group, GroupState, Health, Phase, Trigger
 from tests.builders import BAD, NOON, OK, down, group_of, later, switching, up
 
@@ -98,7 +106,10 @@ def test_a_newer_command_changes_where_to() -> None:
     """Whoever commands has the last word."""
     decision = decide(GROUP, failed(), FailoverCommanded("a", "somebody"), later(1))
     assert decision.send is not None
-    assert (decision.send.target, decision.state.wanted) == ("a", None)
+    assert decision.send.target == "a"
+    done = SwitchDone(decision.send.generation, decision.send.operation)
+    state = decide(GROUP, decision.state, done, later(5)).state
+    assert (state.phase, state.active, state.wanted) == (Phase.STEADY, "a", None)
 
 
 def test_it_is_over_when_azure_has_everything_there() -> None:
@@ -113,6 +124,48 @@ def test_a_move_that_was_not_begun_leaves_everything_as_it_was() -> None:
     state = failed(begun=False)
     assert (state.phase, state.active, state.wanted) == (Phase.STEADY, "a", None)
     assert probed(state, 600).send is None
+
+
+def test_what_is_finished_is_no_matter_of_choice() -> None:
+    """A switch that asks again for what is half done is begun whatever it cannot move."""
+    request = probed(failed(), BACK_OFF_S).send
+    assert request is not None
+    assert request.finishes
+    again = decide(GROUP, failed(), FailoverCommanded("b", "somebody"), later(1)).send
+    assert again is not None
+    assert again.finishes
+    other = decide(GROUP, failed(), FailoverCommanded("a", "somebody"), later(1)).send
+    assert other is not None
+    assert not other.finishes
+
+
+def test_a_move_that_was_not_begun_leaves_what_was_asked_for_before() -> None:
+    """Between two NVAs, a command that cannot be whole changes nothing: the older one is finished."""
+    state = decide(GROUP, failed(), FailoverCommanded("a", "somebody"), later(1)).state
+    assert state.request is not None
+    report = SwitchFailed(2, state.request.operation, "not begun", begun=False)
+    state = decide(GROUP, state, report, later(2)).state
+    assert (state.phase, state.wanted) == (Phase.UNKNOWN, "b")
+
+
+@pytest.mark.parametrize("trigger", [Trigger.MANUAL, Trigger.FAILBACK])
+def test_a_move_that_was_not_begun_holds_no_failover_up(trigger: Trigger) -> None:
+    """Back-off after what moved nothing would leave a dead NVA active."""
+    state = replace(failed(trigger, begun=False), nvas={"a": down(), "b": up()})
+    request = probed(state, 1).send
+    assert request is not None
+    assert (request.trigger, request.target) == (Trigger.FAILOVER, "b")
+
+
+def test_a_failback_that_could_not_be_begun_is_not_tried_at_once() -> None:
+    """It waits minutes, and longer while the preferred NVA is known not to be ready."""
+    group = group_of(failback="automatic", failback_after_s=0.0, hold_down_s=0.0)
+    start = replace(switching("a", Trigger.FAILBACK), active="b")
+    state = decide(group, start, SwitchFailed(1, "g-1-0", "not begun", begun=False), NOON).state
+    assert probed(state, 299, group=group).send is None
+    assert probed(state, 300, group=group).send is not None
+    unready = replace(state, nvas={"a": up(unready=("a NIC is Failed",)), "b": up()})
+    assert probed(unready, 3000, group=group).send is None
 
 
 def test_a_failed_repair_leaves_no_doubt_about_who_is_active() -> None:

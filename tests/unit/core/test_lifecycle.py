@@ -1,47 +1,34 @@
-"""How a switch goes on and ends."""
+"""How a switch begins, goes on and ends."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nvaha.core.decide import decide
-from nvaha.core.decision import Decision
-from nvaha.core.guards import BACK_OFF_S, MAX_BACK_OFF_S, forbidden
-from nvaha.core.inputs import Probed, SwitchDone, SwitchFailed, SwitchMoved
-from nvaha.core.lifecycle import (
-    MAX_TRIES,
-    NO_PROGRESS_S,
-    begin,
-    candidate,
+from nvaha.core.inputs import (
+    Probed,
+    SwitchDone,
+    SwitchFailed,
+    SwitchMoved,
 )
-from nvaha.model import Drift, GroupState, Guards, Health, NvaState, Phase, Policy, Status, Switch, Trigger
-from tests.builders import (
-    BAD,
-    NOON,
-    OK,
-    down,
-    group_of,
-    later,
-    request_to,
-    steady,
-    switch_of,
-    switching,
-    up,
+from nvaha.core.lifecycle import MAX_TRIES, NO_PROGRESS_S, begin, candidate
+from nvaha.model import (
+    Drift,
+    GroupState,
+    Guards,
+    NvaState,
+    Phase,
+    Policy,
+    Status,
+    Trigger,
 )
-
-GROUP = group_of()
-
-
-def probed(state: GroupState, now: datetime = NOON, *, blind: bool = False) -> Decision:
-    """Return the decision on a round in which exactly those that are up answered."""
-    readings = {name: OK if nva.health is Health.UP else BAD for name, nva in state.nvas.items()}
-    return decide(GROUP, state, Probed(1, readings, blind), now)
+from tests.builders import NOON, down, group_of, later, request_to, steady, switch_of, switching, up
+from tests.unit.core.decisions import GROUP, probed
 
 
 class TestUnderWay:
@@ -49,14 +36,14 @@ class TestUnderWay:
 
     def test_progress_is_waited_for(self) -> None:
         """A switch that moved lately is left alone."""
-        decision = probed(switching(), later(NO_PROGRESS_S - 0.1))
+        decision = probed(switching(), now=later(NO_PROGRESS_S - 0.1))
         assert decision.send is None
         assert switch_of(decision.state).tries == 0
 
     def test_without_progress_the_same_request_is_queued_again(self) -> None:
         """The queue may have lost the message for ten minutes; a second one does no harm."""
         state = switching()
-        decision = probed(state, later(NO_PROGRESS_S))
+        decision = probed(state, now=later(NO_PROGRESS_S))
         assert decision.send == state.request
         assert switch_of(decision.state) == replace(
             switch_of(state), tries=1, progress_at=later(NO_PROGRESS_S)
@@ -77,7 +64,7 @@ class TestUnderWay:
     )
     def test_a_switch_is_given_up_in_the_end(self, state: GroupState, now: datetime) -> None:
         """After too many tries, or past its deadline, it has failed and Azure is read afresh."""
-        decision = probed(state, now)
+        decision = probed(state, now=now)
         assert (decision.state.phase, decision.send) == (Phase.UNKNOWN, None)
         assert [each.status for each in decision.state.closings] == [Status.FAILED]
 
@@ -116,6 +103,16 @@ class TestUnderWay:
         assert decision.state.phase is Phase.UNKNOWN
         assert [each.operation for each in decision.state.closings] == ["g-1-0"]
 
+    def test_a_switch_that_nobody_can_name_is_not_waited_for(self) -> None:
+        """A state that says `switching` and not whereto is read from Azure afresh."""
+        state = probed(replace(switching(), switch=None)).state
+        assert (state.phase, state.switch) == (Phase.UNKNOWN, None)
+
+    def test_what_was_wanted_by_a_switch_that_nobody_can_name_is_forgotten(self) -> None:
+        """Azure says where the group is."""
+        state = probed(steady(phase=Phase.UNKNOWN, wanted="b", switch=None)).state
+        assert (state.wanted, state.phase) == (None, Phase.UNKNOWN)
+
 
 class TestReports:
     """What workers report."""
@@ -127,20 +124,6 @@ class TestReports:
         assert (state.phase, state.active, state.guards.last_switch_at) == (Phase.STEADY, "b", later(4))
         assert (state.drift, state.guards) == (Drift(), Guards(last_switch_at=later(4), ended_at=later(4)))
         assert [each.status for each in state.closings] == [Status.DONE]
-
-    def test_failed_is_tried_again_later_and_later(self) -> None:
-        """Each failure in a row doubles the wait, up to a limit, and counts towards no flap limit."""
-        waits, state = [], steady()
-        for _ in range(8):
-            request = replace(request_to("b"), requested_at=NOON)
-            asked = replace(state.guards, switches=(NOON,))
-            state = replace(state, phase=Phase.SWITCHING, switch=Switch(request), generation=1, guards=asked)
-            state = decide(GROUP, state, SwitchFailed(1, "g-1-0", "why"), NOON).state
-            assert (state.phase, state.guards.switches) == (Phase.UNKNOWN, ())
-            assert state.guards.retry_at is not None
-            waits.append((state.guards.retry_at - NOON).total_seconds())
-        assert waits[:3] == [BACK_OFF_S, 2 * BACK_OFF_S, 4 * BACK_OFF_S]
-        assert waits[-1] == MAX_BACK_OFF_S
 
     @pytest.mark.parametrize(
         "state",
@@ -160,53 +143,6 @@ class TestReports:
         decision = decide(GROUP, state, report(1, operation), NOON)
         assert decision.refusal is not None
         assert decision.state == state
-
-
-@pytest.mark.parametrize(
-    ("state", "policy", "allowed"),
-    [
-        (steady(repair_at=later(100), repairs=(NOON,) * 9), {}, True),
-        (steady(), {}, True),
-        (steady(), {"automatic": False}, False),
-        (steady(paused=True), {}, False),
-        (steady(last_switch_at=later(-59.9)), {}, False),
-        (steady(last_switch_at=later(-60)), {}, True),
-        (steady(retry_at=later(0.1)), {}, False),
-        (steady(retry_at=NOON), {}, True),
-        (steady(switches=(later(-1),)), {"max_switches_per_hour": 1}, False),
-        (steady(switches=(later(-3600),)), {"max_switches_per_hour": 1}, True),
-    ],
-)
-def test_every_rule_forbids_by_itself(state: GroupState, policy: dict[str, Any], allowed: bool) -> None:
-    """Any one reason is enough, and it is said."""
-    reason = forbidden(group_of(**policy), state, NOON, Trigger.FAILOVER)
-    assert (reason is None) is allowed
-
-
-@pytest.mark.parametrize(
-    ("state", "allowed"),
-    [
-        (steady(), True),
-        (steady(paused=True), False),
-        (steady(last_switch_at=NOON), False),
-        (steady(repair_at=later(0.1)), False),
-        (steady(repair_at=NOON), True),
-        (steady(repairs=(later(-1),) * 6), False),
-        (steady(switches=(later(-1),) * 6), False),
-    ],
-)
-def test_repairs_wait_for_repairs_and_for_everything_else(state: GroupState, allowed: bool) -> None:
-    """A repair has a back-off and a limit of its own, beside those of every automatic switch."""
-    assert (forbidden(GROUP, state, NOON, Trigger.REPAIR) is None) is allowed
-
-
-def test_repairs_leave_the_way_free_for_a_failover() -> None:
-    """A repair, done or failed, starts no hold-down and no back-off but its own."""
-    start = switching("a", Trigger.REPAIR)
-    for report in (SwitchDone(1, "g-1-0"), SwitchFailed(1, "g-1-0", "why")):
-        state = decide(GROUP, start, report, NOON).state
-        assert forbidden(GROUP, state, NOON, Trigger.FAILOVER) is None
-        assert forbidden(GROUP, state, NOON, Trigger.REPAIR) is not None
 
 
 @given(

@@ -2,123 +2,29 @@
 
 from __future__ import annotations
 
-import copy
 import random
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.core.bodies import ip_configurations, next_hops
-from nvaha.core.plan import Plan, Step, plan
+from nvaha.core.plan import Plan, plan, unsettled
 from nvaha.core.survey import survey
-from nvaha.model import Group, NvaState, PublicIp, Resource, Snapshot
+from nvaha.model import Group, NvaState, PublicIp, Snapshot
 from tests.builders import group_of, nic, nic_id, pip, pip_id, snapshot_of, table, table_id
-
-FOREIGN = "10.99.0.1"
-NAMES = ("a", "b", "c")
-ROLES = ("external", "internal")
-
-
-def address(nva: str, role: str, *, second: bool = False, v6: bool = False) -> str:
-    """Return the private address of an IP configuration."""
-    host = NAMES.index(nva) + (100 if second else 4)
-    number = ROLES.index(role)
-    return f"fd00:{number}::{host:x}" if v6 else f"10.0.{number}.{host}"
-
-
-def in_use(snapshot: Snapshot) -> dict[str, tuple[str, str]]:
-    """Return {public IP: (NIC, IP configuration)} as the NICs have it."""
-    return {
-        each.public_ip.casefold(): (key, each.name)
-        for key, resource in snapshot.resources.items()
-        if "/networkinterfaces/" in key
-        for each in ip_configurations(resource)
-        if each.public_ip is not None
-    }
-
-
-def write(snapshot: Snapshot, step: Step) -> Snapshot:
-    """Apply one step as Azure would; AssertionError where it would answer PublicIPAddressInUse."""
-    before = in_use(snapshot)
-    resource = snapshot.resources[step.resource_id.casefold()]
-    written = step.edit(resource)
-    if step.kind != "routes":
-        for each in ip_configurations(written):
-            held = before.get((each.public_ip or "").casefold())
-            assert held in (None, (step.resource_id.casefold(), each.name)), "public IP in use"
-    resources = dict(snapshot.resources) | {step.resource_id.casefold(): written}
-    after = Snapshot(resources, snapshot.missing)
-    holders = {
-        key: f"{resources[at].id}/ipConfigurations/{name}" for key, (at, name) in in_use(after).items()
-    }
-    for key in [key for key in resources if "/publicipaddresses/" in key]:
-        name = key.rpartition("/")[2]
-        if key in before or key in holders:
-            resources[key] = pip(name, holders.get(key))
-    return after
-
-
-def apply(snapshot: Snapshot, todo: Plan, rng: random.Random) -> Snapshot:
-    """Apply a plan's steps in any order that it allows."""
-    left, ended = list(todo.steps), set[str]()
-    while left:
-        ready = [step for step in left if all(key in ended for key in step.after if key in _keys(todo))]
-        assert ready, "the steps wait for each other"
-        step = rng.choice(ready)
-        snapshot = write(snapshot, step)
-        left.remove(step)
-        ended.add(step.key)
-    return snapshot
-
-
-def _keys(todo: Plan) -> set[str]:
-    return {step.key for step in todo.steps}
-
-
-def unowned(snapshot: Snapshot) -> dict[str, Any]:
-    """Return everything of a snapshot that no switch may change."""
-    bodies = {key: copy.deepcopy(dict(each.body)) for key, each in snapshot.resources.items()}
-    for key in [key for key in bodies if "/publicipaddresses/" in key]:
-        del bodies[key]
-    for body in bodies.values():
-        for each in body["properties"].get("ipConfigurations", ()):
-            each["properties"].pop("publicIPAddress", None)
-        for route in body["properties"].get("routes", ()):
-            if route["properties"].get("nextHopIpAddress") != FOREIGN:
-                route["properties"].pop("nextHopIpAddress", None)
-    return bodies
-
-
-@st.composite
-def scenes(draw: st.DrawFn) -> tuple[Group, Snapshot, str]:
-    """Draw a group, what Azure says of it, and a target: anything may be anywhere."""
-    names = NAMES[: draw(st.integers(2, 3))]
-    roles = ROLES[: draw(st.integers(1, 2))]
-    wishes = [PublicIp(roles[0], pip_id("p0")), PublicIp(roles[-1], pip_id("p1"), "second")]
-    public_ips = tuple(wishes[: draw(st.integers(0, 2))])
-    group = group_of(*names, roles=roles, tables=("t0", "t1"), public_ips=public_ips)
-    slots = [(nva, role, name) for nva in names for role in roles for name in (f"first-{nva}", "second")]
-    places = draw(st.permutations(slots))
-    carried: dict[tuple[str, str], dict[str, str]] = {}
-    resources: list[Resource] = []
-    for public_ip, (nva, role, name) in zip(public_ips, places, strict=False):
-        where = draw(st.sampled_from(["in the group", "in the group", "free", "left over"]))
-        holder = f"{nic_id(nva, role)}/ipConfigurations/{name}" if where != "free" else None
-        if where == "in the group":
-            carried.setdefault((nva, role), {})[name] = public_ip.id
-        resources.append(pip(public_ip.id.rpartition("/")[2], holder))
-    for nva in names:
-        for role in roles:
-            addresses = {f"first-{nva}": address(nva, role), "second": address(nva, role, second=True)}
-            resources.append(nic(nva, role, addresses, carried.get((nva, role), {})))
-    hops = [address(nva, role, second=second) for nva in names for role in roles for second in (False, True)]
-    for name in ("t0", "t1"):
-        chosen = draw(st.lists(st.sampled_from([*hops, FOREIGN]), max_size=4))
-        resources.append(table(name, {f"r{number}": hop for number, hop in enumerate(chosen)}))
-    return group, snapshot_of(*resources), draw(st.sampled_from(names))
+from tests.unit.core.scenes import (
+    FOREIGN,
+    address,
+    apply,
+    failed,
+    in_use,
+    keys_of,
+    moved,
+    scene_of,
+    scenes,
+    unowned,
+    write,
+)
 
 
 @given(scenes(), st.integers(0, 1000))
@@ -150,7 +56,7 @@ def test_a_plan_that_died_anywhere_is_resumed(scene: tuple[Group, Snapshot, str]
     rng = random.Random(seed)
     todo, ended = plan(group, snapshot, target, {}), set[str]()
     for _ in range(rng.randint(0, len(todo.steps))):
-        ready = [s for s in todo.steps if s.key not in ended and set(s.after) & _keys(todo) <= ended]
+        ready = [s for s in todo.steps if s.key not in ended and set(s.after) & keys_of(todo) <= ended]
         step = rng.choice(ready)
         snapshot = write(snapshot, step)
         ended.add(step.key)
@@ -184,32 +90,6 @@ def test_whoever_is_active_needs_no_plan_once_everything_is_there(scene: tuple[G
     else:
         most = (found.routes[owner], found.public_ips[owner])
         assert most == max((found.routes[name], found.public_ips[name]) for name in group.names)
-
-
-def scene_of(
-    hops: Mapping[str, str],
-    carried: Mapping[str, str],
-    *more: Resource,
-    public_ips: tuple[PublicIp, ...] = (),
-) -> tuple[Group, Snapshot]:
-    """Return NVAs a and b with one role, one table, and public IPs as {NVA: public IP}."""
-    group = group_of(roles=("internal",), public_ips=public_ips)
-    nics = []
-    for nva in ("a", "b"):
-        addresses = {
-            f"first-{nva}": address(nva, "internal"),
-            "second": address(nva, "internal", second=True),
-            "six": address(nva, "internal", v6=True),
-        }
-        mine = {f"first-{nva}": carried[nva]} if nva in carried else {}
-        nics.append(nic(nva, "internal", addresses, mine))
-    return group, snapshot_of(table("table", hops), *nics, *more)
-
-
-def moved(group: Group, snapshot: Snapshot, target: str) -> dict[str, str]:
-    """Return the table's next hops after a plan."""
-    after = apply(snapshot, plan(group, snapshot, target, {}), random.Random(0))
-    return {hop.route: hop.address for hop in next_hops(after.resources[table_id("table").casefold()])}
 
 
 def test_next_hops_move_to_their_counterparts() -> None:
@@ -293,3 +173,86 @@ def test_many_routes_of_one_table_are_one_write() -> None:
     """However many routes change, a table is written once."""
     group, snapshot = scene_of({f"r{number}": address("a", "internal") for number in range(30)}, {})
     assert len(plan(group, snapshot, "b", {}).steps) == 1
+
+
+def test_a_table_whose_last_write_failed_is_written_once_more() -> None:
+    """What it shows is not what traffic follows; one without a route of ours is none of our business."""
+    group, snapshot = scene_of({"one": address("b", "internal")}, {})
+    spoilt = snapshot_of(
+        *snapshot.resources.values(), failed(table("table", {"one": address("b", "internal")}))
+    )
+    (step,) = plan(group, spoilt, "b", {}).steps
+    shown = spoilt.resources[table_id("table").casefold()]
+    assert step.edit(shown).body == shown.body
+    foreign = snapshot_of(*snapshot.resources.values(), failed(table("table", {"one": FOREIGN})))
+    assert plan(group, foreign, "b", {}).steps == ()
+
+
+def test_a_public_ip_that_azure_failed_to_attach_is_attached_once_more() -> None:
+    """The NIC shows it although traffic may not come: it is written again as it is."""
+    wish = PublicIp("internal", pip_id("p"))
+    group, snapshot = scene_of({}, {"b": pip_id("p")}, pip("p"), public_ips=(wish,))
+    nic_b = snapshot.resources[nic_id("b", "internal").casefold()]
+    (step,) = plan(group, snapshot_of(*snapshot.resources.values(), failed(nic_b)), "b", {}).steps
+    assert (step.kind, step.public_ips) == ("attach", {"first-b": pip_id("p")})
+    assert step.edit(nic_b).body == nic_b.body
+
+
+def test_a_nic_without_the_named_ip_configuration_is_a_problem() -> None:
+    """A public IP whose place does not exist stays where it is, and the plan says why."""
+    wish = PublicIp("internal", pip_id("p"), "third")
+    group, snapshot = scene_of({}, {"a": pip_id("p")}, pip("p"), public_ips=(wish,))
+    todo = plan(group, snapshot, "b", {})
+    assert (todo.steps, len(todo.problems)) == ((), 1)
+    assert "third" in todo.problems[0]
+
+
+def test_a_public_ip_may_take_the_place_of_another_of_the_group() -> None:
+    """The one that is in the way loses its place in the same write and gets its own."""
+    wishes = (PublicIp("internal", pip_id("p")), PublicIp("internal", pip_id("q"), "second"))
+    group, snapshot = scene_of({}, {"b": pip_id("q")}, pip("p"), pip("q"), public_ips=wishes)
+    after = apply(snapshot, plan(group, snapshot, "b", {}), random.Random(0))
+    carried = in_use(after)
+    assert carried[pip_id("p").casefold()] == (nic_id("b", "internal").casefold(), "first-b")
+    assert carried[pip_id("q").casefold()] == (nic_id("b", "internal").casefold(), "second")
+
+
+def test_a_public_ip_that_cannot_be_read_is_not_taken_for_free() -> None:
+    """Where no NIC of the group carries it, only the public IP itself can say who does."""
+    wish = PublicIp("internal", pip_id("p"))
+    group, snapshot = scene_of({}, {}, public_ips=(wish,))
+    todo = plan(group, snapshot, "b", {})
+    assert (todo.steps, len(todo.problems)) == ((), 1)
+
+
+def test_a_public_ip_on_a_nic_that_cannot_be_read_is_not_taken_for_free() -> None:
+    """Its back reference names a NIC of the group; only that NIC's own word would show it is left over."""
+    wish = PublicIp("internal", pip_id("p"))
+    holder = pip("p", f"{nic_id('a', 'internal')}/ipConfigurations/first-a")
+    group, snapshot = scene_of({}, {}, holder, public_ips=(wish,))
+    left_over = plan(group, snapshot, "b", {})
+    assert (len(left_over.steps), left_over.problems) == (1, ())
+    resources = {key: each for key, each in snapshot.resources.items() if "a-internal" not in key}
+    unread = Snapshot(resources, {nic_id("a", "internal").casefold(): "could not be read: 503"})
+    todo = plan(group, unread, "b", {})
+    assert todo.steps == ()
+    assert "503" in todo.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("changed", "late"), [("table", True), ("b-internal", True), ("a-internal", False), (None, False)]
+)
+def test_what_traffic_to_the_target_depends_on_is_waited_for(changed: str | None, late: bool) -> None:
+    """A table or a NIC of the target that Azure still writes is not settled; the old NVA's NIC may be."""
+    wish = PublicIp("internal", pip_id("p"))
+    group, snapshot = scene_of({}, {"b": pip_id("p")}, pip("p"), public_ips=(wish,))
+    for each in snapshot.resources.values():
+        state = "Updating" if changed is not None and each.id.endswith(changed) else "Succeeded"
+        each.body["properties"]["provisioningState"] = state
+    assert bool(unsettled(group, snapshot, "b")) is late
+
+
+def test_a_group_without_route_tables_needs_no_nvas_address() -> None:
+    """Only routes are told by addresses: a NIC that cannot be read is no problem where there are none."""
+    group = group_of(tables=(), roles=("internal",))
+    assert plan(group, snapshot_of(nic("b", "internal", {"ip": "10.0.0.1"}, {})), "b", {}) == Plan("b")

@@ -3,212 +3,196 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime
-from typing import Any
 
 import pytest
 
-from nvaha.model import Notice
-from nvaha.ports import LEASE_MARGIN_S, LEASE_S, LeaseGrant, Ports, StoreUnavailable
+from nvaha.ports import LEASE_MARGIN_S, LEASE_S, StoreUnavailable
 from nvaha.state.lease import HeldLease, LeaseLost
-from tests.builders import later
+from tests.fakes import Outside, after
 
-
-class Service:
-    """One lease, a clock, and answers that may take their time or not come at all."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-        self.answer_takes_s = 0.0
-        self.silent = False
-        self.token: str | None = None
-        self.until_s = 0.0
-        self.epoch = 0
-        self.slept: list[float] = []
-        self.told: list[Notice] = []
-        self.on_sleep: Callable[[], None] = lambda: None
-
-    async def acquire(self, name: str, holder: str, *, at_least: int = 0) -> LeaseGrant | None:
-        if self.silent:
-            raise StoreUnavailable("no answer")
-        if self.token is not None and self.now_s < self.until_s:
-            return None
-        self.epoch = max(self.epoch, at_least) + 1
-        self.token = f"{holder}-{self.epoch}"
-        self.until_s = self.now_s + LEASE_S
-        self.now_s += self.answer_takes_s
-        return LeaseGrant(name, self.token, self.epoch)
-
-    async def renew(self, grant: LeaseGrant) -> bool:
-        if self.silent:
-            raise StoreUnavailable("no answer")
-        if grant.token != self.token:
-            return False
-        self.until_s = self.now_s + LEASE_S
-        self.now_s += self.answer_takes_s
-        return True
-
-    async def release(self, grant: LeaseGrant) -> None:
-        if self.silent:
-            raise StoreUnavailable("no answer")
-        if grant.token == self.token:
-            self.token = None
-
-    def notify(self, notice: Notice) -> None:
-        self.told.append(notice)
-
-    def ports(self) -> Ports:
-        """Return this as all that a held lease needs of the outside."""
-        rest: Any = None
-        return Ports(self, rest, rest, rest, rest, self, self, rest)
-
-    def now(self) -> datetime:
-        return later(self.now_s)
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now_s += seconds
-        self.on_sleep()
+RELIED_ON_S = LEASE_S - LEASE_MARGIN_S
 
 
 @pytest.fixture
-def service() -> Service:
-    """Return a service with a free lease."""
-    return Service()
+def out() -> Outside:
+    """Return an outside with a free lease."""
+    return Outside()
 
 
-def lease(service: Service, holder: str = "me") -> HeldLease:
-    """Return a holder's lease of the service's lease."""
-    return HeldLease(service.ports(), "leader", holder)
+def lease(out: Outside, holder: str = "me") -> HeldLease:
+    """Return a holder's hold on the leader's lease."""
+    return HeldLease(out.ports, "leader", holder)
 
 
-def test_a_lease_is_valid_until_its_margin(service: Service) -> None:
+async def test_a_lease_is_valid_until_its_margin(out: Outside) -> None:
     """A lease may be relied on for its duration less the margin, and not longer."""
-    mine = lease(service)
-    assert asyncio.run(mine.acquire())
-    service.now_s = LEASE_S - LEASE_MARGIN_S - 0.01
+    mine = lease(out)
+    assert await mine.acquire()
+    await out.clock.sleep(RELIED_ON_S - 0.01)
     mine.check()
-    service.now_s = LEASE_S - LEASE_MARGIN_S
+    await out.clock.sleep(0.01)
     with pytest.raises(LeaseLost):
         mine.check()
 
 
 @pytest.mark.parametrize("renewing", [False, True])
-def test_a_slow_answer_shortens_a_lease(service: Service, renewing: bool) -> None:
+async def test_a_slow_answer_shortens_a_lease(out: Outside, renewing: bool) -> None:
     """Validity counts from before the request that got or renewed the lease was sent."""
-    mine = lease(service)
+    mine = lease(out)
     if renewing:
-        assert asyncio.run(mine.acquire())
-    service.answer_takes_s = 5.0
-    asyncio.run(mine.renew()) if renewing else asyncio.run(mine.acquire())
-    service.now_s += LEASE_S - LEASE_MARGIN_S - 5.0
+        assert await mine.acquire()
+    out.leases.answer_s = 5.0
+    await (mine.renew() if renewing else mine.acquire())
+    await out.clock.sleep(RELIED_ON_S - 5.01)
+    assert mine.valid
+    await out.clock.sleep(0.01)
     assert not mine.valid
 
 
-def test_somebody_elses_lease_is_not_taken(service: Service) -> None:
+async def test_somebody_elses_lease_is_not_taken(out: Outside) -> None:
     """A lease that somebody holds is refused, and nothing may be relied on."""
-    assert asyncio.run(lease(service, "other").acquire())
-    mine = lease(service)
-    assert not asyncio.run(mine.acquire())
+    assert await lease(out, "other").acquire()
+    mine = lease(out)
+    assert not await mine.acquire()
     assert not mine.valid
     with pytest.raises(LeaseLost):
         _ = mine.epoch
 
 
-def test_a_lease_that_ran_out_untaken_is_taken_up_again(service: Service) -> None:
+async def test_a_lease_that_ran_out_untaken_is_taken_up_again(out: Outside) -> None:
     """Nobody else has led meanwhile, so the epoch stays."""
-    mine = lease(service)
-    asyncio.run(mine.acquire())
-    service.now_s = 100.0
+    mine = lease(out)
+    await mine.acquire()
+    await out.clock.sleep(100.0)
     with pytest.raises(LeaseLost):
         mine.check()
-    assert asyncio.run(mine.acquire())
+    assert await mine.acquire()
     mine.check()
     assert mine.epoch == 1
 
 
-def test_a_lease_that_somebody_took_meanwhile_is_lost(service: Service) -> None:
+async def test_a_lease_that_somebody_took_meanwhile_is_lost(out: Outside) -> None:
     """Renewing finds out, and acquiring again gets a newer epoch once it is free."""
-    mine, other = lease(service), lease(service, "other")
-    asyncio.run(mine.acquire())
-    service.now_s = 20.0
-    asyncio.run(other.acquire())
+    mine, other = lease(out), lease(out, "other")
+    await mine.acquire()
+    await out.clock.sleep(20.0)
+    await other.acquire()
     with pytest.raises(LeaseLost):
-        asyncio.run(mine.renew())
+        await mine.renew()
     assert not mine.valid
-    assert not asyncio.run(mine.acquire())
-    asyncio.run(other.release())
-    assert asyncio.run(mine.acquire())
+    assert not await mine.acquire()
+    await other.release()
+    assert await mine.acquire()
     assert mine.epoch == 3
 
 
-def test_an_epoch_that_is_too_old_is_given_up(service: Service) -> None:
+async def test_a_lease_that_somebody_took_and_gave_up_is_acquired_afresh(out: Outside) -> None:
+    """Somebody else has led meanwhile, so the epoch is a newer one."""
+    mine, other = lease(out), lease(out, "other")
+    await mine.acquire()
+    await out.clock.sleep(20.0)
+    await other.acquire()
+    await other.release()
+    assert await mine.acquire()
+    assert mine.epoch == 3
+
+
+async def test_an_epoch_that_is_too_old_is_given_up(out: Outside) -> None:
     """Who has seen a newer epoch takes the lease afresh, above that."""
-    mine = lease(service)
-    asyncio.run(mine.acquire())
-    assert asyncio.run(mine.acquire(at_least=7))
+    mine = lease(out)
+    await mine.acquire()
+    assert await mine.acquire(at_least=7)
     assert mine.epoch == 8
 
 
-def test_a_released_lease_is_not_relied_on(service: Service) -> None:
+@pytest.mark.parametrize("silent", [False, True])
+async def test_a_released_lease_is_not_relied_on(out: Outside, silent: bool) -> None:
     """After a release nothing is held, whether storage answered or not."""
-    for silent in (False, True):
-        mine = lease(service, f"holder-{silent}")
-        assert asyncio.run(mine.acquire())
-        service.silent = silent
-        asyncio.run(mine.release())
-        assert not mine.valid
-        with pytest.raises(LeaseLost):
-            _ = mine.epoch
+    mine = lease(out)
+    assert await mine.acquire()
+    out.leases.answers = not silent
+    await mine.release()
+    assert not mine.valid
+    with pytest.raises(LeaseLost):
+        _ = mine.epoch
+    with pytest.raises(LeaseLost):
+        await mine.renew()
 
 
-def test_a_release_takes_nothing_from_the_next_holder(service: Service) -> None:
+async def test_a_release_takes_nothing_from_the_next_holder(out: Outside) -> None:
     """Whoever lost a lease unknowingly gives up only its own."""
-    mine, other = lease(service), lease(service, "other")
-    asyncio.run(mine.acquire())
-    service.now_s = 20.0
-    asyncio.run(other.acquire())
-    asyncio.run(mine.release())
-    asyncio.run(other.renew())
+    mine, other = lease(out), lease(out, "other")
+    await mine.acquire()
+    await out.clock.sleep(20.0)
+    await other.acquire()
+    await mine.release()
+    await other.renew()
     assert other.valid
 
 
-def test_keeping_survives_a_short_silence(service: Service) -> None:
+async def test_a_lease_that_was_not_got_is_nothing_to_give_up(out: Outside) -> None:
+    """Whoever failed to take it may release it all the same."""
+    other = lease(out, "other")
+    await other.acquire()
+    mine = lease(out)
+    await mine.acquire()
+    await mine.release()
+    await other.renew()
+    assert other.valid
+
+
+async def test_a_lease_that_is_kept_stays_valid(out: Outside) -> None:
+    """It is renewed long before it would run out."""
+    mine = lease(out)
+    await mine.acquire()
+    keeping = asyncio.ensure_future(mine.keep())
+    for _ in range(100):
+        await out.clock.sleep(1.0)
+        mine.check()
+    keeping.cancel()
+
+
+async def test_keeping_survives_a_short_silence(out: Outside) -> None:
     """A renewal without an answer is tried again every second while the lease lasts."""
-    mine = lease(service)
-    asyncio.run(mine.acquire())
-    service.silent = True
-
-    def speak_after_three() -> None:
-        service.silent = len(service.slept) < 4
-        if len(service.slept) > 8:
-            raise InterruptedError
-
-    service.on_sleep = speak_after_three
-    with pytest.raises(InterruptedError):
-        asyncio.run(mine.keep())
-    assert service.slept[:5] == [LEASE_S / 4, 1.0, 1.0, 1.0, LEASE_S / 4]
+    mine = lease(out)
+    await mine.acquire()
+    out.leases.answers = False
+    after(LEASE_S / 4 + 2.5, out.storage_is_back)
+    keeping = asyncio.ensure_future(mine.keep())
+    await out.clock.sleep(RELIED_ON_S + 1.0)
+    mine.check()
+    keeping.cancel()
 
 
-def test_keeping_ends_when_the_silence_lasts(service: Service) -> None:
+async def test_keeping_ends_when_the_silence_lasts(out: Outside) -> None:
     """A lease that could not be renewed in time is given up before it can be somebody else's."""
-    mine = lease(service)
-    asyncio.run(mine.acquire())
-    service.silent = True
+    mine = lease(out)
+    await mine.acquire()
+    out.leases.answers = False
     with pytest.raises(LeaseLost):
-        asyncio.run(mine.keep())
-    assert service.now_s <= LEASE_S
+        await mine.keep()
+    assert out.clock.monotonic() < LEASE_S
 
 
-def test_keeping_ends_when_the_lease_is_somebody_elses(service: Service) -> None:
+async def test_keeping_ends_when_the_lease_is_somebody_elses(out: Outside) -> None:
     """A refusal to renew ends it at once."""
-    mine = lease(service)
-    asyncio.run(mine.acquire())
-    service.token = "other"
+    mine = lease(out)
+    await mine.acquire()
+    out.leases.steal("leader")
     with pytest.raises(LeaseLost):
-        asyncio.run(mine.keep())
-    assert service.slept == [LEASE_S / 4]
+        await mine.keep()
+    assert out.clock.monotonic() <= LEASE_S / 4
+
+
+async def test_a_silence_of_storage_says_nothing_about_the_lease(out: Outside) -> None:
+    """What was held is held for as long as it lasts; what was not is not."""
+    mine = lease(out)
+    await mine.acquire()
+    out.leases.answers = False
+    with pytest.raises(StoreUnavailable):
+        await mine.renew()
+    mine.check()
+    other = lease(out, "other")
+    with pytest.raises(StoreUnavailable):
+        await other.acquire()
+    assert not other.valid

@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
-from nvaha.model import ControlTarget, ProbeSpec, Reading
-from nvaha.ports import Ports
+from nvaha.model import ControlTarget, Group
 from nvaha.watch.blindness import SEEN_S, WITNESSES, Blindness, Probe
-from tests.builders import BAD, OK, SPEC, group_of, later
+from tests.builders import BAD, OK, SPEC, group_of
+from tests.fakes import Outside
 
 CONTROL = ControlTarget("192.0.2.1", 443)
-ONE, OTHER = group_of("a", "b"), group_of("c", "d")
-
-
-class Network:
-    """Who answers, who was asked, and the time."""
-
-    def __init__(self, *answering: str) -> None:
-        self.answering = set(answering)
-        self.asked: list[str] = []
-        self.now_s = 100.0
-
-    async def probe(self, address: str, spec: ProbeSpec) -> Reading:
-        raise NotImplementedError
-
-    async def reachable(self, target: ControlTarget, timeout_s: float) -> bool:
-        self.asked.append(target.address)
-        return target.address in self.answering
-
-    def ports(self) -> Ports:
-        """Return this as all that seeing needs of the outside."""
-        rest: Any = None
-        return Ports(rest, rest, rest, rest, self, self, rest, rest)
-
-    def now(self) -> datetime:
-        return later(self.now_s)
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-    async def sleep(self, seconds: float) -> None:
-        self.now_s += seconds
+ONE = group_of("a", "b")
+OTHER = replace(group_of("c", "d"), name="other")
 
 
 def probes(answers: str, first: int = 1) -> list[Probe]:
@@ -56,85 +25,103 @@ def probes(answers: str, first: int = 1) -> list[Probe]:
     ]
 
 
-def blind(blindness: Blindness, network: Network, round_: Iterable[Probe], group: str = "one") -> bool:
-    """Return whether a round that begins now is blind."""
-    return asyncio.run(blindness.is_blind(ONE if group == "one" else OTHER, round_, network.now_s))
+async def blind(
+    out: Outside, blindness: Blindness, round_: Iterable[Probe], group: Group = ONE, after_s: float = 0.0
+) -> bool:
+    """Return whether a round that begins after so long is blind."""
+    await out.clock.sleep(after_s)
+    return await blindness.is_blind(group, round_, out.clock.monotonic())
 
 
-def test_a_round_in_which_anybody_answers_is_sighted() -> None:
+@pytest.fixture
+def out() -> Outside:
+    """Return an outside."""
+    return Outside()
+
+
+async def test_a_round_in_which_anybody_answers_is_sighted(out: Outside) -> None:
     """One answer proves that the others' failures are theirs."""
-    network = Network()
-    assert not blind(Blindness(network.ports(), ()), network, probes("-+"))
+    assert not await blind(out, Blindness(out.ports, ()), probes("-+"))
 
 
-def test_a_round_without_any_answer_is_blind() -> None:
+async def test_a_round_without_any_answer_is_blind(out: Outside) -> None:
     """With nobody to vouch for the network no failure is believed."""
-    network = Network()
-    blindness = Blindness(network.ports(), ())
-    assert blind(blindness, network, probes("--"))
+    blindness = Blindness(out.ports, ())
+    assert await blind(out, blindness, probes("--"))
     assert blindness.blind
-    assert not blind(blindness, network, probes("+-"))
+    assert not await blind(out, blindness, probes("+-"))
     assert not blindness.blind
 
 
 @pytest.mark.parametrize(("age_s", "expected"), [(SEEN_S - 0.1, False), (SEEN_S + 0.1, True)])
-def test_an_answer_just_before_the_round_still_counts(age_s: float, expected: bool) -> None:
+async def test_an_answer_just_before_the_round_still_counts(
+    out: Outside, age_s: float, expected: bool
+) -> None:
     """What was answered a moment ago was answered over the same network."""
-    network = Network()
-    blindness = Blindness(network.ports(), ())
-    blind(blindness, network, probes("++"))
-    network.now_s += age_s
-    assert blind(blindness, network, probes("--")) is expected
+    blindness = Blindness(out.ports, ())
+    await blind(out, blindness, probes("++"))
+    out.prober.silent |= {"10.0.0.1", "10.0.0.2"}
+    assert await blind(out, blindness, probes("--"), after_s=age_s) is expected
 
 
-def test_who_answered_last_is_asked_before_a_monitor_calls_itself_blind() -> None:
+async def test_who_answered_last_is_asked_before_a_monitor_calls_itself_blind(out: Outside) -> None:
     """A group that is dead beside one that is alive, and probed seldom, blinds nobody."""
-    network = Network("10.0.0.10")
-    blindness = Blindness(network.ports(), ())
-    blind(blindness, network, probes("+-", first=10), "other")
-    network.now_s += 60.0
-    assert not blind(blindness, network, probes("--"))
-    assert network.asked == ["10.0.0.10"]
-    network.answering.clear()
-    network.now_s += 60.0
-    assert blind(blindness, network, probes("--"))
+    blindness = Blindness(out.ports, ())
+    await blind(out, blindness, probes("+-", first=10), OTHER)
+    assert not await blind(out, blindness, probes("--"), after_s=60.0)
+    assert out.prober.reached_for == ["10.0.0.10"]
+    out.prober.silent.add("10.0.0.10")
+    assert await blind(out, blindness, probes("--"), after_s=60.0)
 
 
-def test_only_the_last_few_are_asked() -> None:
-    """However many NVAs there are, few are asked again."""
-    network = Network()
-    blindness = Blindness(network.ports(), ())
-    blind(blindness, network, probes("+" * 50))
-    network.now_s += 60.0
-    blind(blindness, network, probes("-", first=100))
-    assert len(network.asked) == WITNESSES
+async def test_only_the_last_few_are_asked(out: Outside) -> None:
+    """However many NVAs there are, few are asked again: those that answered last."""
+    blindness = Blindness(out.ports, ())
+    await blind(out, blindness, probes("+" * 50))
+    await blind(out, blindness, probes("+"))
+    await blind(out, blindness, probes("-", first=100), after_s=60.0)
+    assert len(out.prober.reached_for) == WITNESSES
+    assert {"10.0.0.1", "10.0.0.50"} < set(out.prober.reached_for)
 
 
-def test_control_targets_decide_where_there_are_any() -> None:
+async def test_rounds_that_fail_shortly_after_each_other_ask_once(out: Outside) -> None:
+    """A hundred groups whose NVAs fail do not each ask the control targets."""
+    blindness = Blindness(out.ports, (CONTROL,))
+    asked = []
+    for group in (ONE, OTHER, ONE):
+        assert not await blind(out, blindness, probes("-"), group, after_s=0.3)
+        asked.append(len(out.prober.reached_for))
+    assert asked == [1, 1, 2]
+
+
+async def test_control_targets_decide_where_there_are_any(out: Outside) -> None:
     """Failures are believed while a control target answers, and not when none does."""
-    network = Network(CONTROL.address)
-    blindness = Blindness(network.ports(), (CONTROL,))
-    assert not blind(blindness, network, probes("--"))
-    network.answering.clear()
-    network.now_s += 60.0
-    assert blind(blindness, network, probes("-+"))
+    blindness = Blindness(out.ports, (CONTROL,))
+    assert not await blind(out, blindness, probes("--"))
+    out.prober.silent.add(CONTROL.address)
+    assert await blind(out, blindness, probes("-+"), after_s=60.0)
 
 
-def test_nobody_is_asked_when_everybody_answers() -> None:
+async def test_nobody_is_asked_when_everybody_answers(out: Outside) -> None:
     """A round without failures has nothing to be believed or not."""
-    network = Network()
-    assert not blind(Blindness(network.ports(), (CONTROL,)), network, probes("++"))
-    assert network.asked == []
+    assert not await blind(out, Blindness(out.ports, (CONTROL,)), probes("++"))
+    assert out.prober.reached_for == []
 
 
-def test_a_monitor_sees_again_when_it_sees_in_every_group() -> None:
-    """One group's blindness does not end another's blindness."""
-    network = Network()
-    blindness = Blindness(network.ports(), (CONTROL,))
-    one, other = group_of("a"), group_of("c")
-    other = type(other)("other", other.nvas, other.route_tables)
-    asyncio.run(blindness.is_blind(one, probes("-"), network.now_s))
-    asyncio.run(blindness.is_blind(other, probes("+"), network.now_s))
+async def test_a_group_of_which_nobody_can_be_probed_yet_says_nothing_about_sight(out: Outside) -> None:
+    """No reading is no failure, and does not end another group's blindness either."""
+    blindness = Blindness(out.ports, ())
+    assert await blind(out, blindness, probes("-"))
+    assert not await blind(out, blindness, [], OTHER)
+    assert blindness.blind
+
+
+async def test_a_monitor_sees_again_when_it_sees_in_every_group(out: Outside) -> None:
+    """One group's sight does not end another's blindness."""
+    out.prober.silent.add(CONTROL.address)
+    blindness = Blindness(out.ports, (CONTROL,))
+    await blind(out, blindness, probes("-"), ONE)
+    await blind(out, blindness, probes("+"), OTHER)
     assert blindness.blind
     blindness.forget()
     assert not blindness.blind

@@ -17,6 +17,14 @@ from nvaha.model.messages import MAX_BYTES, BadMessage, SwitchMessage, parse_mes
 GOOD: dict[str, Any] = {"v": 1, "group": "edge", "generation": 3, "operation": "edge-3-1", "epoch": 7}
 
 
+def test_a_message_says_what_release_0_1_0_reads() -> None:
+    """A worker of the older release takes it, whoever sent it during an update."""
+    request = SwitchRequest(
+        "edge-3-1", "edge", 3, 7, Trigger.MANUAL, "b", "why", datetime(2026, 3, 1, tzinfo=UTC), "me"
+    )
+    assert json.loads(write_message(request)) == GOOD
+
+
 @given(st.text(min_size=1, max_size=50), st.integers(0, 2**53), st.integers(0, 2**53))
 def test_what_is_written_is_read(group: str, generation: int, epoch: int) -> None:
     """A request comes back from its message as group, generation and operation."""

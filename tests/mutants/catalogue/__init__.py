@@ -1,0 +1,38 @@
+"""The mutants: which rule each breaks, where that rule is kept, and what breaks it."""
+
+from __future__ import annotations
+
+from tests.mutants.catalogue.arm import ERRORS, FOLLOWING, TALKING
+from tests.mutants.catalogue.deciding import COMMANDING, DECIDING, DISCOVERING, LOOKING
+from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
+from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
+from tests.mutants.catalogue.switching import FINISHING, HOLDING_BACK, SWITCHING
+from tests.mutants.catalogue.watching import ANSWERING, LEADING, SEEING
+from tests.mutants.catalogue.writing import ATTEMPTING, MOVING_PUBLIC_IPS, WRITING
+from tests.mutants.mutant import Mutant
+
+MUTANTS: tuple[Mutant, ...] = (
+    *DECIDING,
+    *DISCOVERING,
+    *COMMANDING,
+    *LOOKING,
+    *SWITCHING,
+    *FINISHING,
+    *HOLDING_BACK,
+    *COMMITTING,
+    *HOLDING,
+    *READING,
+    *STORING,
+    *LEADING,
+    *SEEING,
+    *ANSWERING,
+    *PLANNING,
+    *ATTACHING,
+    *SURVEYING,
+    *WRITING,
+    *ATTEMPTING,
+    *MOVING_PUBLIC_IPS,
+    *FOLLOWING,
+    *TALKING,
+    *ERRORS,
+)

@@ -1,0 +1,19 @@
+"""Who is asked by name: scenarios of what chance meets too seldom, and tests that import no such module."""
+
+SCENARIOS = ("tests/simulation/test_scenarios.py",)
+ANSWERS = ("tests/simulation/test_answers.py",)
+GOES_ON = ("tests/simulation/test_goes_on.py",)
+LOOKS = ("tests/simulation/test_looks.py",)
+PUBLIC_IPS = ("tests/simulation/test_public_ips.py",)
+TARGETS = ("tests/simulation/test_targets.py",)
+
+DECISIONS = (
+    "tests/unit/core/test_decide.py",
+    "tests/unit/core/test_finish.py",
+    "tests/unit/core/test_first_looks.py",
+    "tests/unit/core/test_said_again.py",
+)
+PLANS = ("tests/unit/core/test_plan.py", "tests/unit/core/test_recognised.py")
+LONG_LOOKS = ("tests/unit/watch/test_long_looks.py",)
+WRITES = ("tests/unit/test_azure_following.py", "tests/unit/test_azure_following_asks.py")
+ELECTIONS = ("tests/unit/watch/test_elected_again.py",)

@@ -1,0 +1,231 @@
+"""Rules of how decisions are made to last: commits, leases, reads of the network, rows."""
+
+from __future__ import annotations
+
+from tests.mutants.catalogue.asked import ANSWERS, GOES_ON
+from tests.mutants.change import constant, drop, replace
+from tests.mutants.mutant import Mutant
+
+COMMITTING = (
+    Mutant(
+        "unguarded-commit",
+        "a leader writes nothing after its lease has run out",
+        "nvaha.state.commit:Committer.commit",
+        drop("guard()"),
+    ),
+    Mutant(
+        "unguarded-told",
+        "a leader whose lease has run out does not write that it has told, either",
+        "nvaha.state.commit:Committer._told",
+        drop("guard()"),
+    ),
+    Mutant(
+        "own-write-a-conflict",
+        "an own write that meets itself is recognized by its id",
+        "nvaha.state.commit:Committer.commit",
+        replace(
+            "if done is not None: return done",
+            by="""if done is not None: return done
+if unanswered == 0: tried.clear()""",
+        ),
+        tests=ANSWERS,
+    ),
+    Mutant(
+        "own-write-lost",
+        "an own write whose answer is lost is recognized by its id",
+        "nvaha.state.commit:Committer.commit",
+        replace("unanswered += 1", by="unanswered += 1; tried.clear()"),
+    ),
+    Mutant(
+        "silence-told-at-once",
+        "a write that was not answered is looked for before its caller is told",
+        "nvaha.state.commit:Committer.commit",
+        replace("unanswered >= MAX_UNANSWERED", by="True"),
+    ),
+    Mutant(
+        "write-ids-forgotten",
+        "the ids of the last few writes are kept",
+        "nvaha.state.commit:Committer._write",
+        replace("ids[-KEPT_WRITE_IDS:]", by="ids[-1:]"),
+        tests=ANSWERS,
+    ),
+    Mutant(
+        "notices-not-in-the-state",
+        "a notice is in the state before it is told",
+        "nvaha.state.commit:Committer._write",
+        replace("untold=untold[-MOST_UNTOLD:]", by="untold=()"),
+        replace(
+            "return await self._written(Versioned(state, written), decision, guard)",
+            by="""for each in decision.notices: self._ports.notifier.notify(each)
+return await self._written(Versioned(state, written), decision, guard)""",
+        ),
+        tests=ANSWERS,
+    ),
+    Mutant(
+        "untold-for-good",
+        "notices are told from the state, whoever put them there",
+        "nvaha.state.commit:Committer.settle",
+        replace("await uninterrupted(self._follow(held, None, guard))", by="held"),
+        tests=ANSWERS,
+    ),
+    Mutant(
+        "told-again",
+        "a notice that was told is taken out of the state",
+        "nvaha.state.commit:Committer._told",
+        replace("state = replace(held.state, untold=())", by="state = held.state"),
+    ),
+    Mutant(
+        "commit-interrupted",
+        "a commit is not interrupted between the write and what follows",
+        "nvaha.state.commit:Committer.commit",
+        replace(
+            "done = await uninterrupted(self._write(held, decision, write_id, guard))",
+            by="done = await self._write(held, decision, write_id, guard)",
+        ),
+        tests=ANSWERS,
+    ),
+    Mutant(
+        "left-before-its-end",
+        "whoever is cancelled in what must not be interrupted waits for its end",
+        "nvaha.concurrency:uninterrupted",
+        drop("if not task.done(): await asyncio.wait({task})"),
+    ),
+    Mutant(
+        "old-message-sent",
+        "only the switch under way gets a message",
+        "nvaha.state.commit:Committer._written",
+        replace("decision.send == held.state.request", by="True"),
+        tests=ANSWERS,
+    ),
+    Mutant(
+        "one-duty-ends-the-others",
+        "what cannot be done of what follows keeps nothing else from being done",
+        "nvaha.state.commit:Committer._answered",
+        replace("return False", by="raise"),
+    ),
+    Mutant(
+        "records-left-open",
+        "every operation ends in a record",
+        "nvaha.state.commit:Committer._follow",
+        replace("state.closings", by="()"),
+    ),
+    Mutant(
+        "record-never-made",
+        "an operation whose maker died is recorded all the same",
+        "nvaha.state.commit:Committer._close",
+        replace("closing.request is not None", by="False"),
+    ),
+    Mutant(
+        "ended-again",
+        "an operation that has ended on record stays ended",
+        "nvaha.state.commit:Committer._close",
+        replace("operation.status.ended", by="False"),
+    ),
+)
+
+HOLDING = (
+    Mutant(
+        "lease-stamped-late",
+        "a lease counts from before its request was sent",
+        "nvaha.state.lease:HeldLease.acquire",
+        replace("sent_at", by="self._clock.monotonic()"),
+    ),
+    Mutant(
+        "renewal-stamped-late",
+        "a renewed lease counts from before its request was sent",
+        "nvaha.state.lease:HeldLease.renew",
+        replace("self._stamp(sent_at)", by="self._stamp(self._clock.monotonic())"),
+    ),
+    Mutant(
+        "lease-overstayed",
+        "a lease is not relied on to its very end",
+        "nvaha.state.lease:HeldLease._stamp",
+        replace("LEASE_MARGIN_S", by="-LEASE_MARGIN_S"),
+    ),
+    Mutant(
+        "released-lease-remembered",
+        "a lease that was given up is not relied on",
+        "nvaha.state.lease:HeldLease.release",
+        replace("self._grant, None", by="self._grant, self._grant"),
+    ),
+    Mutant(
+        "seen-epoch-kept",
+        "a lease whose epoch others have seen is given up for a newer one",
+        "nvaha.state.lease:HeldLease.acquire",
+        replace("self._grant.epoch <= at_least", by="False"),
+    ),
+    Mutant(
+        "late-renewal-untold",
+        "a renewal that comes late is told",
+        "nvaha.state.lease:HeldLease.renew",
+        replace("left_s < LATE_S", by="False"),
+        simulated=False,
+    ),
+    Mutant(
+        "silence-ends-the-lease",
+        "a renewal that is not answered ends nothing while the lease stands",
+        "nvaha.state.lease:HeldLease.keep",
+        replace("unanswered = True", by="raise"),
+        tests=GOES_ON,
+    ),
+)
+
+READING = (
+    Mutant(
+        "refused-read-lasts",
+        "a read that was refused may pass: a 400 to a read is Azure's own trouble",
+        "nvaha.state.snapshot:lasting",
+        replace("error.fault is not NetworkFault.REFUSED", by="True"),
+    ),
+    Mutant(
+        "one-read-holds-up-all",
+        "one resource that does not answer holds up no look at the others",
+        "nvaha.state.snapshot",
+        constant("PATIENCE_S", 1e9),
+    ),
+    Mutant(
+        "absent-is-hidden",
+        "that Azure does not have a resource is knowledge",
+        "nvaha.state.snapshot:read_snapshot",
+        replace("answer.fault is NetworkFault.MISSING", by="False"),
+        simulated=False,
+    ),
+)
+
+STORING = (
+    Mutant(
+        "stored-under-new-names",
+        "what is stored keeps the names of release 0.1.0",
+        "nvaha.azure.storage.rows:_flat",
+        replace("_STORED_AS.get(name, name)", by="name"),
+        simulated=False,
+    ),
+    Mutant(
+        "unread-hidden-from-0-1-0",
+        "release 0.1.0 too tells that Azure could not be read",
+        "nvaha.azure.storage.rows:_flat",
+        replace("content['unread'] is not None", by="False"),
+        simulated=False,
+    ),
+    Mutant(
+        "unread-comes-back-as-drift",
+        "what is told to release 0.1.0 among the problems is no problem when it is read back",
+        "nvaha.azure.storage.rows:_nested",
+        replace("problems[0].startswith(said)", by="False"),
+        simulated=False,
+    ),
+    Mutant(
+        "unread-of-0-1-0-lost",
+        "what release 0.1.0 says of an Azure that could not be read is known here too",
+        "nvaha.azure.storage.rows:_nested",
+        drop('flat.setdefault("unread", problems[0].removeprefix(said))'),
+        simulated=False,
+    ),
+    Mutant(
+        "newer-schema-read",
+        "a row of a newer schema is left as it is",
+        "nvaha.azure.storage.rows:_Codec.read",
+        replace("schema > SCHEMA", by="False"),
+        simulated=False,
+    ),
+)

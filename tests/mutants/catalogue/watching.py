@@ -1,0 +1,161 @@
+"""Rules of the leader's ticks, rounds and records, of blindness, and of the app around them."""
+
+from __future__ import annotations
+
+from tests.mutants.catalogue.asked import ELECTIONS, GOES_ON, SCENARIOS
+from tests.mutants.change import drop, replace
+from tests.mutants.mutant import Mutant
+
+LEADING = (
+    Mutant(
+        "tick-in-a-tick",
+        "a tick that begins while another runs does nothing",
+        "nvaha.watch.monitor:Monitor.tick",
+        replace("self._ticking", by="False"),
+    ),
+    Mutant(
+        "bad-end-keeps-the-lease",
+        "a tick that ends badly gives its lease up",
+        "nvaha.watch.monitor:Monitor.tick",
+        drop("await self._lease.release()"),
+    ),
+    Mutant(
+        "silence-deposes",
+        "storage that is silent at the start of a tick deposes no leader whose lease stands",
+        "nvaha.watch.monitor:Monitor._lead",
+        replace("StoreUnavailable", by="()"),
+    ),
+    Mutant(
+        "deposed-goes-on",
+        "a leader that has lost its lease stops",
+        "nvaha.watch.rounds:Rounds._watch",
+        replace("(LeaseLost, Deposed)", by="()"),
+    ),
+    Mutant(
+        "one-round-ends-all",
+        "one group's exception keeps no other group from its rounds",
+        "nvaha.watch.rounds:Rounds._watch",
+        replace("Exception", by="()"),
+        tests=GOES_ON,
+    ),
+    Mutant(
+        "one-look-ends-all",
+        "one group's exception in a look keeps nobody from rounds and looks",
+        "nvaha.watch.looks:Looks.run.look",
+        replace("Exception", by="()"),
+        tests=GOES_ON,
+    ),
+    Mutant(
+        "one-row-ends-all",
+        "one group's state that cannot be read keeps no other group from being watched",
+        "nvaha.watch.watched:WatchedGroups.take_over.stamp",
+        replace("StoreUnavailable", by="()"),
+    ),
+    Mutant(
+        "stalled-round-believed",
+        "what was read before a stall is not believed after it",
+        "nvaha.watch.rounds:Rounds._round",
+        replace("STOPPED_S", by="1e9"),
+        tests=SCENARIOS,
+    ),
+    Mutant(
+        "believed-when-its-turn-comes",
+        "a round that is old by the time it may be written is forgotten",
+        "nvaha.watch.watched:WatchedGroups.decide",
+        replace("not still()", by="False"),
+    ),
+    Mutant(
+        "reading-lost-for-the-record",
+        "a reading is not dropped because the leader's record cannot be written",
+        "nvaha.watch.leader_record:LeaderRecorder._try_to_write",
+        replace("StoreUnavailable", by="()"),
+        tests=GOES_ON,
+    ),
+    Mutant(
+        "newer-epoch-overlooked",
+        "a leader that finds a newer epoch stops",
+        "nvaha.watch.watched:WatchedGroups.take_over",
+        drop("self._still_lead(now.state)"),
+    ),
+    Mutant(
+        "epoch-not-outbid",
+        "whoever was deposed by an epoch does not lead with one that is not newer",
+        "nvaha.watch.watched:WatchedGroups._commit",
+        drop("self.newest_epoch = max(self.newest_epoch, committed.held.state.epoch)"),
+    ),
+    Mutant(
+        "elections-buy-looks",
+        "a leader that is elected again does not read all of Azure again at once",
+        "nvaha.watch.watched:WatchedGroups._stamp",
+        replace('self._looked_at.get(group.name, float("-inf"))', by='float("-inf")'),
+        tests=ELECTIONS,
+    ),
+    Mutant(
+        "record-at-its-interval",
+        "a new leader writes its record at once",
+        "nvaha.watch.leader_record:LeaderRecorder.elected",
+        replace("self._written_at = float('-inf')", by="self._written_at = self._clock.monotonic()"),
+    ),
+)
+
+SEEING = (
+    Mutant(
+        "witnesses-not-asked",
+        "a monitor is blind only when those that answered last are silent too",
+        "nvaha.watch.blindness:Blindness.is_blind",
+        replace("await self._reachable(tuple(self._witnesses))", by="False"),
+    ),
+    Mutant(
+        "witnesses-asked-by-each",
+        "however many groups want to know at the same time, the witnesses are asked once",
+        "nvaha.watch.blindness:Blindness._reachable",
+        replace("now - asked_at < TIMEOUT_S / 2", by="False"),
+        simulated=False,
+    ),
+    Mutant(
+        "answer-counts-from-the-question",
+        "an answer of the witnesses counts from when it came",
+        "nvaha.watch.blindness:Blindness._reachable",
+        replace("self._asked = self._clock.monotonic(), any(answers)", by="self._asked = now, any(answers)"),
+        simulated=False,
+    ),
+    Mutant(
+        "blind-guard-off",
+        "a blind monitor's failures are not believed",
+        "nvaha.watch.rounds:Rounds._round",
+        replace("blind", by="False"),
+    ),
+    Mutant(
+        "sight-from-when-it-was-due",
+        "a round counts from when it really began",
+        "nvaha.watch.rounds:Rounds._watch",
+        replace("self._round(watched, began_at)", by="self._round(watched, due_at)"),
+        tests=SCENARIOS,
+    ),
+)
+
+ANSWERING = (
+    Mutant(
+        "bad-health-asked-again",
+        "an answer about health is kept, also where storage gave none",
+        "nvaha.operate.control:Control.healthy",
+        replace(
+            "self._health = (self._clock.monotonic(), answer)",
+            by="if answer: self._health = (self._clock.monotonic(), answer)",
+        ),
+    ),
+    Mutant(
+        "closed-in-use",
+        "an app that was replaced is closed only after its last use",
+        "nvaha.app.holder:AppHolder.using",
+        replace("not self._uses[app]", by="True"),
+        simulated=False,
+    ),
+    Mutant(
+        "replaced-never-closed",
+        "an app that was replaced is closed",
+        "nvaha.app.holder:AppHolder.using",
+        drop("await app.close()"),
+        simulated=False,
+    ),
+)

@@ -1,0 +1,57 @@
+"""Any state, any operation, any leader's record, as hypothesis makes them from the model's annotations."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, get_args, get_origin, get_type_hints
+
+from hypothesis import strategies as st
+
+from nvaha.model import GroupState, LeaderRecord, Operation, SwitchRequest
+
+NAMES = st.text("abcXYZ-_.é ", min_size=1, max_size=12)
+PLAIN: dict[object, st.SearchStrategy[Any]] = {
+    datetime: st.integers(10**9, 7 * 10**9).map(lambda seconds: datetime.fromtimestamp(seconds + 0.25, UTC)),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+    int: st.integers(0, 2**62),
+    str: st.text(max_size=40),
+    bool: st.booleans(),
+    type(None): st.none(),
+}
+
+
+def anything(kind: Any) -> st.SearchStrategy[Any]:
+    """Return a strategy for whatever the model's annotations say, fields added later included."""
+    if kind in PLAIN:
+        return PLAIN[kind]
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        hints = get_type_hints(kind)
+        fields = {each.name: anything(hints[each.name]) for each in dataclasses.fields(kind)}
+        return st.builds(kind, **fields)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return st.sampled_from(kind)
+    parts = get_args(kind)
+    if get_origin(kind) is tuple and parts[-1] is Ellipsis:
+        return st.lists(anything(parts[0]), max_size=2).map(tuple)
+    if get_origin(kind) is tuple:
+        return st.tuples(*map(anything, parts))
+    if get_origin(kind) is Mapping:
+        return st.dictionaries(NAMES, anything(parts[1]), max_size=2)
+    return st.one_of(*map(anything, parts))
+
+
+def numbered(request: SwitchRequest, group: str, generation: int, requested_ms: int) -> SwitchRequest:
+    """Give a request the id that belongs to it."""
+    operation = f"{group}-{generation}-{requested_ms}"
+    return dataclasses.replace(request, group=group, generation=generation, operation=operation)
+
+
+requests = st.builds(
+    numbered, anything(SwitchRequest), NAMES, st.integers(0, 10**9), st.integers(0, 10**13 - 1)
+)
+states = anything(GroupState)
+operations = st.builds(dataclasses.replace, anything(Operation), request=requests)
+leaders = anything(LeaderRecord)

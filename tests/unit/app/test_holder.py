@@ -1,0 +1,75 @@
+"""An app that a message of another configuration replaces while others use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from nvaha.app.holder import AppHolder
+from nvaha.switch.attempt import OtherConfiguration
+from tests.fakes import run
+
+if TYPE_CHECKING:
+    from nvaha.app.wiring import App
+
+
+class FakeApp:
+    """An app whose configuration is never the leader's."""
+
+    closed = False
+
+    async def switch(self, body: bytes) -> None:
+        """Refuse a message."""
+        raise OtherConfiguration(repr(body))
+
+    async def close(self) -> None:
+        """Close the connections, once."""
+        assert not self.closed
+        self.closed = True
+
+
+class Holder(AppHolder):
+    """A holder of such apps."""
+
+    def __init__(self) -> None:
+        super().__init__(Path(), {})
+        self.built: list[FakeApp] = []
+
+    async def _build(self) -> App:
+        self.built.append(FakeApp())
+        return cast("App", self.built[-1])
+
+
+async def _replaced(holder: Holder) -> None:
+    with pytest.raises(OtherConfiguration):
+        await holder.switch(b"of another configuration")
+
+
+def test_an_app_that_was_replaced_is_closed_after_its_last_use() -> None:
+    """Whoever uses it goes on with it; the next one gets the new app; nobody's connections are left open."""
+    holder = Holder()
+
+    async def used() -> None:
+        async with holder.using() as old:
+            await _replaced(holder)
+            assert await holder.get() is not old
+            assert not holder.built[0].closed
+        assert holder.built[0].closed
+
+    run(used())
+
+
+def test_an_app_that_is_still_the_app_stays_open() -> None:
+    """The end of a use closes nothing that the next one needs."""
+    holder = Holder()
+
+    async def used() -> None:
+        async with holder.using():
+            pass
+        async with holder.using():
+            pass
+
+    run(used())
+    assert [each.closed for each in holder.built] == [False]

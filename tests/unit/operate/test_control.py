@@ -1,0 +1,279 @@
+"""What operators ask, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from nvaha.core.inputs import FailoverCommanded, PauseCommanded
+from nvaha.core.refusal import RefusalCode
+from nvaha.model import (
+    STALE_AFTER_S,
+    Configuration,
+    Group,
+    GroupState,
+    LeaderRecord,
+    Operation,
+    Phase,
+    PublicIp,
+    Status,
+)
+from nvaha.operate.control import HEALTH_KEPT_S, Control, Refused
+from nvaha.ports import NetworkError, NetworkFault, StoreUnavailable
+from tests.builders import azure_of, down, group_of, later, pip_id, request_to, steady, switching, table_id
+from tests.fakes import Outside
+
+GROUP = group_of(public_ips=(PublicIp("external", pip_id("p")),))
+TABLE = table_id("table")
+TO_B = FailoverCommanded("b", "somebody", "drill")
+
+
+def outside(state: GroupState | None = None) -> Outside:
+    """Return an outside in which everything is on `a`."""
+    out = Outside(state or steady())
+    out.network.put_there(*azure_of(GROUP, "a"))
+    return out
+
+
+def control(out: Outside, *groups: Group) -> Control:
+    """Return what answers operators of these groups."""
+    return Control(Configuration(groups or (GROUP,)), out.ports)
+
+
+class TestFailover:
+    """An operator moves a group."""
+
+    async def test_it_is_asked_for_on_record_and_on_the_queue(self) -> None:
+        """The answer is the operation, by whose id it can be followed."""
+        out = outside()
+        answer = await control(out).failover("g", TO_B)
+        assert (answer["status"], answer["from"], answer["to"]) == ("requested", "a", "b")
+        assert (answer["requested_by"], answer["reason"]) == ("somebody", "drill")
+        assert out.state().phase is Phase.SWITCHING
+        assert [each.operation for each in out.queue.sent] == [answer["id"]]
+
+    @pytest.mark.parametrize(
+        ("state", "command", "code"),
+        [
+            (steady(), replace(TO_B, to="c"), RefusalCode.UNKNOWN_NVA),
+            (steady(), replace(TO_B, to="a"), RefusalCode.ALREADY_ACTIVE),
+            (steady(nvas={"b": down()}), TO_B, RefusalCode.NOT_UP),
+            (switching(), TO_B, RefusalCode.SWITCHING),
+            (steady(fingerprint="another"), TO_B, RefusalCode.OTHER_CONFIGURATION),
+        ],
+    )
+    async def test_what_is_not_possible_is_refused_with_its_reason(
+        self, state: GroupState, command: FailoverCommanded, code: RefusalCode
+    ) -> None:
+        """Nothing is written and nothing is queued."""
+        out = outside(state)
+        with pytest.raises(Refused) as raised:
+            await control(out).failover("g", command)
+        assert raised.value.refusal.code is code
+        assert str(raised.value) == raised.value.refusal.message
+        assert (out.state(), out.queue.sent) == (state, [])
+
+    async def test_the_same_request_id_finds_the_first_operation(self) -> None:
+        """Whoever got no answer asks again, and starts nothing new."""
+        out = outside()
+        again = replace(TO_B, request_id="r")
+        first = await control(out).failover("g", again)
+        assert await control(out).failover("g", again) == first
+        assert len(out.queue.sent) == 1
+
+    async def test_the_same_request_id_finds_its_operation_after_a_later_one_too(self) -> None:
+        """By then the group may have been moved elsewhere."""
+        out = outside()
+        first = await control(out).failover("g", replace(TO_B, request_id="r"))
+        later_on = replace(out.state(), phase=Phase.STEADY, active="b")
+        out.store.put(later_on)
+        await control(out).failover("g", FailoverCommanded("a", "somebody"))
+        assert (await control(out).failover("g", replace(TO_B, request_id="r")))["id"] == first["id"]
+        assert len(out.queue.sent) == 2
+
+    async def test_an_operation_whose_record_is_not_there_yet_is_answered_from_the_state(self) -> None:
+        """The record follows, by whoever takes the switch up; the operator has an id by which to see it."""
+        out = outside()
+        first = await control(out).failover("g", replace(TO_B, request_id="r"))
+        out.store.operations.clear()
+        assert await control(out).failover("g", replace(TO_B, request_id="r")) == first
+
+    async def test_a_silence_of_storage_is_not_taken_for_an_answer(self) -> None:
+        """Whether the failover was started is not known, so nothing is said."""
+        out = outside()
+        out.storage_goes()
+        with pytest.raises(StoreUnavailable):
+            await control(out).failover("g", TO_B)
+
+
+class TestPlan:
+    """What a failover would change."""
+
+    async def test_it_names_every_write_and_writes_nothing(self) -> None:
+        """Routes and both ends of the public IP, allowed as things stand."""
+        out = outside()
+        plan = await control(out).plan("g", "b")
+        assert (plan["group"], plan["to"], plan["allowed"], plan["forbids"]) == ("g", "b", True, None)
+        assert [step["kind"] for step in plan["steps"]] == ["routes", "detach", "attach"]
+        assert (plan["problems"], out.network.tried, out.store.saves) == ([], [], 0)
+
+    async def test_it_says_what_forbids_the_failover_and_shows_it_all_the_same(self) -> None:
+        """With force it would be done."""
+        plan = await control(outside(steady(nvas={"b": down()}))).plan("g", "b")
+        assert not plan["allowed"]
+        assert "b is not up" in plan["forbids"]
+        assert len(plan["steps"]) == 3
+
+    async def test_it_says_what_cannot_be_read(self) -> None:
+        """One resource without an answer is a problem of the plan."""
+        out = outside()
+        out.network.unread[TABLE] = NetworkError(NetworkFault.DENIED, TABLE, "403: no permission")
+        plan = await control(out).plan("g", "b")
+        assert [step["kind"] for step in plan["steps"]] == ["detach", "attach"]
+        assert "403" in plan["problems"][0]
+
+    async def test_it_is_refused_where_azure_cannot_be_read_at_all(self) -> None:
+        """There is no plan to show then, and the reason is Azure's."""
+        out = outside()
+        silence = NetworkError(NetworkFault.UNAVAILABLE, TABLE, "503: gone")
+        out.network.unread = dict.fromkeys(GROUP.resource_ids, silence)
+        with pytest.raises(Refused) as raised:
+            await control(out).plan("g", "b")
+        assert raised.value.refusal.code is RefusalCode.AZURE_UNREAD
+        assert "503" in str(raised.value)
+
+    async def test_it_is_refused_for_an_nva_that_the_group_does_not_have(self) -> None:
+        """The reason names those it has."""
+        with pytest.raises(Refused) as raised:
+            await control(outside()).plan("g", "c")
+        assert raised.value.refusal.code is RefusalCode.UNKNOWN_NVA
+        assert "a, b" in str(raised.value)
+
+
+class TestPause:
+    """An operator stops what the leader does by itself."""
+
+    async def test_pausing_and_resuming_are_written_and_shown(self) -> None:
+        """The answer is the group as it is from then on."""
+        out = outside()
+        for paused in (True, True, False):
+            answer = await control(out).pause("g", PauseCommanded(paused=paused, by="somebody"))
+            assert answer["paused"] is paused
+            assert out.state().paused is paused
+        assert out.told.events == ["paused", "resumed"]
+
+    async def test_a_group_that_no_leader_has_seen_yet_can_be_paused(self) -> None:
+        """The first leader finds it paused."""
+        out = Outside()
+        assert (await control(out).pause("g", PauseCommanded(paused=True, by="somebody")))["paused"]
+        assert out.state().paused
+
+
+class TestLooking:
+    """What operators see."""
+
+    async def test_every_configured_group_is_shown_with_the_leader(self) -> None:
+        """A group without a state yet is unknown; one that is not configured any more is left out."""
+        out = outside()
+        out.store.put(replace(steady(), group="gone"))
+        out.store.leader = LeaderRecord("one", 3, later(0))
+        shown = await control(out, GROUP, replace(GROUP, name="new")).groups()
+        assert [(each["name"], each["phase"]) for each in shown["groups"]] == [
+            ("g", "steady"),
+            ("new", "unknown"),
+        ]
+        assert (shown["leader"]["instance"], shown["leader"]["fresh"]) == ("one", True)
+
+    async def test_a_group_is_shown_with_its_last_operation(self) -> None:
+        """Under way or ended, it is the newest."""
+        out = outside(switching())
+        out.store.operations["g-1-0"] = Operation(request_to("b"), Status.RUNNING)
+        shown = await control(out).group("g")
+        assert (shown["phase"], shown["target"], shown["operation"]["status"]) == (
+            "switching",
+            "b",
+            "running",
+        )
+
+    async def test_a_group_that_was_never_switched_has_no_operation(self) -> None:
+        """There is nothing to show, and that is no error; nor is a group without any state."""
+        assert (await control(outside()).group("g"))["operation"] is None
+        assert (await control(Outside()).group("g"))["operation"] is None
+
+    async def test_history_is_the_groups_own_newest_first(self) -> None:
+        """As many as were asked for."""
+        out = outside()
+        for number in range(1, 5):
+            request = replace(request_to("b"), operation=f"g-{number}-0", generation=number)
+            out.store.operations[request.operation] = Operation(request)
+        other = replace(request_to("b"), operation="h-1-0", group="h")
+        out.store.operations["h-1-0"] = Operation(other)
+        shown = await control(out).history("g", 3)
+        assert (shown["group"], [each["id"] for each in shown["operations"]]) == (
+            "g",
+            ["g-4-0", "g-3-0", "g-2-0"],
+        )
+
+    async def test_an_operation_is_shown_by_its_id(self) -> None:
+        """One that is not there is refused."""
+        out = outside()
+        out.store.operations["g-1-0"] = Operation(request_to("b"))
+        assert (await control(out).operation("g-1-0"))["to"] == "b"
+        with pytest.raises(Refused) as raised:
+            await control(out).operation("g-9-9")
+        assert raised.value.refusal.code is RefusalCode.UNKNOWN_OPERATION
+
+    @pytest.mark.parametrize("name", ["h", "", "x" * 5000])
+    async def test_a_group_that_is_not_configured_is_refused_whatever_is_asked(self, name: str) -> None:
+        """The reason names those that are, and repeats no more than the start of what was asked."""
+        out = outside()
+        mine = control(out)
+        for asked in (
+            mine.group(name),
+            mine.plan(name, "b"),
+            mine.failover(name, TO_B),
+            mine.pause(name, PauseCommanded(paused=True, by="x")),
+            mine.history(name, 3),
+        ):
+            with pytest.raises(Refused) as raised:
+                await asked
+            assert raised.value.refusal.code is RefusalCode.UNKNOWN_GROUP
+            assert len(str(raised.value)) < 200
+
+
+class TestHealthy:
+    """Whether anybody leads, for whoever asks without a key."""
+
+    @pytest.mark.parametrize(
+        ("record", "healthy"),
+        [
+            (None, False),
+            (LeaderRecord("one", 1, later(-STALE_AFTER_S)), True),
+            (LeaderRecord("one", 1, later(-STALE_AFTER_S - 0.1)), False),
+        ],
+    )
+    async def test_a_fresh_round_is_health(self, record: LeaderRecord | None, healthy: bool) -> None:
+        """No record, or an old one, is none."""
+        out = outside()
+        out.store.leader = record
+        assert await control(out).healthy() is healthy
+
+    async def test_storage_is_asked_only_once_in_a_while(self) -> None:
+        """However often anybody asks, what was answered a moment ago is answered again."""
+        out = outside()
+        mine = control(out)
+
+        answers = [await mine.healthy()]
+        out.store.leader = LeaderRecord("one", 1, later(0))
+        for wait_s in (HEALTH_KEPT_S - 0.1, 0.1):
+            await out.clock.sleep(wait_s)
+            answers.append(await mine.healthy())
+        assert answers == [False, False, True]
+
+    async def test_a_silence_of_storage_is_no_health(self) -> None:
+        """Whether anybody leads cannot be told, and whoever asks gets an answer all the same."""
+        out = outside()
+        out.store.leader = LeaderRecord("one", 1, later(0))
+        out.storage_goes()
+        assert not await control(out).healthy()

@@ -1,0 +1,214 @@
+"""What operators are shown: every field, from values that differ from each other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from nvaha.core.plan import Plan, Step
+from nvaha.model import (
+    STALE_AFTER_S,
+    GroupState,
+    Health,
+    LeaderRecord,
+    NvaState,
+    Operation,
+    Phase,
+    Status,
+    StepRecord,
+    StepStatus,
+    Trigger,
+)
+from nvaha.operate.views import group_view, leader_view, operation_view, plan_view
+from tests.builders import group_of, later, request_to, steady, switching
+
+GROUP = group_of()
+SPEC = replace(GROUP.nvas[0].probe, address=None, interface="internal", port=8443)
+
+
+def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
+    """Who is active, who is up and since when, what is blocked, what has drifted."""
+    a = NvaState(
+        Health.DOWN,
+        failures=7,
+        since=later(1.25),
+        last_error="refused",
+        addresses={"internal": {"ip": "10.0.1.4", "second": "10.0.1.9"}},
+        primary={"internal": "ip"},
+        unready=("its NIC is gone",),
+    )
+    b = NvaState(Health.UP, successes=2, since=later(-60), latency_ms=1.26)
+    state = steady(
+        nvas={"a": a, "b": b},
+        generation=3,
+        epoch=5,
+        paused=True,
+        all_down=True,
+        wanted="b",
+        blocked="the group is paused",
+        writes=("a write",),
+        problems=("a problem",),
+        unread="503",
+        probed_at=later(10),
+        last_switch_at=later(-100),
+    )
+    view = group_view(group_of(spec=SPEC, automatic=False), state)
+    assert view == {
+        "name": "g",
+        "phase": "steady",
+        "active": "a",
+        "target": None,
+        "wanted": "b",
+        "generation": 3,
+        "epoch": 5,
+        "paused": True,
+        "automatic": False,
+        "all_down": True,
+        "blocked": "the group is paused",
+        "drift": ["a write", "a problem", "Azure could not be read: 503"],
+        "probed_at": "2026-03-01T12:00:10.000Z",
+        "last_switch_at": "2026-03-01T11:58:20.000Z",
+        "nvas": [
+            {
+                "name": "a",
+                "health": "down",
+                "since": "2026-03-01T12:00:01.250Z",
+                "failures": 7,
+                "latency_ms": None,
+                "last_error": "refused",
+                "not_ready": ["its NIC is gone"],
+                "address": "10.0.1.4",
+                "port": 8443,
+            },
+            {
+                "name": "b",
+                "health": "up",
+                "since": "2026-03-01T11:59:00.000Z",
+                "failures": 0,
+                "latency_ms": 1.3,
+                "last_error": None,
+                "not_ready": [],
+                "address": None,
+                "port": 8443,
+            },
+        ],
+    }
+    json.dumps(view)
+
+
+def test_a_group_being_switched_is_shown_with_its_target() -> None:
+    """At rest the last switch's target is none of its business."""
+    assert group_view(GROUP, switching())["target"] == "b"
+    assert group_view(GROUP, replace(switching(), phase=Phase.STEADY))["target"] is None
+
+
+def test_a_group_is_shown_as_configured_now() -> None:
+    """An NVA that is new is unknown, one that is gone is not shown, nor is it active any more."""
+    view = group_view(group_of("b", "c"), steady("a"))
+    assert [(each["name"], each["health"]) for each in view["nvas"]] == [("b", "up"), ("c", "unknown")]
+    assert (view["phase"], view["active"]) == ("unknown", None)
+
+
+def test_a_fixed_probe_address_is_shown_as_it_is() -> None:
+    """Whatever Azure says of the interfaces."""
+    assert group_view(GROUP, GroupState("g"))["nvas"][0]["address"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(("age_s", "fresh"), [(0.0, True), (STALE_AFTER_S, True), (STALE_AFTER_S + 1, False)])
+def test_a_leader_is_shown_with_whether_its_last_round_is_recent(age_s: float, fresh: bool) -> None:
+    """A record that is old says nothing about now."""
+    assert leader_view(LeaderRecord("one", 4, later(0), blind=True), later(age_s)) == {
+        "instance": "one",
+        "epoch": 4,
+        "round_at": "2026-03-01T12:00:00.000Z",
+        "fresh": fresh,
+        "blind": True,
+    }
+
+
+def test_no_leader_is_shown_as_none() -> None:
+    """Nobody has ever led."""
+    assert leader_view(None, later(0)) is None
+
+
+def test_an_operation_is_shown_with_who_why_how_long_and_every_step() -> None:
+    """Its seconds count from the request to the end."""
+    request = replace(
+        request_to("b", Trigger.MANUAL),
+        generation=3,
+        epoch=5,
+        forced=True,
+        request_id="r",
+        requested_by="somebody",
+    )
+    step = StepRecord(
+        "routes:/t", "routes", "/t", "moves r", StepStatus.FAILED, later(2), later(3), attempts=4, error="409"
+    )
+    operation = Operation(
+        request,
+        Status.FAILED,
+        worker="w",
+        attempts=2,
+        started_at=later(1),
+        ended_at=later(4.5),
+        steps=(step,),
+        error="left undone",
+        unfinished=("r stays",),
+    )
+    view = operation_view(operation)
+    assert view == {
+        "id": "g-1-0",
+        "group": "g",
+        "status": "failed",
+        "trigger": "manual",
+        "from": "a",
+        "to": "b",
+        "reason": "why",
+        "requested_by": "somebody",
+        "request_id": "r",
+        "forced": True,
+        "generation": 3,
+        "epoch": 5,
+        "requested_at": "2026-03-01T12:00:00.000Z",
+        "started_at": "2026-03-01T12:00:01.000Z",
+        "ended_at": "2026-03-01T12:00:04.500Z",
+        "seconds": 4.5,
+        "attempts": 2,
+        "worker": "w",
+        "error": "left undone",
+        "unfinished": ["r stays"],
+        "steps": [
+            {
+                "kind": "routes",
+                "resource_id": "/t",
+                "detail": "moves r",
+                "status": "failed",
+                "attempts": 4,
+                "started_at": "2026-03-01T12:00:02.000Z",
+                "ended_at": "2026-03-01T12:00:03.000Z",
+                "error": "409",
+            }
+        ],
+    }
+    json.dumps(view)
+
+
+def test_an_operation_that_has_not_ended_has_no_seconds() -> None:
+    """Nor times that are not there yet."""
+    view = operation_view(Operation(request_to("b")))
+    assert (view["seconds"], view["started_at"], view["ended_at"]) == (None, None, None)
+
+
+def test_a_plan_is_shown_with_its_steps_and_what_forbids_it() -> None:
+    """Allowed is exactly what nothing forbids."""
+    todo = Plan("b", (Step("routes:/t", "routes", "/t", "moves r"),), ("a problem",))
+    shown = {
+        "group": "g",
+        "to": "b",
+        "steps": [{"kind": "routes", "resource_id": "/t", "detail": "moves r"}],
+        "problems": ["a problem"],
+    }
+    assert plan_view(GROUP, todo, None) == {**shown, "allowed": True, "forbids": None}
+    assert plan_view(GROUP, todo, "not up") == {**shown, "allowed": False, "forbids": "not up"}

@@ -1,0 +1,118 @@
+"""What the leader tells of itself, to other monitors and to operators."""
+
+from __future__ import annotations
+
+from nvaha.model import STALE_AFTER_S, LeaderRecord
+from tests.builders import later
+from tests.fakes import after
+from tests.unit.watch.stage import CONTROL, Leader, known, outside
+
+
+async def recorded(leader: Leader, seconds: float) -> None:
+    """Lead, and write the record for so long."""
+
+    await leader.lead()
+    await leader.beside(leader.record.run(), seconds)
+
+
+async def test_a_new_leader_says_so_at_once() -> None:
+    """Its name, its epoch and the time are in the table within a second."""
+    out = outside(known())
+    await recorded(Leader(out), 1.0)
+    assert out.store.leader == LeaderRecord("one", 2, later(0))
+
+
+async def test_a_heartbeat_is_told_every_ten_seconds() -> None:
+    """It carries what a query needs: who, which epoch, how many groups, whether it sees."""
+    out = outside(known())
+    await recorded(Leader(out), 35.0)
+    beats = [each.fields for each in out.told.notices if each.event == "heartbeat"]
+    assert len(beats) == 4
+    assert beats[0] == {"instance": "one", "epoch": 2, "groups": 1, "blind": False, "round_ms": 0}
+
+
+async def test_a_record_is_never_as_old_as_stale_while_rounds_are_done() -> None:
+    """Other monitors and `status` can rely on its age."""
+    out = outside(known())
+    leader = Leader(out)
+    ages: list[float] = []
+
+    def look() -> None:
+        assert out.store.leader is not None
+        ages.append((out.clock.now() - out.store.leader.round_at).total_seconds())
+
+    await leader.lead()
+    for second in range(1, 120):
+        after(second, look)
+        after(second, leader.record.round_ended)
+    await leader.beside(leader.record.run(), 120.0)
+    assert max(ages) < STALE_AFTER_S / 2
+
+
+async def test_the_longest_round_and_the_late_ones_are_told_once() -> None:
+    """The next heartbeat counts from zero."""
+    out = outside(known())
+    leader = Leader(out)
+
+    await leader.lead()
+    leader.record.round_took(0.2, late=False)
+    leader.record.round_took(3.5, late=True)
+    await leader.beside(leader.record.run(), 15.0)
+    beats = [each.fields["round_ms"] for each in out.told.notices if each.event == "heartbeat"]
+    assert beats == [3500, 0]
+    assert out.told.events.count("round_late") == 1
+
+
+async def test_going_blind_and_seeing_again_is_written_at_once_and_told_once() -> None:
+    """Others read it from the record; the log has one line for each."""
+    out = outside(known())
+    leader = Leader(out)
+    await leader.lead()
+    written = []
+    for blind in (False, True, True, False):
+        await leader.record.tell_blindness(blind=blind)
+        written.append(out.store.leader and out.store.leader.blind)
+    assert written == [None, True, True, False]
+    assert [each for each in out.told.events if each.startswith("blind")] == ["blind", "blind_over"]
+
+
+async def test_a_control_target_that_goes_is_told_before_it_is_needed() -> None:
+    """Once when it goes and once when it comes back, whatever the NVAs do."""
+    out = outside(known())
+    leader = Leader(out, control_targets=(CONTROL,))
+    out.prober.silent.add(CONTROL.address)
+
+    await leader.lead()
+    after(25.0, out.prober.silent.clear)
+    await leader.beside(leader.record.run(), 45.0)
+    told = [each for each in out.told.notices if each.event.startswith("control")]
+    assert [each.event for each in told] == ["control_down", "control_up"]
+    assert told[0].fields["target"] == "192.0.2.1:443"
+
+
+async def test_a_record_that_storage_does_not_take_is_told_and_written_later() -> None:
+    """The leader leads on as long as its lease lasts."""
+    out = outside(known())
+    leader = Leader(out)
+
+    await leader.lead()
+    out.store.answers = False
+    after(5.0, lambda: setattr(out.store, "answers", True))
+    await leader.beside(leader.record.run(), 12.0)
+    assert out.told.events.count("store_unavailable") == 1
+    assert out.store.leader is not None
+
+
+async def test_an_election_makes_the_next_record_due_at_once() -> None:
+    """Whoever led before within ten seconds has to say so again."""
+    out = outside(known())
+    leader = Leader(out)
+
+    await leader.lead()
+    await leader.beside(leader.record.run(), 1.0)
+    out.store.leader = None
+    await leader.beside(leader.record.run(), 1.0)
+    assert out.store.leader is None
+    leader.record.elected()
+    await leader.beside(leader.record.run(), 1.0)
+    assert out.store.leader is not None
