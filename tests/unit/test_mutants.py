@@ -181,11 +181,10 @@ class TestProgram:
 
     def test_names_modules_and_rules_choose(self) -> None:
         """Each word adds what it stands for; a package stands for its modules, and not for a mere prefix."""
-        assert [each.name for each in program.choose(["pause-ignored", "flap LIMIT"])] == [
-            "pause-ignored",
-            "flap-limit-ignored",
-            "repair-limit-ignored",
-        ]
+        chosen = program.choose(["pause-ignored", "flap LIMIT"])
+        meant = [each for each in MUTANTS if each.name == "pause-ignored" or "flap limit" in each.rule]
+        assert chosen == meant
+        assert len(meant) > 2
         core = [each for each in MUTANTS if each.module.startswith("nvaha.core.")]
         assert program.choose(["nvaha.core"]) == core
 
