@@ -145,3 +145,10 @@ def test_a_message_is_bounded(text: str) -> None:
 def test_an_error_without_its_wrapping_is_read() -> None:
     """Services that answer with the bare error are understood too."""
     assert read_error(b'{"code": "ResourceNotFound", "message": "gone"}').code == "ResourceNotFound"
+
+
+@pytest.mark.parametrize("before", range(0, 400, 40))
+def test_no_part_of_a_secret_is_left_by_a_cut(before: int) -> None:
+    """Wherever a text that is too long is cut, what a token is made of is not told."""
+    text = f"{'x' * before} token={'S' * 400} {'y' * (400 - before)}"
+    assert "SS" not in bounded(text, 300)

@@ -13,7 +13,11 @@ DECISIONS = (
     "tests/unit/core/test_first_looks.py",
     "tests/unit/core/test_said_again.py",
 )
-PLANS = ("tests/unit/core/test_plan.py", "tests/unit/core/test_recognised.py")
+PLANS = (
+    "tests/unit/core/test_plan.py",
+    "tests/unit/core/test_recognised.py",
+    "tests/unit/core/test_where_it_may_go.py",
+)
 LONG_LOOKS = ("tests/unit/watch/test_long_looks.py",)
 WRITES = ("tests/unit/test_azure_following.py", "tests/unit/test_azure_following_asks.py")
 ELECTIONS = ("tests/unit/watch/test_elected_again.py",)
