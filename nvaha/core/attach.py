@@ -82,6 +82,9 @@ def held_elsewhere(group: Group, snapshot: Snapshot, public_ip: PublicIp) -> str
     A back reference to a NIC that was read and does not carry it is left over from a detach.
     """
     resource = snapshot.get(public_ip.id)
+    if resource is None and public_ip.id.casefold() not in snapshot.absent:
+        # Azure knows, and refuses what is in use: better asked than left to hang.
+        return None
     if resource is None:
         return unread(snapshot, "public IP", public_ip.id)
     holder = holder_of(resource)

@@ -49,7 +49,8 @@ def refuses(group: Group, state: GroupState, command: FailoverCommanded, now: da
         return Refusal(RefusalCode.SWITCHING, f"{group.name} is being switched {under_way}")
     if command.force:
         return None
-    if state.active == command.to and state.phase is Phase.STEADY and not state.drift.writes:
+    agrees = not state.drift.writes and group.policy.drift != "off"
+    if state.active == command.to and state.phase is Phase.STEADY and agrees:
         text = f"{command.to} is already the active NVA of {group.name}"
         return Refusal(RefusalCode.ALREADY_ACTIVE, text)
     if state.probed_at is None or (now - state.probed_at).total_seconds() > STALE_AFTER_S:

@@ -140,9 +140,11 @@ def _stop(
     if blind:
         text = "the monitor is blind: none of its probes is answered, so none of them is believed"
         return Refusal(RefusalCode.BLIND, text)
-    if target is None:
+    stop = forbidden(group, state, now, trigger)
+    # Asked for first: it changes less often than who is up, and each change is told.
+    if stop is None and target is None:
         return Refusal(RefusalCode.NO_CANDIDATE, "no other NVA is up")
-    return forbidden(group, state, now, trigger)
+    return stop
 
 
 def _due(
@@ -156,7 +158,9 @@ def _due(
     if fallen(nva, group.nva(active).probe) or (blind and nva.health is Health.DOWN):
         return Trigger.FAILOVER, candidate(group, state, active), f"{active} is down: {condition(nva)}"
     drift = state.drift
-    confirmed = drift.seen >= discovery.CONFIRMED and not drift.unasked
+    # What nobody asked to be moved is moved off an NVA that is dead all the same.
+    dead = any(fallen(state.nvas[each], group.nva(each).probe) for each in drift.owners if each in state.nvas)
+    confirmed = drift.seen >= discovery.CONFIRMED and (dead or not drift.unasked)
     if confirmed and drift.writes and policy.drift == "repair" and healthy(nva):
         return Trigger.REPAIR, active, listed(drift.writes)
     if policy.failback == "automatic" and not drift.unasked and _failback_due(group, state, active, now):

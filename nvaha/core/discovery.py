@@ -64,7 +64,10 @@ def _decide(group: Group, state: GroupState, survey: Survey, now: datetime) -> D
     found = _drift_from(survey, active, group)
     if not found.sentences:
         return Decision(replace(state, drift=Drift()))
-    found = replace(found, seen=state.drift.seen + 1, unasked=state.drift.unasked)
+    # Writes on top of a lasting problem are new: they have to be seen twice, and are told, like any others.
+    before = state.drift.seen if state.drift.writes or not found.writes else 0
+    unasked = state.drift.unasked and bool(found.writes or survey.hidden)
+    found = replace(found, seen=before + 1, unasked=unasked)
     decision = Decision(replace(state, drift=found))
     if found.seen != CONFIRMED:
         return decision
@@ -80,14 +83,15 @@ def _discovered(group: Group, state: GroupState, survey: Survey, now: datetime) 
     between detach and attach, the recorded active stands.
     """
     if state.wanted is not None:
-        if survey.off.get(state.wanted, ()):
+        elsewhere = set(survey.owners) - {state.wanted}
+        if survey.off.get(state.wanted, ()) or survey.hidden or elsewhere:
             return Decision(state)
         # The last of a switch that was called failed has arrived: it counts as one that ended now.
         trigger = state.request.trigger if state.request else Trigger.MANUAL
         state = replace(state, guards=after_success(state.guards, trigger, group.policy, now))
         return _adopt(group, state, survey, state.wanted or "")
     owner = survey.owner() or state.active
-    if owner is None or (survey.hidden and len(survey.owners) > 1):
+    if owner is None:
         return _undecided(group, state, survey)
     return _adopt(group, state, survey, owner)
 
@@ -98,7 +102,7 @@ def _adopt(group: Group, state: GroupState, survey: Survey, active: str) -> Deci
     found = _drift_from(survey, active, group)
     said = listed(found.sentences)
     # What could not be seen or moved now may turn out to be off later: nobody asked for that either.
-    unasked = bool(said) and first and group.policy.adopt == "wait"
+    unasked = bool(found.writes or survey.hidden) and first and group.policy.adopt == "wait"
     text = f"{group.name}: {active} is the active NVA" + (f", but: {said}" if said else "")
     if unasked:
         text += (
@@ -132,7 +136,11 @@ def _drift_from(survey: Survey, active: str, group: Group) -> Drift:
     if group.policy.drift == "off":
         return Drift()
     writes, problems = survey.off.get(active, ()), survey.problems.get(active, ())
-    return Drift(writes=bounded(writes, MOST_KEPT), problems=bounded(problems, MOST_KEPT))
+    return Drift(
+        writes=bounded(writes, MOST_KEPT),
+        problems=bounded(problems, MOST_KEPT),
+        owners=tuple(each for each in survey.owners if each != active) if writes else (),
+    )
 
 
 def _with_addresses(state: GroupState, survey: Survey) -> GroupState:

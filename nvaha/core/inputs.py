@@ -125,13 +125,15 @@ class SwitchDone:
 class SwitchFailed:
     """A switch ended without reaching its target; what it left undone is in its operation record.
 
-    `begun` tells whether anything was written: a planned move that cannot end well is not begun.
+    `begun` tells whether anything was written: a planned move that cannot end well is not begun. `stays` are
+    the public IPs that the target refused once they were free, and that are back where they were.
     """
 
     generation: int
     operation: str
     error: str
     begun: bool = True
+    stays: tuple[str, ...] = ()
 
 
 Input = (

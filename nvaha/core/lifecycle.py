@@ -18,7 +18,18 @@ from nvaha.core.health import fallen, healthy
 from nvaha.core.inputs import SwitchDone, SwitchFailed, SwitchMoved
 from nvaha.core.notices import LONGEST_SENTENCE, TAIL, condition, notice, request_fields
 from nvaha.core.refusal import Refusal, RefusalCode
-from nvaha.model import Closing, Drift, Group, GroupState, Phase, Status, Switch, SwitchRequest, Trigger
+from nvaha.model import (
+    Closing,
+    Drift,
+    Group,
+    GroupState,
+    Health,
+    Phase,
+    Status,
+    Switch,
+    SwitchRequest,
+    Trigger,
+)
 from nvaha.text import shortened
 
 NO_PROGRESS_S = 15.0
@@ -41,13 +52,14 @@ def candidate(group: Group, state: GroupState, leaving: str | None) -> str | Non
     """Return the healthy NVA to move to, or None.
 
     `select: order` takes the first in the configured order, `cycle` the next around the circle after the
-    one being left.
+    one being left. One that is known not to be ready is taken only if no other is up.
     """
     names = list(group.names)
     if group.policy.select == "cycle" and leaving in names:
         start = names.index(leaving) + 1
         names = names[start:] + names[:start]
-    return next((name for name in names if name != leaving and healthy(state.nvas[name])), None)
+    up = [name for name in names if name != leaving and healthy(state.nvas[name])]
+    return next((name for name in up if not state.nvas[name].unready), next(iter(up), None))
 
 
 def begin(
@@ -99,6 +111,7 @@ def begin(
         generation=generation,
         switch=Switch(request, progress_at=now),
         guards=after_request(state.guards, trigger, now),
+        stays=state.stays if state.wanted == target and trigger is not Trigger.FAILOVER else (),
         blocked=None,
         request_ids=request_ids,
     )
@@ -156,6 +169,8 @@ def reported(
         case SwitchMoved():
             return Decision(replace(before, switch=Switch(switch.request, progress_at=now)))
         case SwitchFailed():
+            stays = tuple(dict.fromkeys((*before.stays, *report.stays)))
+            before = replace(before, stays=stays)
             return _failed(group, before, switch.request, now, report.error, begun=report.begun)
         case SwitchDone():
             return _done(group, before, switch.request, now)
@@ -184,6 +199,7 @@ def _done(group: Group, state: GroupState, request: SwitchRequest, now: datetime
         guards=after_success(state.guards, request.trigger, group.policy, now),
         drift=Drift(),
         wanted=None,
+        stays=(),
         unread=None,
         blocked=None,
     )
@@ -201,10 +217,14 @@ def finish(group: Group, state: GroupState, target: str, now: datetime, *, blind
     nva, trigger = state.nvas[target], request.trigger
     to: str | None = target
     reason = f"{target} was asked for and not everything is there ({request.operation})"
-    if fallen(nva, group.nva(target).probe):
+    active = state.nvas.get(state.active or "")
+    nobody_there = nva.health is Health.UNKNOWN and active is not None and active.health is Health.DOWN
+    if fallen(nva, group.nva(target).probe) or nobody_there:
         to, trigger = candidate(group, state, target), Trigger.FAILOVER
         reason = f"{target} went down before everything was there: {condition(nva)}"
-    stop = _not_finished_now(group, state, to, trigger, now, blind=blind)
+    # The back-off is that of moves to the NVA that fell: moving elsewhere does not wait for it.
+    waits = state if to == target else replace(state, guards=replace(state.guards, retry_at=None))
+    stop = _not_finished_now(group, waits, to, trigger, now, blind=blind)
     if stop is None and to is not None:
         forced = request.forced and to == target
         return begin(group, state, now, trigger=trigger, target=to, reason=reason, by="nvaha", forced=forced)
@@ -219,15 +239,18 @@ def finish(group: Group, state: GroupState, target: str, now: datetime, *, blind
 def _not_finished_now(
     group: Group, state: GroupState, to: str | None, trigger: Trigger, now: datetime, *, blind: bool
 ) -> Refusal | None:
-    if to is None:
-        return Refusal(RefusalCode.NO_CANDIDATE, "no other NVA is up")
     if blind:
         return Refusal(RefusalCode.BLIND, "the monitor is blind")
+    by_hand = trigger is Trigger.MANUAL
+    stop = not_again_yet(state, now) if by_hand else forbidden(group, state, now, trigger)
+    # Asked for first: it changes less often than who is up, and each change is told.
+    if stop is not None:
+        return stop
+    if to is None:
+        return Refusal(RefusalCode.NO_CANDIDATE, "no other NVA is up")
     if not healthy(state.nvas[to]):
-        return Refusal(RefusalCode.NOT_UP, f"{to} is not up: {condition(state.nvas[to])}")
-    if trigger is Trigger.MANUAL:
-        return not_again_yet(state, now)
-    return forbidden(group, state, now, trigger)
+        return Refusal(RefusalCode.NOT_UP, f"{to} is not up")
+    return None
 
 
 def _failed(

@@ -119,6 +119,12 @@ def plan_again(
     return next((each for each in again if each.key == step.key), None)
 
 
+def unread_public_ips(group: Group, snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the group's public IPs that could not be read, one sentence each."""
+    unseen = [each.id for each in group.public_ips if snapshot.get(each.id) is None]
+    return tuple(unread(snapshot, "public IP", each) for each in unseen)
+
+
 def plan_back(group: Group, snapshot: Snapshot, source: Nva, taken: list[PublicIp]) -> Plan:
     """Return what puts those of the public IPs taken off an NVA that hang on nothing now back on it."""
     free = [each for each in taken if not holders(group, snapshot, each)]

@@ -147,12 +147,14 @@ class Drift:
         seen: consecutive looks that found either.
         unasked: it was so when the group was first seen: nobody knows whether that was meant, so a person
             settles it.
+        owners: the other NVAs that anything points at.
     """
 
     writes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     seen: int = 0
     unasked: bool = False
+    owners: tuple[str, ...] = ()
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -174,6 +176,8 @@ class GroupState:
         probed_at: when the NVAs were last probed, as far as that was worth a write.
         all_down: every NVA is down, and that has been reported.
         wanted: the NVA that a switch which failed was to move to: what was asked for is to be finished.
+        stays: public IPs that this NVA refused once they had been taken off another: they are left there
+            while that one works.
         unread: why Azure could not be read, or not all of it, at the last look, or None.
         blocked: why an automatic switch that is due does not start, or why none can be, or None.
         closings: operations whose records may not have been closed yet.
@@ -196,6 +200,7 @@ class GroupState:
     guards: Guards = field(default_factory=Guards)
     drift: Drift = field(default_factory=Drift)
     wanted: str | None = None
+    stays: tuple[str, ...] = ()
     unread: str | None = None
     blocked: str | None = None
     closings: tuple[Closing, ...] = ()

@@ -16,8 +16,8 @@ from nvaha.concurrency import unwrapped
 from nvaha.core.health import healthy
 from nvaha.core.inputs import SwitchDone, SwitchFailed, SwitchMoved
 from nvaha.core.notices import listed
-from nvaha.core.plan import Plan, Step, plan, plan_again, plan_back, unsettled
-from nvaha.model import Group, GroupState, NvaState, Operation, Snapshot, SwitchRequest, Trigger
+from nvaha.core.plan import Plan, Step, plan, plan_again, plan_back, unread_public_ips, unsettled
+from nvaha.model import Group, GroupState, NvaState, Operation, PublicIp, Snapshot, SwitchRequest, Trigger
 from nvaha.model.messages import SwitchMessage
 from nvaha.ports import NetworkError, Ports, StoreUnavailable
 from nvaha.state.commit import Committer
@@ -43,10 +43,14 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a switch leaves undone, one sentence each; `begun` tells whether it wrote anything."""
+    """What a switch leaves undone, one sentence each.
+
+    `begun` tells whether it wrote anything; `stays` are public IPs that are back where they were.
+    """
 
     sentences: tuple[str, ...] = ()
     begun: bool = True
+    stays: tuple[str, ...] = ()
 
 
 class Superseded(Exception):
@@ -93,7 +97,7 @@ class Attempt:
             undone = f"left undone: {listed(left.sentences)}" if left.begun else listed(left.sentences)
             await self._answered(
                 lambda: self.committer.commit(
-                    self.group, SwitchFailed(generation, name, undone, begun=left.begun)
+                    self.group, SwitchFailed(generation, name, undone, begun=left.begun, stays=left.stays)
                 )
             )
             raise SwitchIncomplete(f"{self.group.name}: operation {name} {undone}")
@@ -153,12 +157,15 @@ class Attempt:
         optional = free and record.untouched
         for number in range(PASSES):
             todo, snapshot, read_at = await self._plan(target)
-            asked = self._to_be_asked(todo) if number == 0 and not (optional and todo.problems) else []
+            doubtful = optional and (todo.problems or unread_public_ips(self.group, snapshot))
+            asked = self._to_be_asked(todo) if number == 0 and not doubtful else []
+            kept |= self._staying(asked)
+            asked = [step for step in asked if step.key not in kept]
             if asked:
                 await record.plan(todo.steps)
-                kept = await applier.try_attaches(asked, snapshot, again)
+                kept |= await applier.try_attaches(asked, snapshot, again)
                 todo, snapshot, read_at = await self._plan(target)
-            stops = (*todo.problems, *kept.values())
+            stops = (*todo.problems, *unread_public_ips(self.group, snapshot), *kept.values())
             if number == 0 and optional and stops:
                 return Left(tuple(f"not begun: {each}" for each in stops), begun=False)
             todo = _without(todo, kept)
@@ -166,12 +173,48 @@ class Attempt:
             if len(stuck) == len(todo.steps):
                 why = [f"{step.detail}: {refused.get(step.key, 'waits for another step')}" for step in stuck]
                 left = (*why, *kept.values(), *todo.problems)
-                return Left((*left, *await self._put_back(applier, record, request)) if left else ())
+                return await self._left(left, applier, record, request) if left else Left()
             await record.plan(todo.steps)
             applied = await applier.apply(todo, snapshot, read_at, again)
             refused, unanswered = applied.refused, applied.unanswered
         left = (f"not as planned after {PASSES} passes", *(refused | unanswered).values())
-        return Left((*left, *await self._put_back(applier, record, request)))
+        return await self._left(left, applier, record, request)
+
+    async def _left(
+        self, left: tuple[str, ...], applier: Applier, record: OperationRecorder, request: SwitchRequest
+    ) -> Left:
+        """Return what is left undone, once public IPs that hang on nothing because of it are put back."""
+        said: list[str] = []
+        stays: list[str] = []
+        for nva, public_ips in self._taken_from(record, request).items():
+            sentences, back = await self._put_back(applier, record, nva, public_ips)
+            said += sentences
+            stays += back
+        return Left((*left, *said), stays=tuple(stays))
+
+    def _taken_from(self, record: OperationRecorder, request: SwitchRequest) -> dict[str, list[PublicIp]]:
+        """Return the public IPs that this switch, or the one that it finishes, took off each NVA."""
+        taken: dict[str, list[PublicIp]] = {}
+        for public_ip in self.group.public_ips:
+            origins = [
+                nva.name
+                for nva in self.group.nvas
+                if nva.name != request.target and record.has_begun("detach", nva.interfaces[public_ip.role])
+            ]
+            if not origins and request.finishes and request.source in self.group.names:
+                origins = [request.source]
+            if origins and origins[0] != request.target:
+                taken.setdefault(origins[0], []).append(public_ip)
+        return taken
+
+    def _staying(self, attaches: list[Step]) -> dict[str, str]:
+        """Return {step: why} for public IPs that the target has refused after they had been taken off."""
+        stays = {each.casefold() for each in self.state.stays}
+        return {
+            step.key: f"{step.detail}: stays where it works; the target refused it once it was taken off"
+            for step in attaches
+            if stays & {each.casefold() for each in step.public_ips.values() if each}
+        }
 
     def _to_be_asked(self, todo: Plan) -> list[Step]:
         """Return the attaches of public IPs that are on an NVA which still answers.
@@ -190,29 +233,21 @@ class Attempt:
         return [step for step in todo.steps if step.kind == "attach" and working & set(step.after)]
 
     async def _put_back(
-        self, applier: Applier, record: OperationRecorder, request: SwitchRequest
-    ) -> tuple[str, ...]:
-        """Put public IPs that could not be attached back to where they came from, if that NVA answers.
+        self, applier: Applier, record: OperationRecorder, name: str, taken: list[PublicIp]
+    ) -> tuple[list[str], list[str]]:
+        """Put public IPs that could not be attached back to the NVA that they came from, if that answers.
 
         Returns:
-            What that came to, one sentence for each public IP that hung on nothing.
+            What that came to, one sentence for each write; and the ids of those that are back.
         """
-        source = request.source
+        nva = self.group.nva(name)
         held = await self._answered(lambda: self.ports.store.load(self.group.name))
-        if source is None or source not in self.group.names or held is None:
-            return ()
-        nva = self.group.nva(source)
-        taken = [
-            each for each in self.group.public_ips if record.has_done("detach", nva.interfaces[each.role])
-        ]
-        if not taken:
-            return ()
         snapshot, read_at = await self._read()
         back = plan_back(self.group, snapshot, nva, taken)
-        if not back.steps:
-            return ()
-        if not healthy(held.state.nvas.get(source, NvaState())):
-            return tuple(f"{step.detail}: not tried, since {source} does not answer" for step in back.steps)
+        if not back.steps or held is None:
+            return [], []
+        if not healthy(held.state.nvas.get(name, NvaState())):
+            return [f"{step.detail}: not tried, since {name} does not answer" for step in back.steps], []
 
         def again(step: Step, fresh: Snapshot) -> Step | None:
             steps = plan_back(self.group, fresh, nva, taken).steps
@@ -221,28 +256,35 @@ class Attempt:
         await record.plan(back.steps)
         applied = await applier.apply(back, snapshot, read_at, again)
         failed = applied.refused | applied.unanswered
-        return tuple(
+        done = [step for step in back.steps if step.key not in failed]
+        said = [
             f"{step.detail}: {failed[step.key]}" if step.key in failed else f"put back: {step.detail}"
             for step in back.steps
-        )
+        ]
+        return said, [each for step in done for each in step.public_ips.values() if each]
 
     async def _plan(self, target: str) -> tuple[Plan, Snapshot, float]:
         """Read and plan; with nothing left to write, wait until Azure has ended what it still writes."""
         until = self.ports.clock.monotonic() + SETTLE_S
         while True:
-            snapshot, read_at = await self._read()
+            snapshot, read_at = await self._read(target)
             todo = plan(self.group, snapshot, target, self.state.nvas)
             late = unsettled(self.group, snapshot, target)
-            if todo.steps or not late or self.ports.clock.monotonic() >= until:
+            if todo.steps:
+                return todo, snapshot, read_at
+            if not late or self.ports.clock.monotonic() >= until:
                 return replace(todo, problems=(*todo.problems, *late)), snapshot, read_at
             await self.ports.clock.sleep(SETTLE_EVERY_S)
 
-    async def _read(self) -> tuple[Snapshot, float]:
+    async def _read(self, target: str | None = None) -> tuple[Snapshot, float]:
         """Return the network and the monotonic clock before it was asked for.
 
         What Azure does not answer for is asked for a few times; then the switch goes on without it, and the
-        plan says what that leaves undone.
+        plan says what that leaves undone. A failover to `target` does not wait for it while there is
+        something else to write.
         """
+        request = self.state.request
+        urgent = request is not None and request.trigger is Trigger.FAILOVER
         for wait_s in READ_WAITS_S:
             asked_at = self.ports.clock.monotonic()
             try:
@@ -251,6 +293,8 @@ class Attempt:
                 retry_after_s = error.retry_after_s or 0.0
             else:
                 if snapshot.retry_after_s is None:
+                    return snapshot, asked_at
+                if urgent and target and plan(self.group, snapshot, target, self.state.nvas).steps:
                     return snapshot, asked_at
                 retry_after_s = snapshot.retry_after_s
             await self.ports.clock.sleep(max(wait_s, min(retry_after_s, MAX_WAIT_S)))

@@ -54,10 +54,10 @@ class OperationRecorder:
         planned = {StepStatus.PLANNED, StepStatus.SKIPPED}
         return all(step.status in planned or step.kind == "attach" for step in self._steps.values())
 
-    def has_done(self, kind: str, resource_id: str) -> bool:
-        """Tell whether a step of this kind was carried out on a resource, in any attempt."""
+    def has_begun(self, kind: str, resource_id: str) -> bool:
+        """Tell whether a step of this kind was sent to a resource in any attempt; it may have arrived."""
         key = f"{kind}:{resource_id.casefold()}"
-        return key in self._steps and self._steps[key].status is StepStatus.DONE
+        return key in self._steps and self._steps[key].status in {StepStatus.RUNNING, StepStatus.DONE}
 
     async def plan(self, steps: Iterable[Step]) -> None:
         """Record what is going to be done; steps of an earlier attempt stay as they are."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -87,7 +87,7 @@ def _seconds(period: str) -> float:
 
 def alert_problems(
     template: str, queries: Mapping[str, str], host: dict[str, Any], only: str | None = None
-) -> list[str]:
+) -> Iterator[str]:
     """Report the rules that are missing, that are silent when they must not be, or that cry wolf.
 
     Args:
@@ -99,47 +99,37 @@ def alert_problems(
     try:
         found = rules(template, queries)
     except ValueError as error:
-        return [str(error)]
-    problems = [f"there is no rule {name}" for name in (*FIRES_ON, "no-leader") if name not in found]
+        yield str(error)
+        return
+    yield from (f"there is no rule {name}" for name in (*FIRES_ON, "no-leader") if name not in found)
     for rule in (rule for rule in found.values() if only in (None, rule.name)):
         if rule.every_s > 60.0:
-            problems.append(f"{rule.name} is not run every minute")
+            yield f"{rule.name} is not run every minute"
         try:
-            problems += (
-                _leaderless_problems(rule, host) if rule.name == "no-leader" else _problems(rule, host)
-            )
+            yield from _leaderless_problems(rule, host) if rule.name == "no-leader" else _problems(rule, host)
         except Exception as error:  # noqa: BLE001 - whatever keeps a query from running is the finding
-            problems.append(f"{rule.name} cannot be run: {error}")
-    return problems
+            yield f"{rule.name} cannot be run: {error}"
 
 
-def _problems(rule: Rule, host: dict[str, Any]) -> list[str]:
+def _problems(rule: Rule, host: dict[str, Any]) -> Iterator[str]:
     loud = FIRES_ON.get(rule.name, set())
-    problems = [
-        f"{rule.name} is silent when {story}"
-        for story in loud
-        if not rule.fires(stories()[story], host, LATE_S)
-    ]
+    for story in loud:
+        if not rule.fires(stories()[story], host, LATE_S):
+            yield f"{rule.name} is silent when {story}"
     others = {story: lines for story, lines in stories().items() if story not in loud}
     if rule.fires([line for lines in others.values() for line in lines], host, 1.0):
-        problems += [
-            f"{rule.name} fires when {story}"
-            for story, lines in others.items()
-            if rule.fires(lines, host, 1.0)
-        ]
+        for story, lines in others.items():
+            if rule.fires(lines, host, 1.0):
+                yield f"{rule.name} fires when {story}"
     if rule.fires([line for story in loud for line in stories()[story]], host, OVER_S):
-        problems.append(f"{rule.name} still fires {OVER_S:g} s later")
-    return problems
+        yield f"{rule.name} still fires {OVER_S:g} s later"
 
 
-def _leaderless_problems(rule: Rule, host: dict[str, Any]) -> list[str]:
+def _leaderless_problems(rule: Rule, host: dict[str, Any]) -> Iterator[str]:
     """A story that ends is a leader that is heard of no more."""
     lines = stories()["the leader stops"]
-    problems = [
-        f"{rule.name} {'is silent' if must else 'fires'} {at_s:g} s after the leader stopped"
-        for at_s, must in SILENCES.items()
-        if rule.fires(lines, host, at_s) is not must
-    ]
+    for at_s, must in SILENCES.items():
+        if rule.fires(lines, host, at_s) is not must:
+            yield f"{rule.name} {'is silent' if must else 'fires'} {at_s:g} s after the leader stopped"
     if not rule.fires([], host, 0.0):
-        problems.append(f"{rule.name} is silent when nothing was ever logged")
-    return problems
+        yield f"{rule.name} is silent when nothing was ever logged"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import tree_sitter_bicep
@@ -28,9 +29,11 @@ def text(node: Node | None) -> str:
 
 def walk(node: Node) -> Iterator[Node]:
     """Yield a node and all below it, in the order of the source."""
-    yield node
-    for child in node.children:
-        yield from walk(child)
+    todo = [node]
+    while todo:
+        here = todo.pop()
+        yield here
+        todo += reversed(here.children)
 
 
 def string_value(node: Node) -> str:
@@ -166,6 +169,12 @@ def object_entries(node: Node) -> Iterator[tuple[str, Node]]:
 
 def member_paths(file: BicepFile, symbols: set[str]) -> Iterator[tuple[str, str, int]]:
     """Yield (symbol, dotted path, line) for every longest `symbol.a.b` in the file."""
+    return (found for found in _members(file) if found[0] in symbols)
+
+
+@cache
+def _members(file: BicepFile) -> list[tuple[str, str, int]]:
+    members = []
     for node in walk(file.root):
         if node.type != "member_expression" or (node.parent and node.parent.type == "member_expression"):
             continue
@@ -175,5 +184,6 @@ def member_paths(file: BicepFile, symbols: set[str]) -> Iterator[tuple[str, str,
             if here.type == "member_expression":
                 names.insert(0, text(here.child_by_field_name("property")))
             here = here.child_by_field_name("object")
-        if here is not None and text(here) in symbols:
-            yield text(here), ".".join(names), node.start_point[0] + 1
+        if here is not None:
+            members.append((text(here), ".".join(names), node.start_point[0] + 1))
+    return members

@@ -32,8 +32,8 @@ def cloud_commands() -> dict[str, dict[str, list[str]]]:
     `cli/azd/cmd/testdata/TestUsage-azd-*.snap` of Azure/azure-dev (ae35809), az in `command_modules` of
     azure-cli 2.91.0. Of az's flags only those are listed that pages use; the ones that it gives to nearly
     every command (`-g`, `-n`, `-o`, `--query`, `--subscription`) were not read for each. `az network bastion`
-    is an extension and taken from published examples; Azurite's flags are in its README. Look a new one up
-    before adding it.
+    is an extension and taken from published examples; Azurite's flags are in its README,
+    pytest's in its help. Look a new one up before adding it.
     """
     found: dict[str, dict[str, list[str]]] = json.loads(
         Path(__file__).with_name("cloud_commands.json").read_text(encoding="utf-8")

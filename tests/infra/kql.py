@@ -56,6 +56,7 @@ Row = dict[str, Any]
 def _connection() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET threads = 1")
     kinds = ", ".join(f'"{name}" {kind}' for name, (_, kind) in COLUMNS.items())
     connection.execute(f"CREATE TABLE AppTraces ({kinds})")
     return connection
@@ -98,11 +99,12 @@ def result(
         and stores(host, line.category, line.level)
     ]
     if values:
-        places = ", ".join(["(?, ?, ?, json_object('Category', ?), ?, 1)"] * len(values))
-        columns = "TimeGenerated, Message, SeverityLevel, Properties, AppRoleName, ItemCount"
         connection.execute(
-            f"INSERT INTO AppTraces ({columns}) VALUES {places}",  # noqa: S608 - constants only
-            [each for row in values for each in row],
+            "INSERT INTO AppTraces BY NAME SELECT TimeGenerated, Message, SeverityLevel, AppRoleName, "
+            "json_object('Category', Category) AS Properties, 1 AS ItemCount FROM (SELECT "
+            "unnest(?) AS TimeGenerated, unnest(?) AS Message, unnest(?) AS SeverityLevel, "
+            "unnest(?) AS Category, unnest(?) AS AppRoleName)",
+            [list(column) for column in zip(*values, strict=True)],
         )
     answer = connection.execute(*_sql(query))
     names = [column[0] for column in answer.description or ()]

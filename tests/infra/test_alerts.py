@@ -20,7 +20,7 @@ TEMPLATE = (INFRA / "app" / "alerts.bicep").read_text(encoding="utf-8")
 
 def test_rules_fire_when_they_must_and_only_then() -> None:
     """Every rule is there, is heard although telemetry is late, falls silent again, and never cries wolf."""
-    assert alert_problems(TEMPLATE, QUERIES, HOST) == []
+    assert list(alert_problems(TEMPLATE, QUERIES, HOST)) == []
 
 
 def test_the_stories_tell_every_rule_something() -> None:

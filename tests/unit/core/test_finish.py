@@ -36,11 +36,12 @@ def probed(state: GroupState, seconds: float, *, group: Group = GROUP, blind: bo
     return decide(group, state, Probed(1, readings, blind), later(seconds))
 
 
-def look(state: GroupState, *, off: tuple[str, ...], problems: tuple[str, ...] = ()) -> GroupState:
+def look(
+    state: GroupState, *, off: tuple[str, ...], problems: tuple[str, ...] = (), at_a: int = 9
+) -> GroupState:
     """Return the state after a look by which most still points at a, and this is off for b."""
-    survey = Survey(
-        routes={"a": 9, "b": 1}, public_ips={}, off={"a": ("x",), "b": off}, problems={"b": problems}
-    )
+    routes = {"a": at_a, "b": 1}
+    survey = Survey(routes=routes, public_ips={}, off={"a": ("x",), "b": off}, problems={"b": problems})
     return decide(GROUP, state, NetworkRead(1, survey), later(1)).state
 
 
@@ -114,9 +115,15 @@ def test_a_newer_command_changes_where_to() -> None:
 
 def test_it_is_over_when_azure_has_everything_there() -> None:
     """A look that finds nothing left to write ends it; what no write can mend is told."""
-    state = look(failed(), off=(), problems=("a table is not readable",))
+    state = look(failed(), off=(), problems=("a public IP is somebody else's",), at_a=0)
     assert (state.phase, state.active, state.wanted) == (Phase.STEADY, "b", None)
-    assert state.drift.problems == ("a table is not readable",)
+    assert state.drift.problems == ("a public IP is somebody else's",)
+
+
+def test_it_is_not_over_while_anything_points_elsewhere() -> None:
+    """That no write is possible does not mean that none is needed."""
+    state = look(failed(), off=(), problems=("the address of b is not known",))
+    assert (state.phase, state.wanted) == (Phase.UNKNOWN, "b")
 
 
 def test_a_move_that_was_not_begun_leaves_everything_as_it_was() -> None:

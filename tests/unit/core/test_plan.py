@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -217,11 +218,14 @@ def test_a_public_ip_may_take_the_place_of_another_of_the_group() -> None:
     assert carried[pip_id("q").casefold()] == (nic_id("b", "internal").casefold(), "second")
 
 
-def test_a_public_ip_that_cannot_be_read_is_not_taken_for_free() -> None:
-    """Where no NIC of the group carries it, only the public IP itself can say who does."""
+def test_a_public_ip_that_cannot_be_read_is_asked_for() -> None:
+    """No NIC of the group carries it: Azure refuses it if somebody else does; a gone one is a problem."""
     wish = PublicIp("internal", pip_id("p"))
     group, snapshot = scene_of({}, {}, public_ips=(wish,))
     todo = plan(group, snapshot, "b", {})
+    assert ([step.kind for step in todo.steps], todo.problems) == (["attach"], ())
+    gone = replace(snapshot, absent=frozenset({pip_id("p").casefold()}))
+    todo = plan(group, gone, "b", {})
     assert (todo.steps, len(todo.problems)) == ((), 1)
 
 

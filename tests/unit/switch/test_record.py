@@ -137,7 +137,7 @@ async def test_what_ended_an_attempt_and_what_is_left_undone_are_on_record() -> 
     [
         (StepStatus.PLANNED, "detach", True, False),
         (StepStatus.SKIPPED, "detach", True, False),
-        (StepStatus.RUNNING, "detach", False, False),
+        (StepStatus.RUNNING, "detach", False, True),
         (StepStatus.FAILED, "detach", False, False),
         (StepStatus.DONE, "detach", False, True),
         (StepStatus.FAILED, "attach", True, False),
@@ -149,4 +149,4 @@ def test_the_record_tells_what_attempts_before_have_touched(
     """An attach may have been tried without moving anything; what was sent may have arrived."""
     step = StepRecord(f"{kind}:/nic", kind, "/NIC", "moves p", status)
     recorder = OperationRecorder(Outside().ports, replace(FRESH, steps=(step,)))
-    assert (recorder.untouched, recorder.has_done("detach", "/NIC")) == (untouched, detached)
+    assert (recorder.untouched, recorder.has_begun("detach", "/NIC")) == (untouched, detached)
