@@ -23,7 +23,7 @@ class Mutant:
         where: `module:function` or `module:Class.method`; the module alone for its constants.
         changes: each fits exactly one place there.
         simulated: whether the simulation is asked.
-        tests: tests that are asked besides the unit tests that import the module.
+        tests: tests that are asked besides the unit tests that import the module or mirror its folder.
     """
 
     def __init__(
@@ -65,7 +65,10 @@ class Mutant:
         if missing:
             raise Stale(f"{self.name}: no test file {missing[0]}")
         importing = (name for name, modules in _imports(root) if self.module in modules)
-        asked = tuple(dict.fromkeys((*importing, *self.tests)))
+        # After those that import it come the others of the folder that mirrors the module's.
+        mirror = f"{UNIT_TESTS}/{'/'.join(self.module.split('.')[1:-1])}/"
+        beside = (name for name, _ in _imports(root) if name.rpartition("/")[0] + "/" == mirror)
+        asked = tuple(dict.fromkeys((*importing, *self.tests, *beside)))
         if not asked and not self.simulated:
             raise Stale(f"{self.name}: no test in {UNIT_TESTS} imports {self.module}, and none is named")
         return asked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import WRITES
+from tests.mutants.catalogue.asked import REQUESTS, WRITES
 from tests.mutants.change import drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -128,6 +128,7 @@ TALKING = (
         "nvaha.azure.arm.network:ArmNetwork._put_once",
         replace("not 200 <= answer.status < 300", by="answer.status not in (200, 201)"),
         simulated=False,
+        tests=WRITES,
     ),
     Mutant(
         "sent-again-onto-a-change",
@@ -182,6 +183,7 @@ ERRORS = (
         "nvaha.azure.arm.errors:answer_error",
         replace("status == 400 or bool(error.codes & UNSERVED)", by="status == 400"),
         simulated=False,
+        tests=REQUESTS,
     ),
     Mutant(
         "400-is-final",
@@ -189,6 +191,7 @@ ERRORS = (
         "nvaha.azure.arm.errors:answer_error",
         replace("status == 400 or bool(error.codes & UNSERVED)", by="bool(error.codes & UNSERVED)"),
         simulated=False,
+        tests=REQUESTS,
     ),
     Mutant(
         "missing-right-overlooked",

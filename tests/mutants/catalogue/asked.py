@@ -21,3 +21,6 @@ PLANS = (
 LONG_LOOKS = ("tests/unit/watch/test_long_looks.py",)
 WRITES = ("tests/unit/test_azure_following.py", "tests/unit/test_azure_following_asks.py")
 ELECTIONS = ("tests/unit/watch/test_elected_again.py",)
+COMMITS = ("tests/unit/state/test_lost_answers.py",)
+REQUESTS = ("tests/unit/test_azure_network.py",)
+REPORTS = ("tests/unit/core/test_lifecycle.py",)

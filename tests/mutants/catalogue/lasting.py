@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import ANSWERS, GOES_ON
+from tests.mutants.catalogue.asked import ANSWERS, COMMITS, GOES_ON
 from tests.mutants.change import constant, drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -89,6 +89,7 @@ return await self._written(Versioned(state, written), decision, guard)""",
         "whoever is cancelled in what must not be interrupted waits for its end",
         "nvaha.concurrency:uninterrupted",
         drop("if not task.done(): await asyncio.wait({task})"),
+        tests=COMMITS,
     ),
     Mutant(
         "old-message-sent",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import GOES_ON, PUBLIC_IPS
+from tests.mutants.catalogue.asked import GOES_ON, PUBLIC_IPS, REPORTS
 from tests.mutants.change import constant, drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -73,6 +73,7 @@ ATTEMPTING = (
         "nvaha.model.recorded:GroupState.under_way",
         replace("self.generation == generation", by="True"),
         replace("self.switch.request.operation == operation", by="True"),
+        tests=REPORTS,
     ),
     Mutant(
         "no-lease-check",
