@@ -83,8 +83,8 @@ def _discovered(group: Group, state: GroupState, survey: Survey, now: datetime) 
     between detach and attach, the recorded active stands.
     """
     if state.wanted is not None:
-        elsewhere = set(survey.owners) - {state.wanted}
-        if survey.off.get(state.wanted, ()) or survey.hidden or elsewhere:
+        # That no write is possible does not mean that none is needed: everything has to point there.
+        if survey.off.get(state.wanted, ()) or survey.owners != (state.wanted,):
             return Decision(state)
         # The last of a switch that was called failed has arrived: it counts as one that ended now.
         trigger = state.request.trigger if state.request else Trigger.MANUAL

@@ -557,3 +557,13 @@ def test_a_group_half_hidden_at_first_look_is_failed_over() -> None:
             state, sent = decision.state, sent or decision.send is not None
             told += [one.event for one in decision.notices]
     assert sent
+
+
+def test_everything_moved_is_steady_though_a_third_nva_may_not_be_read() -> None:
+    """C's NICs are denied from the start; a dies, all goes to b: the group is steady there."""
+    there = azure(steady("a", nvas={"c": NvaState()}), THREE)
+    for role in ("external", "internal"):
+        there.network.unread[nic_id("c", role)] = NetworkError(NetworkFault.DENIED, nic_id("c", role), "403")
+    as_azure(there, set())
+    run(lead(there, THREE, 3600.0, lambda _: {"a"}))
+    assert (there.state().phase, there.state().active) == (Phase.STEADY, "b")
