@@ -88,10 +88,10 @@ DISCOVERING = (
         replace("state.unread is not None", by="False"),
     ),
     Mutant(
-        "split-group-guessed",
-        "a split group of which resources are hidden is left to a person",
+        "finished-without-everything",
+        "what was asked for is finished only when everything points there",
         "nvaha.core.discovery:_discovered",
-        replace("survey.hidden and len(survey.owners) > 1", by="False"),
+        replace("survey.owners != (state.wanted,)", by="False"),
     ),
     Mutant(
         "record-forgotten",
@@ -139,17 +139,16 @@ DISCOVERING = (
         "waits-for-one-look",
         "what waits for a person still waits after the next look",
         "nvaha.core.discovery:_decide",
-        replace("unasked=state.drift.unasked", by="unasked=False"),
+        replace(
+            "unasked = state.drift.unasked and bool(found.writes or survey.hidden)", by="unasked = False"
+        ),
         tests=LOOKS,
     ),
     Mutant(
         "waiting-repaired",
         "what waits for a person is not repaired",
         "nvaha.core.decide:_due",
-        replace(
-            "confirmed = drift.seen >= discovery.CONFIRMED and not drift.unasked",
-            by="confirmed = drift.seen >= discovery.CONFIRMED",
-        ),
+        replace("dead or not drift.unasked", by="True"),
         tests=LOOKS,
     ),
     Mutant(
