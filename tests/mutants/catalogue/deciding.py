@@ -88,10 +88,21 @@ DISCOVERING = (
         replace("state.unread is not None", by="False"),
     ),
     Mutant(
-        "split-group-guessed",
-        "a split group of which resources are hidden is left to a person",
+        "hidden-is-asked-for",
+        "a group of which a first look finds resources hidden waits for a person",
+        "nvaha.core.discovery:_adopt",
+        replace("found.writes or survey.hidden", by="found.writes"),
+        simulated=False,
+        tests=DECISIONS,
+    ),
+    Mutant(
+        "half-there-is-there",
+        "a target is adopted only once nothing points elsewhere, and nothing is hidden",
         "nvaha.core.discovery:_discovered",
-        replace("survey.hidden and len(survey.owners) > 1", by="False"),
+        replace(
+            "survey.off.get(state.wanted, ()) or survey.hidden or elsewhere",
+            by="survey.off.get(state.wanted, ())",
+        ),
     ),
     Mutant(
         "record-forgotten",
@@ -139,18 +150,21 @@ DISCOVERING = (
         "waits-for-one-look",
         "what waits for a person still waits after the next look",
         "nvaha.core.discovery:_decide",
-        replace("unasked=state.drift.unasked", by="unasked=False"),
+        replace("unasked=unasked", by="unasked=False"),
         tests=LOOKS,
     ),
     Mutant(
         "waiting-repaired",
         "what waits for a person is not repaired",
         "nvaha.core.decide:_due",
-        replace(
-            "confirmed = drift.seen >= discovery.CONFIRMED and not drift.unasked",
-            by="confirmed = drift.seen >= discovery.CONFIRMED",
-        ),
+        replace("dead or not drift.unasked", by="True"),
         tests=LOOKS,
+    ),
+    Mutant(
+        "waiting-left-on-the-dead",
+        "what waits for a person is moved off an NVA that is dead all the same",
+        "nvaha.core.decide:_due",
+        replace("dead or not drift.unasked", by="not drift.unasked"),
     ),
     Mutant(
         "waiting-failed-back",

@@ -72,7 +72,7 @@ FINISHING = (
         "finished-at-once",
         "a commanded switch that failed half-way waits for its back-off and the end of a pause",
         "nvaha.core.lifecycle:_not_finished_now",
-        replace("return not_again_yet(state, now)", by="return None"),
+        replace("not_again_yet(state, now)", by="None"),
         tests=TARGETS,
     ),
     Mutant(

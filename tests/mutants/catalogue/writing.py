@@ -135,7 +135,7 @@ if not refused and not unanswered: return Left()""",
         "asked-although-not-whole",
         "a planned move that cannot be whole asks nothing either",
         "nvaha.switch.attempt:Attempt._converge",
-        replace("number == 0 and not (optional and todo.problems)", by="number == 0"),
+        replace("number == 0 and not doubtful", by="number == 0"),
     ),
     Mutant(
         "begun-and-left",
@@ -174,7 +174,7 @@ MOVING_PUBLIC_IPS = (
         "attach-not-asked",
         "an attach is asked for before the detach where the old NVA works",
         "nvaha.switch.attempt:Attempt._converge",
-        replace("kept = await applier.try_attaches(asked, snapshot, again)", by="kept = {}"),
+        drop("kept |= await applier.try_attaches(asked, snapshot, again)"),
         tests=PUBLIC_IPS,
     ),
     Mutant(
@@ -196,16 +196,22 @@ MOVING_PUBLIC_IPS = (
         replace("step.key not in spared", by="True"),
     ),
     Mutant(
+        "refused-taken-off-again",
+        "a public IP that the target has refused once it was free stays where it works",
+        "nvaha.switch.attempt:Attempt._converge",
+        drop("kept |= self._staying(asked)"),
+    ),
+    Mutant(
         "not-put-back",
         "a public IP that was taken off and is refused is put back",
-        "nvaha.switch.attempt:Attempt._put_back",
-        replace("not taken", by="True"),
+        "nvaha.switch.attempt:Attempt._left",
+        replace("self._taken_from(record, request).items()", by="()"),
         tests=PUBLIC_IPS,
     ),
     Mutant(
         "put-back-onto-the-dead",
         "a public IP is not put back onto an NVA that does not answer",
         "nvaha.switch.attempt:Attempt._put_back",
-        replace("not healthy(held.state.nvas.get(source, NvaState()))", by="False"),
+        replace("not healthy(held.state.nvas.get(name, NvaState()))", by="False"),
     ),
 )
