@@ -77,6 +77,12 @@ class Oracle:
         history = self._histories.get(group)
         return history.wanted if history else None
 
+    def finishing(self, group: str, target: str) -> bool:
+        """Tell whether the switch under way asks again for what one before it has left half done."""
+        history = self._histories.get(group)
+        wanted, unfinished, _, _ = history.before if history else (None, False, False, False)
+        return unfinished and wanted == target
+
     def save_sent(self, process: Process, state: GroupState) -> Saving:
         """Check a state write at the moment it is sent."""
         now, epoch = self._world.loop.now_s, None

@@ -158,7 +158,13 @@ class SwitchOracle:
         yield from self._too_soon(change, change.history.switches, commanded=commanded)
         if request.trigger is Trigger.REPAIR:
             yield from self._too_soon(change, change.history.repairs)
-        if not change.history.adopted and request.trigger is not Trigger.FAILOVER:
+        # What points at a dead NVA is moved off it, asked for or not.
+        others = (name for name in change.group.names if name != request.target)
+        off_the_dead = request.trigger is Trigger.REPAIR and any(
+            self._has_fallen(change, name) for name in others
+        )
+        rescue = request.trigger is Trigger.FAILOVER or off_the_dead
+        if not change.history.adopted and not rescue:
             text = f"{request.operation} ({request.trigger}) moves what nobody has asked to be moved"
             self._world.oracle.violated(text, rule="moves asked for")
         if not again:
@@ -184,8 +190,11 @@ class SwitchOracle:
         between = change.old.phase is Phase.SWITCHING or change.old.wanted is not None
         if held_down and not between:
             yield f"in hold-down: the last switch ended at {lane.ended_s:.1f}"
+        # A back-off is that of moves to one NVA: once that has fallen, moving elsewhere does not wait for it.
+        request = change.new.request
+        elsewhere = change.history.unfinished and request and request.target != change.history.wanted
         back_off = min(BACK_OFF_S * 2 ** max(0, lane.failed_in_a_row - 1), MAX_BACK_OFF_S)
-        if lane.failed_in_a_row and sent_s < lane.failed_s + back_off - CLOCK_S:
+        if lane.failed_in_a_row and not elsewhere and sent_s < lane.failed_s + back_off - CLOCK_S:
             yield f"too soon after failure {lane.failed_in_a_row} at {lane.failed_s:.1f}"
         if commanded:
             return

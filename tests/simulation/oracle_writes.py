@@ -82,6 +82,8 @@ class WriteOracle:
         source = state.nvas.get(request.source or "")
         if not planned or source is None or source.health is not Health.UP:
             return
+        if self._world.oracle.finishing(writer.group, request.target):
+            return
         group = self._world.group(writer.group)
         nics = [group.nva(request.target).interfaces[each.role] for each in group.public_ips]
         for resource_id in (*group.route_tables, *nics):
