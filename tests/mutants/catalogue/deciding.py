@@ -88,10 +88,21 @@ DISCOVERING = (
         replace("state.unread is not None", by="False"),
     ),
     Mutant(
-        "finished-without-everything",
-        "what was asked for is finished only when everything points there",
+        "hidden-is-asked-for",
+        "a group of which a first look finds resources hidden waits for a person",
+        "nvaha.core.discovery:_adopt",
+        replace("found.writes or survey.hidden", by="found.writes"),
+        simulated=False,
+        tests=DECISIONS,
+    ),
+    Mutant(
+        "half-there-is-there",
+        "a target is adopted only once nothing points elsewhere, and nothing is hidden",
         "nvaha.core.discovery:_discovered",
-        replace("survey.owners != (state.wanted,)", by="False"),
+        replace(
+            "survey.off.get(state.wanted, ()) or survey.hidden or elsewhere",
+            by="survey.off.get(state.wanted, ())",
+        ),
     ),
     Mutant(
         "record-forgotten",
@@ -139,9 +150,7 @@ DISCOVERING = (
         "waits-for-one-look",
         "what waits for a person still waits after the next look",
         "nvaha.core.discovery:_decide",
-        replace(
-            "unasked = state.drift.unasked and bool(found.writes or survey.hidden)", by="unasked = False"
-        ),
+        replace("unasked=unasked", by="unasked=False"),
         tests=LOOKS,
     ),
     Mutant(
@@ -150,6 +159,12 @@ DISCOVERING = (
         "nvaha.core.decide:_due",
         replace("dead or not drift.unasked", by="True"),
         tests=LOOKS,
+    ),
+    Mutant(
+        "waiting-left-on-the-dead",
+        "what waits for a person is moved off an NVA that is dead all the same",
+        "nvaha.core.decide:_due",
+        replace("dead or not drift.unasked", by="not drift.unasked"),
     ),
     Mutant(
         "waiting-failed-back",

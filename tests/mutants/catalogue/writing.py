@@ -174,7 +174,7 @@ MOVING_PUBLIC_IPS = (
         "attach-not-asked",
         "an attach is asked for before the detach where the old NVA works",
         "nvaha.switch.attempt:Attempt._converge",
-        replace("kept |= await applier.try_attaches(asked, snapshot, again)", by="kept |= {}"),
+        drop("kept |= await applier.try_attaches(asked, snapshot, again)"),
         tests=PUBLIC_IPS,
     ),
     Mutant(
@@ -196,10 +196,16 @@ MOVING_PUBLIC_IPS = (
         replace("step.key not in spared", by="True"),
     ),
     Mutant(
+        "refused-taken-off-again",
+        "a public IP that the target has refused once it was free stays where it works",
+        "nvaha.switch.attempt:Attempt._converge",
+        drop("kept |= self._staying(asked)"),
+    ),
+    Mutant(
         "not-put-back",
         "a public IP that was taken off and is refused is put back",
-        "nvaha.switch.attempt:Attempt._put_back",
-        replace("not back.steps", by="True"),
+        "nvaha.switch.attempt:Attempt._left",
+        replace("self._taken_from(record, request).items()", by="()"),
         tests=PUBLIC_IPS,
     ),
     Mutant(

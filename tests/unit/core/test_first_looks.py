@@ -55,3 +55,16 @@ def test_a_failback_does_not_move_what_waits_for_a_person() -> None:
         assert state.active == "b"
         request = decide(group, state, Probed(1, {"a": OK, "b": OK}), later(60)).send
         assert (request is not None and request.trigger is Trigger.FAILBACK) is moves
+
+
+def test_what_a_first_look_could_not_see_waits_for_a_person_too() -> None:
+    """A table that nobody might read turns out to point at the other NVA: nobody asked to move it."""
+    group = group_of(adopt="wait", drift="repair")
+    unseen = Survey(routes=AT_A, public_ips={}, off={"a": (), "b": ("most",)}, problems={"a": ("a table",)})
+    seen = Survey(routes=AT_A, public_ips={}, off={"a": ("a table",), "b": ("most",)})
+    for hidden, repairs in ((("the table could not be read",), False), ((), True)):
+        state = steady(None, phase=Phase.UNKNOWN)
+        for seconds, survey in enumerate((replace(unseen, hidden=hidden), seen, seen)):
+            state = decide(group, state, NetworkRead(1, survey), later(seconds)).state
+        request = decide(group, state, Probed(1, {"a": OK, "b": OK}), later(60)).send
+        assert (request is not None and request.trigger is Trigger.REPAIR) is repairs
