@@ -100,7 +100,7 @@ DISCOVERING = (
         "a target is adopted only once nothing points elsewhere, and nothing is hidden",
         "nvaha.core.discovery:_discovered",
         replace(
-            "survey.off.get(state.wanted, ()) or survey.hidden or elsewhere",
+            "survey.off.get(state.wanted, ()) or survey.owners != (state.wanted,)",
             by="survey.off.get(state.wanted, ())",
         ),
     ),
