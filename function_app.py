@@ -16,6 +16,7 @@ SCHEDULE = os.environ.get("NVAHA_SCHEDULE") or DEFAULT_SCHEDULE
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 holder = AppHolder(Path(__file__).parent)
+holder.warm_up()
 api = Api(holder, signed_in=os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() == "true")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -17,6 +19,7 @@ from nvaha.config.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from nvaha.app.wiring import App
 
+WIRING = "nvaha.app.wiring"
 REFUSED_S = 5.0
 """So long settings that could not be used are not looked at again: whoever asks for health asks often."""
 
@@ -36,6 +39,13 @@ class AppHolder:
         self._building = asyncio.Lock()
         self._uses: Counter[App] = Counter()
         self._refused: tuple[float, Exception] | None = None
+
+    def warm_up(self) -> None:
+        """Import Azure's libraries beside whatever the host does before the first tick.
+
+        They take a second or two, which a process that was started again would not watch.
+        """
+        threading.Thread(target=importlib.import_module, args=(WIRING,), name="nvaha-warm-up").start()
 
     async def get(self) -> App:
         """Return the app.
