@@ -1,0 +1,131 @@
+"""What pages and scripts have people run: the right names, values and options, not only ones that exist."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from nvaha.azure.storage.queue import QUEUE
+
+from .bicep import BicepFile
+from .tools import INFRA, ROOT
+
+DEPLOY = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+PAGES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md")))
+SCRIPTS = {path.name: path.read_text(encoding="utf-8") for path in sorted(INFRA.rglob("*.sh"))}
+PASSED = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
+VARIABLES = {name: re.findall(r"\$\{(\w+)(?:=([^}]*))?\}", each["value"])[0] for name, each in PASSED.items()}
+
+
+def commands(text: str, start: str) -> list[str]:
+    """Return the commands of a text that begin like this, each on one line."""
+    joined = text.replace("\\\n", " ")
+    return [line.strip() for line in joined.splitlines() if line.strip().lstrip("(").startswith(start)]
+
+
+def test_azd_is_told_what_it_passes_on() -> None:
+    """Each variable that a page sets for azd is one that reaches the template."""
+    told = set(re.findall(r"azd env set (\w+)", PAGES))
+    assert told
+    assert told - {variable for variable, _ in VARIABLES.values()} == set()
+
+
+def test_azd_and_bicep_begin_alike(bicep_files: dict[Path, BicepFile]) -> None:
+    """What azd passes when nobody sets anything is what the template takes when nothing is passed."""
+    source = (INFRA / "main.bicep").read_text(encoding="utf-8")
+    defaults = dict(re.findall(r"^param (\w+) \w+ = (?:\'([^\']*)\'|(?:true|false))$", source, re.M))
+    defaults |= dict(re.findall(r"^param (\w+) bool = (true|false)$", source, re.M))
+    passed = {name: default for name, (_, default) in VARIABLES.items() if name in defaults}
+    assert len(passed) > 10
+    assert passed == {name: defaults[name] for name in passed}
+
+
+def test_queues_are_called_as_they_are() -> None:
+    """Each queue that a page names is one of the app's."""
+    named = set(re.findall(r"`(nvaha-switch[\w-]*)`", PAGES))
+    assert named
+    assert named <= {QUEUE, f"{QUEUE}-poison"}
+
+
+def test_who_shares_a_workspace_deploys_no_second_alerts() -> None:
+    """A monitor that logs into another's workspace would double each alert: the pages switch its off."""
+    shared = [each for each in commands(DEPLOY, "az deployment") if "existingWorkspaceId=" in each]
+    assert shared
+    assert all("alerts=false" in each for each in shared)
+    blocks = [
+        block
+        for block in re.findall(r"```bash\n(.*?)```", DEPLOY, re.S)
+        if "NVAHA_SHARED_WORKSPACE_ID" in block
+    ]
+    assert blocks
+    assert all("NVAHA_ALERTS false" in block for block in blocks)
+
+
+def test_publishing_builds_where_the_app_runs() -> None:
+    """A build on the reader's machine may be for another system; every publish builds on Azure."""
+    found = [
+        each
+        for text in (PAGES, *SCRIPTS.values())
+        for each in re.findall(r"func azure functionapp publish \S+(.*)", text)
+        if "--list-included-files" not in each and each.strip(" `|") and "--" in each
+    ]
+    assert len(found) > 3
+    assert all("--python --build remote" in each for each in found)
+
+
+def test_prefixes_of_one_command_do_not_overlap() -> None:
+    """Two subnets that a page has people make fit beside each other, and are large enough."""
+    blocks = [*commands(DEPLOY, "az deployment"), *re.findall(r"```bash\n(.*?)```", DEPLOY, re.S)]
+    found = 0
+    for block in blocks:
+        pairs = re.findall(r"(?i)(\w*subnet_?prefix)[ =](\d+\.\d+\.\d+\.\d+/\d+)", block)
+        networks = {name: ipaddress.ip_network(prefix) for name, prefix in pairs}
+        found += len(networks) == 2
+        for name, network in networks.items():
+            assert network.prefixlen <= (28 if "endpoint" in name.lower() else 26), name
+        listed = list(networks.values())
+        assert not any(one.overlaps(other) for i, one in enumerate(listed) for other in listed[i + 1 :])
+    assert found
+
+
+def test_nothing_is_deleted_unasked_and_the_role_goes_last() -> None:
+    """A no ends the script; the groups are gone before the role that was assigned in them."""
+    text = SCRIPTS["teardown.sh"]
+    [asked] = re.findall(r"\[\[ \"\$answer\" == .*", text)
+    assert '|| fail "' in asked
+    assert "--no-wait" not in text
+    assert text.index("az group delete") < text.index("az role definition delete")
+
+
+@pytest.mark.parametrize("name", [name for name, text in SCRIPTS.items() if "curl --" in text])
+def test_whoever_polls_does_not_hang(name: str) -> None:
+    """A server that is silent is what the script is for: each question has an end."""
+    assert all("--max-time" in each for each in re.findall(r"curl --.*", SCRIPTS[name]))
+
+
+def test_no_credential_of_anybody_else_is_wiped() -> None:
+    """A new secret or certificate is added to those that an application has."""
+    resets = [each for text in SCRIPTS.values() for each in commands(text, "az ad app credential reset")]
+    assert len(resets) == 2
+    assert all("--append" in each for each in resets)
+
+
+def test_what_is_mended_is_started() -> None:
+    """To mend an NVA is to start it too: it may have been stopped, not only broken."""
+    text = SCRIPTS["break-active.sh"]
+    branch = text[text.index("mend)") :]
+    assert "az vm start" in branch[: branch.index(";;")]
+
+
+@pytest.mark.parametrize("path", sorted(INFRA.rglob("cloud-init/*.yaml")), ids=lambda path: path.name)
+def test_units_come_back_after_a_restart(path: Path) -> None:
+    """A service that a machine needs is enabled, not only started."""
+    text = path.read_text(encoding="utf-8")
+    units = re.findall(r"path: /etc/systemd/system/([\w.-]+\.service)", text)
+    units += ["nftables.service"] if "nftables" in text else []
+    for unit in units:
+        assert f"[systemctl, enable, --now, {unit}]" in text
