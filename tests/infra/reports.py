@@ -15,6 +15,10 @@ ENDS = {"switch_done", "switch_failed", "switch_superseded"}
 
 READINESS = {"nva_not_ready", "nva_ready"}
 
+HOUR_S = 3600.0
+REACH_S = {"timeline.kql": 24 * HOUR_S, "switches.kql": 7 * 24 * HOUR_S, "rounds.kql": 6 * HOUR_S}
+"""How far back each query for people looks, in seconds: what its first line promises."""
+
 Check = Callable[[str, dict[str, Any], list[Row]], list[str]]
 
 
@@ -32,9 +36,23 @@ def report_problems(name: str, query: str, host: dict[str, Any]) -> list[str]:
     try:
         rows = result(query, everything, host, 1.0 if name != "no-leader.kql" else 240.0)
         found = [f"{name} shows nothing"] if not rows else _empty_columns(name, rows)
-        return found + CHECKS[name](query, host, rows)
+        return found + _reach(name, query, host, len(rows)) + CHECKS[name](query, host, rows)
     except Exception as error:  # noqa: BLE001 - whatever keeps a query from running is the finding
         return [f"{name} cannot be run: {error}"]
+
+
+def _reach(name: str, query: str, host: dict[str, Any], rows: int) -> list[str]:
+    """What is a little younger than the promised time is shown whole, what is older is not."""
+    reach_s = REACH_S.get(name)
+    if reach_s is None:
+        return []
+    everything = [line for lines in stories().values() for line in lines]
+    span_s = -min(line.at_s for line in everything)
+    younger = len(result(query, everything, host, reach_s - span_s - 1))
+    older = len(result(query, everything, host, reach_s + 1))
+    # The rows of a query by minute depend on where a minute begins.
+    shown = younger > 0 if name == "rounds.kql" else younger == rows
+    return [] if shown and not older else [f"{name} does not look back {reach_s / HOUR_S:.0f} h"]
 
 
 def _empty_columns(name: str, rows: list[Row]) -> list[str]:

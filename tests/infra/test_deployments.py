@@ -10,7 +10,7 @@ import pytest
 from .azure_types import FOLDER, needs_types
 from .rules.every import monitor_problems, type_problems
 from .rules.sent import World
-from .rules.ways import COMMON, FEW, REFUSED, every_way
+from .rules.ways import COMMON, FEW, REFUSED, Way, every_way
 from .template.functions import TemplateError
 from .template.source import Files
 
@@ -66,3 +66,16 @@ def test_few_ways_take_every_branch() -> None:
         return {each.place.split("[")[0] for name in names for each in deployed(name).sent}
 
     assert parts(FEW) == parts(tuple(WAYS))
+
+
+@pytest.mark.parametrize("name", ["environmentName", "location"])
+def test_names_in_all_of_azure_differ(name: str) -> None:
+    """A monitor of another name or in another region gets another account and app: their names are global."""
+    kinds = ("Microsoft.Storage/storageAccounts", "Microsoft.Web/sites")
+    one = Way(COMMON).world(Files())
+    other = Way({**COMMON, name: {"environmentName": "other", "location": "northeurope"}[name]}).world(
+        Files()
+    )
+    assert one.parameter(name) != other.parameter(name)
+    for kind in kinds:
+        assert one.one(kind).name != other.one(kind).name

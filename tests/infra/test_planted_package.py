@@ -184,6 +184,8 @@ QUERY = [
     ),
     Mistake("a minute for a day", "timeline", "ago(1d)", "ago(1m)", "timeline.kql shows"),
     Mistake("oldest first", "timeline", "TimeGenerated desc", "TimeGenerated asc", "not newest first"),
+    Mistake("hours for days", "switches", "ago(7d)", "ago(7h)", "switches.kql does not look back"),
+    Mistake("days for hours", "rounds", "ago(6h)", "ago(6d)", "rounds.kql does not look back"),
     Mistake("from end to request", "switches", "Ended - Requested", "Requested - Ended", "switches.kql says"),
     Mistake("the first for the last", "switches", "arg_max", "arg_min", "switches.kql shows"),
     Mistake(
