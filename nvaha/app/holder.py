@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from nvaha.config import ConfigError, load
 from nvaha.config.settings import Settings, SettingsError
+from nvaha.switch.attempt import OtherConfiguration
 
 if TYPE_CHECKING:
     from nvaha.app.wiring import App
@@ -80,8 +81,6 @@ class AppHolder:
 
     async def switch(self, body: bytes) -> None:
         """Carry out the switch that a message points at; read the configuration again if it is of another."""
-        from nvaha.switch.attempt import OtherConfiguration  # noqa: PLC0415 - as below
-
         async with self.using() as app:
             try:
                 await app.switch(body)
