@@ -16,7 +16,7 @@ from nvaha.core.guards import (
 )
 from nvaha.core.health import fallen, healthy
 from nvaha.core.inputs import SwitchDone, SwitchFailed, SwitchMoved
-from nvaha.core.notices import LONGEST_SENTENCE, TAIL, condition, notice, request_fields
+from nvaha.core.notices import LONGEST_SENTENCE, TAIL, condition, listed, notice, request_fields
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import (
     Closing,
@@ -30,7 +30,7 @@ from nvaha.model import (
     SwitchRequest,
     Trigger,
 )
-from nvaha.text import shortened
+from nvaha.text import last_part, shortened
 
 NO_PROGRESS_S = 15.0
 """Without progress for this long a switch is queued again: a crashed host hides its message for ten minutes
@@ -73,10 +73,12 @@ def begin(
     by: str,
     forced: bool = False,
     request_id: str | None = None,
+    stays: tuple[str, ...] = (),
 ) -> Decision:
     """Start a switch: a new generation, which the caller writes before it sends the request.
 
-    One that is still under way gives way to it.
+    One that is still under way gives way to it. What `stays` was refused by this target before; whoever
+    commands the move again says that this is mended.
     """
     notices = []
     if state.phase is Phase.SWITCHING and state.request is not None:
@@ -111,7 +113,7 @@ def begin(
         generation=generation,
         switch=Switch(request, progress_at=now),
         guards=after_request(state.guards, trigger, now),
-        stays=state.stays if state.wanted == target and trigger is not Trigger.FAILOVER else (),
+        stays=stays,
         blocked=None,
         request_ids=request_ids,
     )
@@ -227,13 +229,32 @@ def finish(group: Group, state: GroupState, target: str, now: datetime, *, blind
     stop = _not_finished_now(group, waits, to, trigger, now, blind=blind)
     if stop is None and to is not None:
         forced = request.forced and to == target
-        return begin(group, state, now, trigger=trigger, target=to, reason=reason, by="nvaha", forced=forced)
-    why = stop.message if stop else None
+        stays = state.stays if to == target and trigger is not Trigger.FAILOVER else ()
+        return begin(
+            group,
+            state,
+            now,
+            trigger=trigger,
+            target=to,
+            reason=reason,
+            by="nvaha",
+            forced=forced,
+            stays=stays,
+        )
+    why = _why(state, target, stop)
     decision = Decision(replace(state, blocked=why))
     if why == state.blocked:
         return decision
     text = f"{group.name}: {reason}, but nothing is switched: {why}"
     return decision.told_after(notice("switch_refused", "error", text, group, nva=target, reason=why))
+
+
+def _why(state: GroupState, target: str, stop: Refusal | None) -> str | None:
+    """Return why nothing is asked for now, and what no asking of nvaha's own will move."""
+    if stop is None or not state.stays:
+        return stop.message if stop else None
+    stays = f"{listed([last_part(each) for each in state.stays])} stays where it works"
+    return f"{stop.message}. {stays}: {target} refused it; mend that, then command the failover again"
 
 
 def _not_finished_now(

@@ -261,7 +261,8 @@ class Operator:
             await self._control.pause(group.name, PauseCommanded(paused=False, by="helper"))
         elif world.needs_help(group, view):
             up = [name for name in group.names if world.alive[name]]
-            to = view["active"] if view["active"] in up else (up or group.names)[0]
+            meant = [view["wanted"], view["active"], *up, *group.names]
+            to = next(name for name in meant if name in (up or group.names))
             world.count("helped")
             await self._failover(group.name, to, force=not up)
 

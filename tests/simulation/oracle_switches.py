@@ -263,7 +263,8 @@ class SwitchOracle:
         wrote = request.operation in self._world.oracle.writes.wrote
         wanted, unfinished, _, _ = change.history.before
         planned = planned and not (unfinished and wanted == request.target)
-        return planned and change.process.kind == "worker" and not wrote
+        # Whoever gives a poisoned message up has not looked whether the move could end well.
+        return planned and change.sent.writer is not None and not wrote
 
     def _counts(self, change: Change, nva: str) -> Counts:
         return self._world.oracle.health.counts(change.group.name, change.version, nva)

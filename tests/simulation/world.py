@@ -129,14 +129,18 @@ class World:
             return False
         if state.drift.unasked:
             return True
-        if state.phase is Phase.UNKNOWN:
-            by_hand = state.wanted is None or not (group.policy.automatic or self.alive[state.wanted])
-            return view["blocked"] is not None and by_hand
-        if state.active and self.alive[state.active] and not view["drift"]:
-            return False
+        if state.phase is Phase.UNKNOWN and state.stays:
+            # Refused once it was taken off: it is not taken off again until a person says that this is mended.
+            return view["blocked"] is not None
         limited = (
             max(len(state.guards.switches), len(state.guards.repairs)) >= group.policy.max_switches_per_hour
         )
+        if state.phase is Phase.UNKNOWN:
+            by_itself = group.policy.automatic and not limited
+            by_hand = state.wanted is None or not (by_itself or self.alive[state.wanted])
+            return view["blocked"] is not None and by_hand
+        if state.active and self.alive[state.active] and not view["drift"]:
+            return False
         by_hand = limited or not group.policy.automatic
         reported = group.policy.drift == "report" and bool(view["drift"])
         # What a first look finds scattered is left for people to decide on.

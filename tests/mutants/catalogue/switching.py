@@ -89,6 +89,18 @@ FINISHING = (
         replace("not healthy(state.nvas[to])", by="False"),
     ),
     Mutant(
+        "refused-taken-off-by-itself",
+        "what the target refused once it was taken off is not taken off again without a person's word",
+        "nvaha.core.lifecycle:finish",
+        replace("state.stays", by="()"),
+    ),
+    Mutant(
+        "refused-for-ever",
+        "a person who commands the move again is believed that the target takes it now",
+        "nvaha.core.lifecycle:begin",
+        replace("stays=stays", by="stays=state.stays"),
+    ),
+    Mutant(
         "finished-blind",
         "a blind monitor finishes no switch",
         "nvaha.core.lifecycle:_not_finished_now",

@@ -185,3 +185,37 @@ def test_a_target_that_is_not_configured_any_more_is_forgotten() -> None:
     """Azure says then where the group is."""
     state = decide(group_of("a", "c"), failed(), Probed(1, {}), NOON).state
     assert (state.phase, state.wanted) == (Phase.UNKNOWN, None)
+
+
+class TestWhatTheTargetRefused:
+    """A public IP that the target refused once it had been taken off stays where it works."""
+
+    PUBLIC_IP = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/publicIPAddresses/web"
+
+    def refused(self) -> GroupState:
+        """Return a group whose commanded switch to b had to put a public IP back."""
+        report = SwitchFailed(1, "g-1-0", "left undone: web", stays=(self.PUBLIC_IP,))
+        return decide(GROUP, switching("b", Trigger.MANUAL), report, NOON).state
+
+    def test_asking_again_by_itself_leaves_it_there(self) -> None:
+        """It is not taken off an NVA that works a second time; only people know that b would take it now."""
+        again = probed(self.refused(), BACK_OFF_S).state
+        assert (again.target, again.stays) == ("b", (self.PUBLIC_IP,))
+
+    def test_why_it_waits_says_what_only_a_person_can_do(self) -> None:
+        """That it will be tried again says nothing of what stays."""
+        blocked = probed(self.refused(), 1).state.blocked
+        assert blocked is not None
+        assert "web stays where it works" in blocked
+        assert "command the failover again" in blocked
+
+    def test_a_person_who_commands_it_again_is_believed(self) -> None:
+        """The same command, once what b refused is mended, brings it along."""
+        again = decide(GROUP, self.refused(), FailoverCommanded("b", "op"), later(1)).state
+        assert (again.target, again.stays) == ("b", ())
+
+    def test_another_target_has_refused_nothing(self) -> None:
+        """What b refused says nothing of a, which takes over from b."""
+        fell = replace(self.refused(), nvas={"a": up(), "b": down()})
+        elsewhere = probed(fell, BACK_OFF_S).state
+        assert (elsewhere.target, elsewhere.stays) == ("a", ())
