@@ -78,6 +78,8 @@ class FakeLeases:
     Args:
         answers: False: nothing is done and nobody answers.
         answer_s: how long after it was done each answer comes.
+
+    `asked` counts how often somebody wanted one.
     """
 
     clock: FakeClock
@@ -85,9 +87,11 @@ class FakeLeases:
     answer_s: float = 0.0
     held: dict[str, tuple[str, float]] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
+    asked: int = 0
 
     async def acquire(self, name: str, holder: str, *, at_least: int = 0) -> LeaseGrant | None:
         """Grant the lease unless somebody has it."""
+        self.asked += 1
         self._check()
         if name in self.held and self.clock.monotonic() < self.held[name][1]:
             return None
