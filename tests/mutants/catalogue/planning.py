@@ -10,24 +10,23 @@ PLANNING = (
     Mutant(
         "no-if-match",
         "a write is conditional on what was read",
-        "nvaha.core.bodies:with_next_hops",
-        replace("table.etag", by='"*"'),
+        "nvaha.core.bodies:_with_children",
+        replace("resource.etag", by='"*"'),
     ),
     Mutant(
         "fields-selected",
         "unknown properties survive",
-        "nvaha.core.bodies:with_public_ips",
+        "nvaha.core.bodies:_with_properties",
         replace(
-            "public_ip = wanted[name]",
-            by="""public_ip = wanted[name]
-configuration["properties"].pop("unheardOf", None)""",
+            'part["properties"]',
+            by='{key: value for key, value in part["properties"].items() if key != "unheardOf"}',
         ),
     ),
     Mutant(
         "routes-by-their-case",
         "names in a body are compared without case",
         "nvaha.core.bodies:with_next_hops",
-        replace("name.casefold() in wanted", by="name in wanted"),
+        replace('str(route.get("name")).casefold()', by='str(route.get("name"))'),
         simulated=False,
     ),
     Mutant(
