@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +72,13 @@ printf '%s\\0' "${0##*/}" "$@" >>"$CALLS"; printf '\\n' >>"$CALLS"
 """
 
 
-def calls_of_deploy(tmp_path: Path, hosting: str, script: Path = DEPLOY) -> list[list[str]]:
-    """Return what deploy.sh calls, each call with its arguments; programs stand in for the real ones."""
-    for name in ("az", "func"):
+def deploy(
+    tmp_path: Path, hosting: str, script: Path = DEPLOY, func_ends_with: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run deploy.sh among programs that stand in for the real ones and note how they are called."""
+    for name, code in (("az", 0), ("func", func_ends_with)):
         stand_in = tmp_path / name
-        stand_in.write_text(STAND_IN, encoding="utf-8")
+        stand_in.write_text(f"{STAND_IN}exit {code}\n", encoding="utf-8")
         stand_in.chmod(0o755)
     key = tmp_path / "key.pub"
     key.write_text("ssh-ed25519 AAAA", encoding="utf-8")
@@ -85,9 +88,23 @@ def calls_of_deploy(tmp_path: Path, hosting: str, script: Path = DEPLOY) -> list
         "CALLS": str(calls),
         "HA_NVA_HOSTING": hosting,
     }
-    done = run([script, "westeurope", key], cwd=tmp_path, env=env)
+    return run([script, "westeurope", key], cwd=tmp_path, env=env)
+
+
+def calls_of_deploy(tmp_path: Path, hosting: str, script: Path = DEPLOY) -> list[list[str]]:
+    """Return what deploy.sh calls, each call with its arguments."""
+    done = deploy(tmp_path, hosting, script)
     assert done.returncode == 0, done.stderr
-    return [line.split("\0")[:-1] for line in calls.read_text(encoding="utf-8").splitlines()]
+    calls = (tmp_path / "calls").read_text(encoding="utf-8")
+    return [line.split("\0")[:-1] for line in calls.splitlines()]
+
+
+def test_what_was_made_is_shown_also_when_publishing_fails(tmp_path: Path) -> None:
+    """Core Tools also fail at an app that has not begun yet: addresses are shown, the failure is kept."""
+    done = deploy(tmp_path, "flex", func_ends_with=1)
+    assert done.returncode == 1
+    assert "/api/health" in done.stdout
+    assert "unhealthy" in done.stderr
 
 
 def registers(calls: list[list[str]]) -> bool:
