@@ -15,8 +15,8 @@ ENDPOINT = "Microsoft.Network/privateEndpoints"
 ZONE = "Microsoft.Network/privateDnsZones"
 LINK = "Microsoft.Network/privateDnsZones/virtualNetworkLinks"
 ZONE_GROUP = "Microsoft.Network/privateEndpoints/privateDnsZoneGroups"
-# The longest prefix by the end of a subnet's name: Azure Bastion refuses a smaller one than /26, the template's
-# own parameters say the others, and no subnet of Azure is smaller than /29.
+# The longest prefix by the end of a subnet's name: Azure Bastion refuses a smaller subnet than /26, the
+# parameters say the others, and Azure has none smaller than /29.
 LONGEST = {"functions": 26, "private-endpoints": 28, "AzureBastionSubnet": 26}
 CLOSED = {
     "accessTier": "Hot",

@@ -23,8 +23,8 @@ PORTS = (80, 443)
 SSH = 22
 
 
-# What the walk below knows of each part of the network. Any other property may change a packet's way: say here what
-# it does before it is used.
+# What the walk below knows of each part of the network. Any other property may change a packet's way: teach
+# the walk what it does before it is used.
 MODELLED: dict[str, frozenset[str]] = {
     "subnet": frozenset(
         {
