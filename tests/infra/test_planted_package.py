@@ -356,6 +356,43 @@ PAGES = [
         "locations --details",
         "--details",
     ),
+    Mistake(
+        "az: everything is deleted",
+        "docs/security.md",
+        "[?ends_with(roleDefinitionId, '/${role##*/}')].id",
+        "[].id",
+        "delete everything",
+    ),
+    Mistake(
+        "az: everything is deleted where a variable is empty",
+        "docs/security.md",
+        "'/${role##*/}'",
+        "'${role##*/}'",
+        "delete everything",
+    ),
+    Mistake("az: no such answer", "docs/security.md", "[?principalId", "[?principalID", "no principalID"),
+    Mistake("az: a key to all", "docs/deploy.md", "functionKeys.default", "masterKey", "no masterKey"),
+    Mistake(
+        "az: no such output", "docs/deploy.md", "AZURE_FUNCTION_APP_NAME.value", "APP_NAME.value", "APP_NAME"
+    ),
+    Mistake(
+        "azd: no such output",
+        "docs/deploy.md",
+        "get-value NVAHA_ENDPOINT_SUBNET_ID",
+        "get-value NVAHA_ENDPOINTS_SUBNET_ID",
+        "NVAHA_ENDPOINTS_SUBNET_ID is no output",
+    ),
+    Mistake("az: behind a pipe", "docs/security.md", "delete --ids\n", "delete --id\n", "has no --id"),
+    Mistake(
+        "docker: what was stopped comes back",
+        "docs/migrate-from-ha-nva.md",
+        "--restart=no",
+        "--restart=always",
+        "--restart always is not what is meant",
+    ),
+    Mistake("az: a password", "docs/deploy.md", "--auth-type ssh-key", "--auth-type password", "password is"),
+    Mistake("az: nothing is built", "docs/releasing.md", "remote true", "remote false", "false is not"),
+    Mistake("gh: no such flag", "docs/releasing.md", "--verify-tag", "--verified-tag", "--verified-tag"),
     Mistake("a flag alone", "docs/cli.md", "| `--wait`", "| `--await`", "--await is no flag"),
 ]
 COSTS = [
