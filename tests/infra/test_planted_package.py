@@ -404,6 +404,8 @@ COSTS = [
     Mistake(
         "no such setting", "docs/cost.md", "__queues__", "__queue__", "test_the_calmer_setting_overrides"
     ),
+    Mistake("a rounded amount", "docs/deploy.md", "about USD 22", "about USD 7", "test_other_pages"),
+    Mistake("an amount elsewhere", "docs/deploy.md", "Then go on", "USD 3. Then go on", "test_other_pages"),
     Mistake("a day", "docs/cost.md", '"00:00:01"', '"1"', "test_the_calmer_setting_overrides"),
 ]
 
@@ -471,7 +473,8 @@ def test_mistake_on_a_page_is_found(mistake: Mistake) -> None:
 @pytest.mark.parametrize("mistake", COSTS, ids=by_name)
 def test_mistake_in_the_costs_is_found(mistake: Mistake, monkeypatch: pytest.MonkeyPatch) -> None:
     """An amount that does not follow from the prices, or a setting that changes nothing, fails its test."""
-    monkeypatch.setattr(test_cost, "PAGE", mistake.text())
+    page = "PAGE" if mistake.file == "docs/cost.md" else "OTHERS"
+    monkeypatch.setattr(test_cost, page, mistake.text())
     [check] = [getattr(test_cost, name) for name in dir(test_cost) if name.startswith(mistake.named)]
     with pytest.raises((AssertionError, KeyError)):
         check()
