@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import zipfile
@@ -68,6 +69,21 @@ def test_a_failure_that_is_swallowed_is_found(tmp_path: Path, right: str, wrong:
     assert right in source
     broken = source.replace(right, wrong)
     assert any(checks(tmp_path, failing, broken)[0] == 0 for failing in range(1, 8))
+
+
+def test_ci_runs_the_checks_on_what_is_locked() -> None:
+    """CI ends in .ci/checks, and an environment is made anew when a file that it installs has changed."""
+    [told] = re.findall(r"^exec make (\w+)$", (ROOT / ".ci/run").read_text("utf-8"), re.M)
+    rules = dict(
+        re.findall(r"^([\w$()/.]+): (.*\n(?:\t.*\n)*)", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    )
+    assert rules[told].rstrip().endswith("./.ci/checks")
+    assert rules[told].split()[0] == "$(VENV)/.dev"
+    for name in ("$(VENV)/.lab", "$(VENV)/.dev"):
+        needs, _, recipe = rules[name].partition("\n")
+        installed = re.findall(r" -r (\S+)", recipe)
+        assert installed == [f"requirements/{name.rpartition('.')[2]}.txt"]
+        assert {*installed, "pyproject.toml"} == set(needs.split())
 
 
 def git(folder: Path, *words: str) -> None:
