@@ -300,11 +300,11 @@ def plan(view: PlanReply) -> RenderableType:
 
 def history(view: HistoryReply) -> RenderableType:
     """Return a group's operations, newest first."""
+    parts: list[RenderableType] = [sentence(each, "bold red") for each in view.unreadable]
     if not view.operations:
-        return Text(f"{view.group} has never been switched.")
+        return Group(*parts) if parts else Text(f"{view.group} has never been switched.")
     heads = [_history_head(each) for each in view.operations]
     widths = [max(map(len, column)) for column in zip(*heads, strict=True)]
-    parts: list[RenderableType] = []
     for each, head in zip(view.operations, heads, strict=True):
         asked, switch, ended, trigger = (part.ljust(width) for part, width in zip(head, widths, strict=True))
         line = Text.assemble((asked, "bold"), "  ", switch, "  ", (ended, _COLOURS.get(each.status, "")))

@@ -12,7 +12,8 @@ from nvaha.watch.blindness import Blindness
 from nvaha.watch.leader_record import LeaderRecorder
 from nvaha.watch.looks import Looks
 from nvaha.watch.rounds import Rounds
-from nvaha.watch.watched import Deposed, WatchedGroups
+from nvaha.watch.troubles import Deposed
+from nvaha.watch.watched import WatchedGroups
 
 CAMPAIGN_S = 1.0
 """A follower tries for the lease this often through its tick."""

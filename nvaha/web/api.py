@@ -15,7 +15,7 @@ from nvaha.config.settings import SettingsError
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.core.refusal import RefusalCode
 from nvaha.operate.control import MAX_HISTORY, Control, Refused
-from nvaha.ports import StoreUnavailable
+from nvaha.ports import StateUnreadable, StoreUnavailable
 from nvaha.web.bodies import MAX_BYTES, FailoverBody, PauseBody, complaints
 
 Request = func.HttpRequest
@@ -140,6 +140,8 @@ class Api:
             return _error(STATUS[refused.refusal.code], refused.refusal.code, refused.refusal.message)
         except BadRequestError as bad:
             return _error(400, "bad_request", str(bad), bad.details)
+        except StateUnreadable as error:
+            return _error(503, "state_unreadable", str(error))
         except StoreUnavailable as error:
             return _error(503, "storage_unavailable", f"storage did not answer: {error}")
         except ConfigError as error:

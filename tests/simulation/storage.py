@@ -73,6 +73,10 @@ class Storage:
         self.world = world
         self.tables = Tables()
 
+    def now(self) -> datetime:
+        """Return the time by the service's clock."""
+        return datetime.fromtimestamp(START_S + self.world.loop.now_s, UTC)
+
     def acquire(self, name: str, holder: str, token: str, at_least: int, *, stamp: bool) -> LeaseGrant | None:
         """Grant the lease if it is free, or held under this very token, as when a request is repeated.
 
@@ -118,7 +122,7 @@ class Storage:
         if (found.version if found else None) != version or self.world.faults.happens("storage_conflict"):
             return Conflict()
         self.tables.writes += 1
-        written = Versioned(read_group(group_entity(state)), f"v{self.tables.writes}")
+        written = Versioned(read_group(group_entity(state), self.now()), f"v{self.tables.writes}")
         self.tables.groups[state.group] = written
         self.world.oracle.state_written(process, found, written, sent)
         return written.version
@@ -126,14 +130,14 @@ class Storage:
     def save_leader(self, record: LeaderRecord) -> None:
         """Write the leader's record unless a newer epoch's is there."""
         if self.tables.leader is None or self.tables.leader.epoch <= record.epoch:
-            self.tables.leader = read_leader(leader_entity(record))
+            self.tables.leader = read_leader(leader_entity(record), self.now())
 
     def record(self, process: Process, operation: Operation) -> None:
         """Write an operation whole, unless that would reopen it."""
         found = self.tables.operations.get(operation.id)
         if found is not None and found.status.ended and not operation.status.ended:
             return
-        written = read_operation(operation_entity(operation))
+        written = read_operation(operation_entity(operation), self.now())
         self.tables.operations[operation.id] = written
         self.world.oracle.operations.recorded(process, found, written)
 

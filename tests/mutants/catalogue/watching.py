@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import ELECTIONS, GOES_ON, SCENARIOS
+from tests.mutants.catalogue.asked import ELECTIONS, GOES_ON, SCENARIOS, WILD_ROWS
 from tests.mutants.change import drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -28,28 +28,62 @@ LEADING = (
     Mutant(
         "deposed-goes-on",
         "a leader that has lost its lease stops",
-        "nvaha.watch.rounds:Rounds._watch",
+        "nvaha.watch.troubles:Troubles.apart",
         replace("(LeaseLost, Deposed)", by="()"),
     ),
     Mutant(
-        "one-round-ends-all",
-        "one group's exception keeps no other group from its rounds",
-        "nvaha.watch.rounds:Rounds._watch",
+        "one-group-ends-all",
+        "one group's exception keeps no other group from its rounds, looks and elections",
+        "nvaha.watch.troubles:Troubles.apart",
         replace("Exception", by="()"),
         tests=GOES_ON,
     ),
     Mutant(
-        "one-look-ends-all",
-        "one group's exception in a look keeps nobody from rounds and looks",
-        "nvaha.watch.looks:Looks.run.look",
-        replace("Exception", by="()"),
-        tests=GOES_ON,
-    ),
-    Mutant(
-        "one-row-ends-all",
-        "one group's state that cannot be read keeps no other group from being watched",
-        "nvaha.watch.watched:WatchedGroups.take_over.stamp",
+        "silence-over-one-group-ends-all",
+        "one group's state that cannot be written ends nothing but its round",
+        "nvaha.watch.troubles:Troubles.apart",
         replace("StoreUnavailable", by="()"),
+        replace("Exception", by="ZeroDivisionError"),
+        tests=WILD_ROWS,
+    ),
+    Mutant(
+        "row-not-named",
+        "a group whose row cannot be read is told by name, as such",
+        "nvaha.watch.troubles:Troubles.apart",
+        replace("StateUnreadable", by="()"),
+        tests=WILD_ROWS,
+    ),
+    Mutant(
+        "row-told-at-each-tick",
+        "a row that cannot be read is told when that changes",
+        "nvaha.watch.troubles:Troubles.apart",
+        replace("self._rows.get(group) != text", by="True"),
+        tests=WILD_ROWS,
+        simulated=False,
+    ),
+    Mutant(
+        "trouble-told-at-each-round",
+        "what nobody expected is not told at each round",
+        "nvaha.watch.troubles:Troubles.apart",
+        replace("text not in self._told", by="True"),
+        tests=WILD_ROWS,
+        simulated=False,
+    ),
+    Mutant(
+        "mended-too-soon",
+        "a row is called mended only once it was read",
+        "nvaha.watch.watched:WatchedGroups._take",
+        drop("if watched is not None: watched.unsure = True"),
+        tests=WILD_ROWS,
+        simulated=False,
+    ),
+    Mutant(
+        "epoch-of-no-leader-outbid",
+        "an epoch that no leader can have had deposes nobody and raises no lease",
+        "nvaha.watch.watched:WatchedGroups._still_lead",
+        replace("state.epoch > mine + EPOCHS_APART", by="False"),
+        tests=WILD_ROWS,
+        simulated=False,
     ),
     Mutant(
         "stalled-round-believed",
@@ -74,14 +108,14 @@ LEADING = (
     Mutant(
         "newer-epoch-overlooked",
         "a leader that finds a newer epoch stops",
-        "nvaha.watch.watched:WatchedGroups.take_over",
-        drop("self._still_lead(now.state)"),
+        "nvaha.watch.watched:WatchedGroups._take",
+        drop("self._still_lead(found.state)"),
     ),
     Mutant(
         "epoch-not-outbid",
         "whoever was deposed by an epoch does not lead with one that is not newer",
-        "nvaha.watch.watched:WatchedGroups._commit",
-        drop("self.newest_epoch = max(self.newest_epoch, committed.held.state.epoch)"),
+        "nvaha.watch.watched:WatchedGroups._still_lead",
+        drop("self.newest_epoch = max(self.newest_epoch, state.epoch)"),
     ),
     Mutant(
         "elections-buy-looks",
