@@ -192,7 +192,8 @@ class FakeStore:
         found: dict[str, Versioned | StateUnreadable] = {}
         for name in self.states:
             try:
-                found[name] = self._read(name)
+                if (held := self._read(name)) is not None:
+                    found[name] = held
             except StateUnreadable as error:
                 found[name] = error
         return found

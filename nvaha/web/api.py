@@ -56,7 +56,7 @@ class Api:
         self._signed_in = signed_in
 
     async def health(self, _request: Request) -> Response:
-        """200 while a leader's round is fresh, else 503; no detail, since it asks for no key."""
+        """200 while all of the app's groups are watched, else 503; no detail, since it asks for no key."""
         try:
             async with self._holder.using() as app:
                 healthy = await app.control.healthy()

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
 
 from nvaha.core.guards import MAX_BACK_OFF_S
 from nvaha.model import LARGEST, LEVELS
@@ -40,45 +42,55 @@ Wild = tuple[Path, object, str]
 def first_wild(value: object, now: datetime) -> Wild | None:
     """Return the first thing in a value that is out of bounds, or None.
 
+    Every row is read at every tick, so nothing is built as long as all is well.
+
     Args:
         value: of the model, or a part of one.
         now: the time by the storage service's clock.
     """
-    return next(_wild(value, now, ()), None)
+    return _wild("", value, now, 0)
 
 
-def _wild(value: object, now: datetime, path: Path) -> Iterator[Wild]:
-    name = path[-1] if path else ""
-    if len(path) > _DEEPEST:
-        yield path[:3], value, "it is nested too deeply"
-        return
-    problem: str | None = None
-    parts: list[tuple[str, object]] = []
-    match value:
-        case datetime():
-            problem = _time(name, value, now)
-        case str():
-            problem = _text(name, value)
-        case int():
-            problem = None if 0 <= value <= LARGEST else f"it is outside 0 to {LARGEST}"
-        case float():
-            good = math.isfinite(value) and abs(value) <= LARGEST
-            problem = None if good else f"it is outside -{LARGEST} to {LARGEST}"
-        case Mapping():
-            problem = _count(name, len(value))
-            parts = list(value.items())
-            if any(len(key) > _LONGEST_NAME for key in value):
-                problem = f"a name in it is longer than {_LONGEST_NAME} characters"
-        case tuple() | list():
-            problem = _count(name, len(value))
-            parts = [(name, each) for each in value] if not problem else []
-        case _ if dataclasses.is_dataclass(value):
-            parts = [(each.name, getattr(value, each.name)) for each in dataclasses.fields(value)]
+def _wild(name: str, value: object, now: datetime, depth: int) -> Wild | None:
+    problem = _problem(name, value, now) if depth <= _DEEPEST else "it is nested too deeply"
     if problem:
-        yield path, value, problem
-        return
-    for part, each in parts:
-        yield from _wild(each, now, (*path, part))
+        return (), value, problem
+    for part, each in _parts(name, value):
+        if each is not None and (found := _wild(part, each, now, depth + 1)):
+            return (part, *found[0]), found[1], found[2]
+    return None
+
+
+def _problem(name: str, value: object, now: datetime) -> str | None:
+    """Return what is wrong with one value by itself, or None."""
+    if isinstance(value, str):
+        return _text(name, value)
+    if isinstance(value, int):
+        return None if 0 <= value <= LARGEST else f"it is outside 0 to {LARGEST}"
+    if isinstance(value, datetime):
+        return _time(name, value, now)
+    if isinstance(value, tuple | list | dict):
+        return _collection(name, value)
+    if isinstance(value, float):
+        good = math.isfinite(value) and abs(value) <= LARGEST
+        return None if good else f"it is outside -{LARGEST} to {LARGEST}"
+    return None
+
+
+def _parts(name: str, value: object) -> Iterable[tuple[str, object]]:
+    if isinstance(value, str | int | float | datetime):
+        return ()
+    if isinstance(value, tuple | list):
+        return ((name, each) for each in value)
+    if isinstance(value, dict):
+        return value.items()
+    kind: Any = type(value)
+    return ((each, getattr(value, each)) for each in _fields(kind))
+
+
+@cache
+def _fields(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(each.name for each in dataclasses.fields(kind))
 
 
 def _time(name: str, value: datetime, now: datetime) -> str | None:
@@ -99,6 +111,10 @@ def _text(name: str, value: str) -> str | None:
     return None if len(value) <= _LONGEST_TEXT else f"it is longer than {_LONGEST_TEXT} characters"
 
 
-def _count(name: str, count: int) -> str | None:
+def _collection(name: str, value: Collection[Any]) -> str | None:
     most = _MOST_KEPT if name in _KEPT else _MOST
-    return None if count <= most else f"it has {count} entries; at most {most} are read"
+    if len(value) > most:
+        return f"it has {len(value)} entries; at most {most} are read"
+    if isinstance(value, dict) and any(len(key) > _LONGEST_NAME for key in value):
+        return f"a name in it is longer than {_LONGEST_NAME} characters"
+    return None

@@ -233,7 +233,7 @@ STORING = (
     Mutant(
         "wild-number-read",
         "a number that nothing can be added to any more is refused where it is read",
-        "nvaha.azure.storage.bounds:_wild",
+        "nvaha.azure.storage.bounds:_problem",
         replace("0 <= value <= LARGEST", by="True"),
         tests=WILD_ROWS,
         simulated=False,
@@ -249,8 +249,8 @@ STORING = (
     Mutant(
         "wild-list-read",
         "a list that is longer than is ever kept is refused where it is read",
-        "nvaha.azure.storage.bounds:_count",
-        replace("count <= most", by="True"),
+        "nvaha.azure.storage.bounds:_collection",
+        replace("len(value) > most", by="False"),
         tests=WILD_ROWS,
         simulated=False,
     ),

@@ -170,6 +170,21 @@ SEEING = (
 
 ANSWERING = (
     Mutant(
+        "unwatched-group-healthy",
+        "an app that has a group which nobody probes is not healthy",
+        "nvaha.operate.control:Control.healthy",
+        replace("await self._all_probed()", by="True"),
+        simulated=False,
+    ),
+    Mutant(
+        "probed-in-the-future",
+        "a group whose probing is told for a time to come is not watched",
+        "nvaha.core.health:lately_probed",
+        replace("abs((now - state.probed_at).total_seconds())", by="(now - state.probed_at).total_seconds()"),
+        tests=("tests/unit/operate/test_control.py",),
+        simulated=False,
+    ),
+    Mutant(
         "bad-health-asked-again",
         "an answer about health is kept, also where storage gave none",
         "nvaha.operate.control:Control.healthy",

@@ -21,7 +21,18 @@ from nvaha.model import (
 )
 from nvaha.operate.control import HEALTH_KEPT_S, Control, Refused
 from nvaha.ports import NetworkError, NetworkFault, StoreUnavailable
-from tests.builders import azure_of, down, group_of, later, pip_id, request_to, steady, switching, table_id
+from tests.builders import (
+    SPEC,
+    azure_of,
+    down,
+    group_of,
+    later,
+    pip_id,
+    request_to,
+    steady,
+    switching,
+    table_id,
+)
 from tests.fakes import Outside
 
 GROUP = group_of(public_ips=(PublicIp("external", pip_id("p")),))
@@ -258,6 +269,46 @@ class TestHealthy:
         out = outside()
         out.store.leader = record
         assert await control(out).healthy() is healthy
+
+    @pytest.mark.parametrize(
+        ("state", "interval_s", "healthy"),
+        [
+            (steady(), 1.0, True),
+            (steady(paused=True), 1.0, True),
+            (steady(probed_at=later(-STALE_AFTER_S)), 1.0, True),
+            (steady(probed_at=later(-STALE_AFTER_S - 0.1)), 1.0, False),
+            (steady(probed_at=later(STALE_AFTER_S + 0.1)), 1.0, False),
+            (steady(probed_at=None), 1.0, False),
+            (steady(probed_at=later(-3 * 60.0)), 60.0, True),
+            (steady(probed_at=later(-3 * 60.0 - 0.1)), 60.0, False),
+        ],
+    )
+    async def test_a_group_that_nobody_probes_is_no_health(
+        self, state: GroupState, interval_s: float, healthy: bool
+    ) -> None:
+        """A leader that has another configuration leads well, and leaves this instance's group alone."""
+        out = outside(state)
+        out.store.leader = LeaderRecord("one", 1, later(0))
+        mine = group_of(spec=replace(SPEC, interval_s=interval_s))
+        assert await control(out, mine).healthy() is healthy
+
+    async def test_a_group_without_a_row_or_with_one_that_cannot_be_read_is_no_health(self) -> None:
+        """Neither is watched by anybody."""
+        out = outside()
+        out.store.leader = LeaderRecord("one", 1, later(0))
+        other = replace(GROUP, name="other")
+        assert not await control(out, GROUP, other).healthy()
+        out.store.put(replace(steady(), group="other"))
+        assert await control(out, GROUP, other).healthy()
+        out.store.unreadable.add("g")
+        assert not await control(out, GROUP, other).healthy()
+
+    async def test_another_apps_groups_are_none_of_its_business(self) -> None:
+        """Two apps share a storage account; each says how its own groups are."""
+        out = outside()
+        out.store.leader = LeaderRecord("one", 1, later(0))
+        out.store.put(replace(steady(probed_at=None), group="theirs"))
+        assert await control(out).healthy()
 
     async def test_storage_is_asked_only_once_in_a_while(self) -> None:
         """However often anybody asks, what was answered a moment ago is answered again."""
