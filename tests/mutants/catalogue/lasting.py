@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import ANSWERS, COMMITS, GOES_ON, WILD_ROWS
+from tests.mutants.catalogue.asked import ANSWERS, COMMITS, GOES_ON, ILLEGIBLE, WILD_ROWS
 from tests.mutants.change import constant, drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -115,6 +115,46 @@ return await self._written(Versioned(state, written), decision, guard)""",
         "an operation whose maker died is recorded all the same",
         "nvaha.state.commit:Committer._close",
         replace("closing.request is not None", by="False"),
+    ),
+    Mutant(
+        "illegible-record-in-the-way",
+        "an operation's record that cannot be read is in nothing's way",
+        "nvaha.state.commit:recorded",
+        replace("StateUnreadable", by="()"),
+        tests=ILLEGIBLE,
+        simulated=False,
+    ),
+    Mutant(
+        "newer-record-overwritten",
+        "an operation's record of a newer release is left as it is",
+        "nvaha.state.commit:recorded",
+        replace("error.newer", by="False"),
+        tests=ILLEGIBLE,
+        simulated=False,
+    ),
+    Mutant(
+        "illegible-means-untouched",
+        "what an illegible record may have begun is not called not begun",
+        "nvaha.switch.record:OperationRecorder.untouched",
+        replace("not self.lost", by="True"),
+        tests=ILLEGIBLE,
+        simulated=False,
+    ),
+    Mutant(
+        "illegible-loses-a-public-ip",
+        "a public IP that an illegible record may have taken off goes back",
+        "nvaha.switch.attempt:Attempt._taken_from",
+        replace("record.lost", by="False"),
+        tests=ILLEGIBLE,
+        simulated=False,
+    ),
+    Mutant(
+        "illegible-asked-again",
+        "what was answered and cannot be read is not waited for",
+        "nvaha.switch.attempt:Attempt._answered",
+        replace("StateUnreadable", by="()"),
+        tests=ILLEGIBLE,
+        simulated=False,
     ),
     Mutant(
         "ended-again",

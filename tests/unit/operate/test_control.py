@@ -20,7 +20,7 @@ from nvaha.model import (
     Status,
 )
 from nvaha.operate.control import HEALTH_KEPT_S, Control, Refused
-from nvaha.ports import NetworkError, NetworkFault, StoreUnavailable
+from nvaha.ports import NetworkError, NetworkFault, StateUnreadable, StoreUnavailable
 from tests.builders import (
     SPEC,
     azure_of,
@@ -251,6 +251,62 @@ class TestLooking:
                 await asked
             assert raised.value.refusal.code is RefusalCode.UNKNOWN_GROUP
             assert len(str(raised.value)) < 200
+
+
+class TestIllegible:
+    """A stored row cannot be read: it alone is missing, and is named."""
+
+    async def test_one_row_of_the_history_hides_itself_and_nothing_else(self) -> None:
+        """The others are shown, and a sentence says which is not."""
+        out = outside()
+        first = await control(out).failover("g", TO_B)
+        out.store.put(replace(out.state(), phase=Phase.STEADY, active="b"))
+        second = await control(out).failover("g", FailoverCommanded("a", "somebody"))
+        out.store.illegible.add(second["id"])
+        answer = await control(out).history("g", 9)
+        assert [each["id"] for each in answer["operations"]] == [first["id"]]
+        assert [second["id"] in each for each in answer["unreadable"]] == [True]
+
+    async def test_a_group_whose_last_operation_cannot_be_read_shows_what_the_state_knows(self) -> None:
+        """To where, by whom, and that the record is illegible; the same request id finds it as well."""
+        out = outside()
+        command = replace(TO_B, request_id="r")
+        started = await control(out).failover("g", command)
+        out.store.illegible.add(started["id"])
+        shown = (await control(out).group("g"))["operation"]
+        assert (shown["id"], shown["to"], shown["requested_by"]) == (started["id"], "b", "somebody")
+        assert started["id"] in shown["error"]
+        assert (await control(out).failover("g", command))["id"] == started["id"]
+        with pytest.raises(StateUnreadable):
+            await control(out).operation(started["id"])
+
+    async def test_a_group_whose_row_cannot_be_read_says_so_and_is_not_commanded(self) -> None:
+        """It looks like none that was never seen; the other group is shown and moved as ever."""
+        out = outside()
+        out.store.put(replace(steady(), group="other"))
+        out.store.unreadable.add("g")
+        mine = control(out, GROUP, replace(GROUP, name="other"))
+        one, other = (await mine.groups())["groups"]
+        assert "cannot be read" in one["blocked"]
+        assert other["blocked"] is None
+        assert "cannot be read" in (await mine.group("g"))["blocked"]
+        with pytest.raises(StateUnreadable):
+            await mine.pause("g", PauseCommanded(paused=True, by="somebody"))
+        assert (await mine.failover("other", TO_B))["to"] == "b"
+
+    async def test_a_leaders_record_that_cannot_be_read_hides_no_group(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who leads is not known until it is said again, and that is no health."""
+        out = outside()
+
+        async def illegible(_: object) -> LeaderRecord:
+            raise StateUnreadable("the leader's row cannot be read")
+
+        monkeypatch.setattr(type(out.store), "load_leader", illegible)
+        answer = await control(out).groups()
+        assert (answer["leader"], len(answer["groups"])) == (None, 1)
+        assert not await control(out).healthy()
 
 
 class TestHealthy:
