@@ -24,7 +24,9 @@ from nvaha.model import (
     Group,
     GroupState,
     Health,
+    Nva,
     Phase,
+    ProbeSpec,
     Status,
     Switch,
     SwitchRequest,
@@ -37,6 +39,8 @@ NO_PROGRESS_S = 15.0
 (azure-facts A2), and a switch lease has run out by then."""
 MAX_TRIES = 10
 """So often in a row is a switch queued again without any sign of a worker before it is given up."""
+ABANDONED_S = NO_PROGRESS_S * (MAX_TRIES + 1)
+"""So long after the last sign of a worker a switch is given up where the group is configured."""
 KEPT_REQUEST_IDS = KEPT_CLOSINGS = 10
 
 
@@ -142,6 +146,26 @@ def go_on(group: Group, state: GroupState, now: datetime, *, blind: bool) -> Dec
     if state.switch.tries >= MAX_TRIES:
         return _failed(group, state, request, now, f"no worker took it up after {MAX_TRIES} requests")
     return _ask_again(group, state, state.switch, now)
+
+
+def abandoned(state: GroupState, now: datetime) -> SwitchFailed | None:
+    """Return the end of the switch under way of a group that the leader has not configured, or None.
+
+    A worker that has it configured goes on, and shows that every few seconds. Once there was no such sign
+    for as long as a leader would have asked again, nobody goes on, and nobody asks.
+    """
+    if state.phase is not Phase.SWITCHING or state.switch is None:
+        return None
+    moved_at = state.switch.progress_at or state.switch.request.requested_at
+    if (now - moved_at).total_seconds() < ABANDONED_S:
+        return None
+    error = f"the leader has no group {state.group} configured, and no worker went on for {ABANDONED_S:g} s"
+    return SwitchFailed(state.generation, state.switch.request.operation, error)
+
+
+def as_remembered(state: GroupState) -> Group:
+    """Return a group that is not configured any more, as far as its state remembers it."""
+    return Group(state.group, tuple(Nva(name, {}, ProbeSpec()) for name in state.nvas))
 
 
 def repeated(group: Group, state: GroupState, operation: str, now: datetime) -> Decision:

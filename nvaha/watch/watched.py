@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from nvaha.concurrency import run_all
 from nvaha.core.inputs import Elected, Input
+from nvaha.core.lifecycle import abandoned, as_remembered
 from nvaha.model import Configuration, Group, GroupState
 from nvaha.ports import Ports, StateUnreadable, Versioned
 from nvaha.state.commit import Committer
@@ -88,7 +89,15 @@ class WatchedGroups:
                 duty = self._take(group, stored.get(group.name))
                 await self.troubles.apart(group.name, "taking it over", duty)
 
+        async def clear_up(found: Versioned) -> None:
+            async with places:
+                group = found.state.group
+                await self.troubles.apart(group, "ending its switch", self._clear_up(found))
+
         await run_all(take(group) for group in self._configuration.groups)
+        known = {group.name for group in self._configuration.groups}
+        others = [held for held in stored.values() if isinstance(held, Versioned)]
+        await run_all(clear_up(held) for held in others if held.state.group not in known)
 
     async def _take(self, group: Group, found: Versioned | StateUnreadable | None) -> None:
         watched = self._watched.get(group.name)
@@ -102,6 +111,19 @@ class WatchedGroups:
             self._still_lead(found.state)
             watched.held = await self._committer.settle(found, self._lease.check)
         self.troubles.readable(group.name)
+
+    async def _clear_up(self, found: Versioned) -> None:
+        """End what a group that was renamed or removed has left behind; else it is under way for ever.
+
+        Another app may have it configured: what that goes on with is left alone.
+        """
+        state = found.state
+        given_up = abandoned(state, self._ports.clock.now())
+        if given_up is not None:
+            self._still_lead(state)
+            await self._committer.commit(as_remembered(state), given_up, found, guard=self._lease.check)
+        elif state.closings:
+            await self._committer.settle(found, self._lease.check)
 
     async def decide(
         self, watched: WatchedGroup, happened: Input, still: Callable[[], bool] = lambda: True

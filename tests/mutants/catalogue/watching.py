@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import ELECTIONS, GOES_ON, SCENARIOS, WILD_ROWS
+from tests.mutants.catalogue.asked import ABANDONED, ELECTIONS, GOES_ON, SCENARIOS, WILD_ROWS
 from tests.mutants.change import drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -104,6 +104,30 @@ LEADING = (
         "nvaha.watch.leader_record:LeaderRecorder._try_to_write",
         replace("StoreUnavailable", by="()"),
         tests=GOES_ON,
+    ),
+    Mutant(
+        "abandoned-for-ever",
+        "a switch of a group that nobody has configured any more ends",
+        "nvaha.core.lifecycle:abandoned",
+        replace("(now - moved_at).total_seconds() < ABANDONED_S", by="True"),
+        tests=ABANDONED,
+        simulated=False,
+    ),
+    Mutant(
+        "others-switch-ended",
+        "a switch that a worker with another configuration goes on with is left alone",
+        "nvaha.core.lifecycle:abandoned",
+        replace("(now - moved_at).total_seconds() < ABANDONED_S", by="False"),
+        tests=ABANDONED,
+        simulated=False,
+    ),
+    Mutant(
+        "abandoned-record-left-open",
+        "what a leader that died has left open of a removed group is closed by the next",
+        "nvaha.watch.watched:WatchedGroups._clear_up",
+        replace("state.closings", by="False"),
+        tests=ABANDONED,
+        simulated=False,
     ),
     Mutant(
         "newer-epoch-overlooked",
