@@ -44,6 +44,8 @@ class StateUnreadable(StoreUnavailable):
 
 LEASE_S = 15.0
 """How long a lease lasts: the shortest that Blob Storage grants (azure-facts C1)."""
+LEASE_CONTAINER = "nvaha"
+"""The container of the blobs that the leases are on: people find them there."""
 LEASE_MARGIN_S = 3.0
 """Seconds of a lease that are never relied on: clocks run at slightly different rates."""
 

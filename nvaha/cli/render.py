@@ -217,7 +217,8 @@ def _notes(view: GroupReply, now: datetime) -> list[Text]:
     if not view.automatic:
         notes.append(Text("automatic switches are off (policy.automatic)", style="yellow"))
     if view.blocked:
-        notes.append(Text(f"not switched: {view.blocked}", style="bold red"))
+        word = "switch waits" if view.phase == "switching" else "not switched"
+        notes.append(Text(f"{word}: {view.blocked}", style="bold red"))
     if view.wanted:
         text = f"half moved: {view.wanted} was asked for and not everything is there; tried again by itself"
         notes.append(Text(text, style="bold red"))

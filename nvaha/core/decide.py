@@ -24,6 +24,7 @@ from nvaha.core.inputs import (
     Probed,
     SwitchDone,
     SwitchFailed,
+    SwitchHeldUp,
     SwitchMoved,
 )
 from nvaha.core.lifecycle import begin, candidate, finish, go_on, reported
@@ -64,7 +65,7 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
             return commands.commanded(group, before, happened, now)
         case PauseCommanded():
             return commands.paused(group, before, happened)
-        case SwitchMoved() | SwitchDone() | SwitchFailed():
+        case SwitchMoved() | SwitchHeldUp() | SwitchDone() | SwitchFailed():
             return reported(group, before, happened, now)
 
 

@@ -15,7 +15,7 @@ from nvaha.core.guards import (
     not_again_yet,
 )
 from nvaha.core.health import fallen, healthy
-from nvaha.core.inputs import SwitchDone, SwitchFailed, SwitchMoved
+from nvaha.core.inputs import SwitchDone, SwitchFailed, SwitchHeldUp, SwitchMoved
 from nvaha.core.notices import LONGEST_SENTENCE, TAIL, condition, listed, notice, request_fields
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import (
@@ -140,11 +140,13 @@ def go_on(group: Group, state: GroupState, now: datetime, *, blind: bool) -> Dec
         text = f"{request.target} went down while {group.name} was being switched to it: {condition(target)}"
         return begin(group, state, now, trigger=Trigger.FAILOVER, target=other, reason=text, by="nvaha")
     if (now - request.requested_at).total_seconds() > group.policy.deadline_s:
-        return _failed(group, state, request, now, f"not done within {group.policy.deadline_s:g} s")
+        error = _because(f"not done within {group.policy.deadline_s:g} s", state)
+        return _failed(group, state, request, now, error)
     if not stalled(state, now):
         return Decision(state)
     if state.switch.tries >= MAX_TRIES:
-        return _failed(group, state, request, now, f"no worker took it up after {MAX_TRIES} requests")
+        error = _because(f"no worker took it up after {MAX_TRIES} requests", state)
+        return _failed(group, state, request, now, error)
     return _ask_again(group, state, state.switch, now)
 
 
@@ -177,7 +179,10 @@ def repeated(group: Group, state: GroupState, operation: str, now: datetime) -> 
 
 
 def reported(
-    group: Group, before: GroupState, report: SwitchMoved | SwitchDone | SwitchFailed, now: datetime
+    group: Group,
+    before: GroupState,
+    report: SwitchMoved | SwitchHeldUp | SwitchDone | SwitchFailed,
+    now: datetime,
 ) -> Decision:
     """Return what follows from a worker's report; one on another switch than this changes nothing.
 
@@ -193,13 +198,30 @@ def reported(
         return Decision(before, refusal=Refusal(RefusalCode.NOT_UNDER_WAY, text))
     match report:
         case SwitchMoved():
-            return Decision(replace(before, switch=Switch(switch.request, progress_at=now)))
+            return Decision(replace(before, switch=Switch(switch.request, progress_at=now), blocked=None))
+        case SwitchHeldUp():
+            return _held_up(group, before, switch, report.why, now)
         case SwitchFailed():
             stays = tuple(dict.fromkeys((*before.stays, *report.stays)))
             before = replace(before, stays=stays)
             return _failed(group, before, switch.request, now, report.error, begun=report.begun)
         case SwitchDone():
             return _done(group, before, switch.request, now)
+
+
+def _held_up(group: Group, state: GroupState, switch: Switch, why: str, now: datetime) -> Decision:
+    """Say once why a switch waits, unless it moves: then a worker holds its lease and carries it out."""
+    moves = not switch.tries and not stalled(state, now)
+    if moves or state.blocked is not None:
+        return Decision(state)
+    text = f"{group.name}: operation {switch.request.operation} waits: {why}"
+    fields = request_fields(switch.request)
+    said = notice("switch_held_up", "error", text, group, **fields, reason=why)
+    return Decision(replace(state, blocked=why), notices=(said,))
+
+
+def _because(error: str, state: GroupState) -> str:
+    return error if state.blocked is None else f"{error}: {state.blocked}"
 
 
 def _ask_again(group: Group, state: GroupState, switch: Switch, now: datetime) -> Decision:

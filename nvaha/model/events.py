@@ -22,6 +22,7 @@ EVENTS: Final[dict[str, str]] = {
     "control_up": "A control target answers again.",
     "switch_requested": "A switch was decided and put on the queue.",
     "switch_requeued": "A switch made no progress and was put on the queue again.",
+    "switch_held_up": "A switch waits, since somebody who does not carry it out holds its lease.",
     "switch_claimed": "A worker took a switch up.",
     "step_done": "One resource was written and Azure finished the operation.",
     "step_failed": "One resource could not be written.",

@@ -25,10 +25,10 @@ from azure.storage.blob.aio import BlobClient, BlobLeaseClient
 
 from nvaha.azure.storage.connection import Storage, answering, creating, error_code
 from nvaha.model import LARGEST
-from nvaha.ports import LEASE_S, LeaseGrant, StateUnreadable, StoreUnavailable
+from nvaha.ports import LEASE_CONTAINER, LEASE_S, LeaseGrant, StateUnreadable, StoreUnavailable
 from nvaha.text import shortened
 
-CONTAINER = "nvaha"
+CONTAINER = LEASE_CONTAINER
 _LONGEST_HOLDER = 200
 _LONGEST_EPOCH = 20
 _SHOWN = 80
