@@ -78,7 +78,7 @@ class Switcher:
         return text
 
     async def _held_up(self, group: Group, message: SwitchMessage, lease: HeldLease) -> str:
-        """Return why a switch is left alone; a stranger's hold on its lease is written where people see it."""
+        """Return why a switch is left alone; a stranger's hold on its lease is written down."""
         since = self._ports.clock.now() - timedelta(seconds=TAKE_S)
         why = f"since {since:%Y-%m-%d %H:%M:%S} UTC or longer {lease.taken_by_a_stranger}"
         held_up = SwitchHeldUp(message.generation, message.operation, why)
