@@ -6,6 +6,7 @@ Whatever is not asked for here is carried over untouched, whether anybody knows 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,13 +43,26 @@ class IpConfiguration:
     dynamic: bool = False
 
 
+_SAME_IN_ANY_BASE = re.compile(r"(?<![0-9])0+(?=[0-7](?![0-9]))")
+"""Zeros that say nothing: some read a number that begins with one as octal, and up to 7 that is the same."""
+
+
 @lru_cache(maxsize=4096)
 def canonical(address: str) -> str:
-    """Return an IP address in its one canonical form, or as it is if it is none."""
+    """Return an IP address in its one canonical form, by which addresses are compared.
+
+    White space around it does not count, an IPv4 address mapped into IPv6 is the IPv4 address, and what is no
+    address, or would be another one to some, is returned as it is.
+    """
+    text = address.strip()
+    if ":" not in text:
+        text = _SAME_IN_ANY_BASE.sub("", text)
     try:
-        return str(ipaddress.ip_address(address))
+        found = ipaddress.ip_address(text)
     except ValueError:
         return address
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(mapped or found)
 
 
 def next_hops(table: Resource) -> tuple[NextHop, ...]:

@@ -30,6 +30,27 @@ PLANNING = (
         simulated=False,
     ),
     Mutant(
+        "addresses-by-their-spaces",
+        "white space around a next hop does not make it another address",
+        "nvaha.core.bodies:canonical",
+        replace("address.strip()", by="address"),
+        simulated=False,
+    ),
+    Mutant(
+        "mapped-addresses-foreign",
+        "an IPv4 address mapped into IPv6 is the IPv4 address",
+        "nvaha.core.bodies:canonical",
+        replace("mapped or found", by="found"),
+        simulated=False,
+    ),
+    Mutant(
+        "octal-guessed",
+        "an address that may be read as two is nobody's",
+        "nvaha.core.bodies",
+        replace('r"(?<![0-9])0+(?=[0-7](?![0-9]))"', by='r"(?<![0-9])0+(?=[0-9])"'),
+        simulated=False,
+    ),
+    Mutant(
         "roles-mixed-up",
         "a next hop moves to the same role",
         "nvaha.core.addresses:Addresses.counterpart",
