@@ -247,7 +247,7 @@ class Attempt:
         snapshot, read_at = await self._read()
         back = plan_back(self.group, snapshot, nva, taken)
         if not back.steps or held is None:
-            return [], []
+            return [f"not put back: {each}" for each in back.problems], []
         if not healthy(held.state.nvas.get(name, NvaState())):
             return [f"{step.detail}: not tried, since {name} does not answer" for step in back.steps], []
 

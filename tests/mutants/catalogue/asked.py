@@ -14,6 +14,7 @@ DECISIONS = (
     "tests/unit/core/test_said_again.py",
 )
 PLANS = (
+    "tests/unit/core/test_one_place_each.py",
     "tests/unit/core/test_plan.py",
     "tests/unit/core/test_recognised.py",
     "tests/unit/core/test_where_it_may_go.py",

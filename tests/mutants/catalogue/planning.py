@@ -132,6 +132,30 @@ PLANNING = (
 
 ATTACHING = (
     Mutant(
+        "two-for-one-place",
+        "of two public IPs that are meant for one IP configuration neither is moved",
+        "nvaha.core.attach:places",
+        replace("len(rivals) > 1", by="False"),
+        simulated=False,
+        tests=PLANS,
+    ),
+    Mutant(
+        "places-by-their-case",
+        "two names of an IP configuration that differ in case are one place",
+        "nvaha.core.attach:places",
+        replace("wanted.name.casefold()", by="public_ip.ip_configuration or ''"),
+        simulated=False,
+        tests=PLANS,
+    ),
+    Mutant(
+        "pushed-off",
+        "no public IP takes the place of one that stays there",
+        "nvaha.core.attach:_in_the_way",
+        replace("place.public_ip.casefold() not in moving", by="False"),
+        simulated=False,
+        tests=PLANS,
+    ),
+    Mutant(
         "foreign-holder-ignored",
         "a public IP that somebody else holds is left alone",
         "nvaha.core.attach:held_elsewhere",

@@ -131,7 +131,6 @@ def test_what_is_no_address_or_may_be_two_stays_as_it_is(text: str) -> None:
     assert canonical(text) == text
 
 
-
 def test_ip_configurations_tell_who_is_primary() -> None:
     """The flagged one is primary; where ARM leaves the flag out, the first one is."""
     assert [each.primary for each in ip_configurations(NIC)] == [True, False]
