@@ -136,9 +136,10 @@ def request_to(target: str, trigger: Trigger = Trigger.FAILOVER, **more: Any) ->
 
 
 def switching(target: str = "b", trigger: Trigger = Trigger.FAILOVER, **more: Any) -> GroupState:
-    """Return a group that is being switched."""
+    """Return a group that is being switched, by a worker that has shown itself unless said otherwise."""
     request = more.pop("request", request_to(target, trigger))
-    switch = Switch(request, more.pop("progress_at", NOON), more.pop("tries", 0))
+    waits: dict[str, Any] = {"progress_at": NOON, **_taken(Switch, more)}
+    switch = Switch(**{"request": request, **waits})
     return steady(**{"generation": 1, "phase": Phase.SWITCHING, "switch": switch, **more})
 
 

@@ -148,7 +148,8 @@ class FakeStore:
         illegible: the operations whose rows nobody can read.
         before_save: called before each write of a state, to race with it.
         recording_s: how long it takes to write an operation.
-        saves: how many states were written here; `records` counts operations.
+        before_load: called before each read of a state; `loading_s` is how long one takes.
+        saves: how many states were written here; `loads` counts reads, `records` operations.
     """
 
     states: dict[str, Versioned] = field(default_factory=dict)
@@ -163,6 +164,9 @@ class FakeStore:
     falls_silent: bool = False
     sent_twice: int = 0
     saves: int = 0
+    loads: int = 0
+    loading_s: float = 0.0
+    before_load: Callable[[], None] = lambda: None
     before_save: Callable[[], None] = lambda: None
     recording_s: float = 0.0
     records: int = 0
@@ -184,7 +188,13 @@ class FakeStore:
     async def load(self, group: str) -> Versioned | None:
         """Return a state."""
         self._check()
-        return self._read(group)
+        self.loads += 1
+        found = self._read(group)
+        self.before_load()
+        await asyncio.sleep(self.loading_s)
+        if group in self.unreadable:
+            raise StateUnreadable(f"{group}: the row cannot be read")
+        return found
 
     async def load_all(self) -> Mapping[str, Versioned | StateUnreadable]:
         """Return all states."""

@@ -38,6 +38,12 @@ var rules = [
     query: loadTextContent('../queries/switch-failed.kql')
   }
   {
+    name: 'switch-unclaimed'
+    title: 'nvaha: nobody carries a switch out'
+    severity: 0
+    query: loadTextContent('../queries/switch-unclaimed.kql')
+  }
+  {
     name: 'no-leader'
     title: 'nvaha: no monitor has led for a minute'
     severity: 0

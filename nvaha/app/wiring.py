@@ -16,7 +16,6 @@ from nvaha.azure.storage.states import TableStore
 from nvaha.config import Loaded
 from nvaha.config.settings import Settings
 from nvaha.model import Notice
-from nvaha.model.messages import BadMessage, parse_message
 from nvaha.notify import LogNotifier
 from nvaha.operate.control import Control
 from nvaha.ports import Ports
@@ -55,31 +54,16 @@ class App:
 
     async def tick(self) -> None:
         """Lead, or try to, until the next tick is due."""
+        self._switcher.say_counted()
         await self._monitor.tick(tick_budget_s(self._settings.schedule, datetime.now(UTC)))
 
     async def switch(self, body: bytes) -> None:
         """Carry out the switch that a queue message points at; raises what the runtime should try again."""
-        try:
-            message = parse_message(body)
-        except BadMessage as error:
-            text = f"a message on the switch queue moves nothing: {error}"
-            self._notifier.notify(
-                Notice("message_refused", "error", text, {"instance": self._settings.instance})
-            )
-            raise
-        await self._switcher.run(message)
+        await self._switcher.take(body)
 
     async def give_up(self, body: bytes) -> None:
-        """End the switch whose message failed every time it was delivered."""
-        try:
-            message = parse_message(body)
-        except BadMessage as error:
-            text = f"a message of {len(body)} bytes was set aside: {error}"
-            self._notifier.notify(
-                Notice("message_poisoned", "error", text, {"instance": self._settings.instance})
-            )
-            return
-        await self._switcher.give_up(message)
+        """End the switch whose message failed every time it was delivered, if nobody carries it out."""
+        await self._switcher.take_poison(body)
 
     async def close(self) -> None:
         """Close every connection; the Functions host never asks for it, tests do (azure-facts A4)."""

@@ -18,6 +18,7 @@ from nvaha.core.inputs import (
     Elected,
     FailoverCommanded,
     Input,
+    MessagePoisoned,
     NetworkRead,
     NetworkUnread,
     PauseCommanded,
@@ -65,7 +66,7 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
             return commands.commanded(group, before, happened, now)
         case PauseCommanded():
             return commands.paused(group, before, happened)
-        case SwitchMoved() | SwitchHeldUp() | SwitchDone() | SwitchFailed():
+        case SwitchMoved() | SwitchHeldUp() | SwitchDone() | SwitchFailed() | MessagePoisoned():
             return reported(group, before, happened, now)
 
 

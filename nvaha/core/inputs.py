@@ -145,6 +145,14 @@ class SwitchFailed:
     stays: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class MessagePoisoned:
+    """A message on a switch is on the poison queue: it failed every time, or somebody has put it there."""
+
+    generation: int
+    operation: str
+
+
 Input = (
     Elected
     | Probed
@@ -156,4 +164,5 @@ Input = (
     | SwitchHeldUp
     | SwitchDone
     | SwitchFailed
+    | MessagePoisoned
 )

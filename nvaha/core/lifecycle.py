@@ -15,7 +15,7 @@ from nvaha.core.guards import (
     not_again_yet,
 )
 from nvaha.core.health import fallen, healthy
-from nvaha.core.inputs import SwitchDone, SwitchFailed, SwitchHeldUp, SwitchMoved
+from nvaha.core.inputs import MessagePoisoned, SwitchDone, SwitchFailed, SwitchHeldUp, SwitchMoved
 from nvaha.core.notices import LONGEST_SENTENCE, TAIL, condition, listed, notice, request_fields
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import (
@@ -37,19 +37,41 @@ from nvaha.text import last_part, shortened
 NO_PROGRESS_S = 15.0
 """Without progress for this long a switch is queued again: a crashed host hides its message for ten minutes
 (azure-facts A2), and a switch lease has run out by then."""
-MAX_TRIES = 10
-"""So often in a row is a switch queued again without any sign of a worker before it is given up."""
-ABANDONED_S = NO_PROGRESS_S * (MAX_TRIES + 1)
+UNCLAIMED_S = 4.0
+"""What no worker takes up is queued again this soon: there is no lease that would have to run out first, and
+the message may be hidden, lost, deleted, or behind many others. One more message does no harm."""
+TOLD_TRIES = 3
+"""Asked for again so often without a sign of a worker, a switch needs a person."""
+UNATTENDED_S = 30.0
+"""Without a worker for this long a switch makes the app unhealthy: twice what a worker's death takes."""
+ABANDONED_S = 165.0
 """So long after the last sign of a worker a switch is given up where the group is configured."""
 KEPT_REQUEST_IDS = KEPT_CLOSINGS = 10
+
+_ENDS_AS = {SwitchDone: Status.DONE, SwitchFailed: Status.FAILED, MessagePoisoned: Status.FAILED}
+_POISONED = "its message failed every time it was delivered (poison queue)"
+_REMEDY = (
+    "see that the functions switch and poison run (is one disabled, does the app start?), "
+    "and that nobody else takes messages off the queue nvaha-switch"
+)
+_UNCLAIMED = f"no worker takes the switch up: {_REMEDY}"
 
 
 def stalled(state: GroupState, now: datetime) -> bool:
     """Tell whether a switch is under way that nobody seems to carry out."""
     if state.phase is not Phase.SWITCHING or state.switch is None:
         return False
-    moved = state.switch.progress_at or state.switch.request.requested_at
-    return (now - moved).total_seconds() >= NO_PROGRESS_S
+    return state.switch.silent_s(now) >= NO_PROGRESS_S
+
+
+def unattended(state: GroupState, now: datetime) -> bool:
+    """Tell whether a switch is under way for which no worker has been there for too long."""
+    return stalled(state, now) and state.switch is not None and state.switch.silent_s(now) >= UNATTENDED_S
+
+
+def attended(switch: Switch, now: datetime) -> bool:
+    """Tell whether a worker has shown itself just now, so that it need not be asked for again."""
+    return switch.claimed and switch.silent_s(now) < NO_PROGRESS_S
 
 
 def candidate(group: Group, state: GroupState, leaving: str | None) -> str | None:
@@ -115,7 +137,7 @@ def begin(
         state,
         phase=Phase.SWITCHING,
         generation=generation,
-        switch=Switch(request, progress_at=now),
+        switch=Switch(request),
         guards=after_request(state.guards, trigger, now),
         stays=stays,
         blocked=None,
@@ -141,11 +163,6 @@ def go_on(group: Group, state: GroupState, now: datetime, *, blind: bool) -> Dec
         return begin(group, state, now, trigger=Trigger.FAILOVER, target=other, reason=text, by="nvaha")
     if (now - request.requested_at).total_seconds() > group.policy.deadline_s:
         error = _because(f"not done within {group.policy.deadline_s:g} s", state)
-        return _failed(group, state, request, now, error)
-    if not stalled(state, now):
-        return Decision(state)
-    if state.switch.tries >= MAX_TRIES:
-        error = _because(f"no worker took it up after {MAX_TRIES} requests", state)
         return _failed(group, state, request, now, error)
     return _ask_again(group, state, state.switch, now)
 
@@ -173,7 +190,7 @@ def as_remembered(state: GroupState) -> Group:
 def repeated(group: Group, state: GroupState, operation: str, now: datetime) -> Decision:
     """Answer a repeated command with the operation it led to; one that nobody carries out is queued again."""
     switch = state.switch
-    if switch is None or switch.request.operation != operation or not stalled(state, now):
+    if state.phase is not Phase.SWITCHING or switch is None or switch.request.operation != operation:
         return Decision(state, operation=operation)
     return replace(_ask_again(group, state, switch, now), operation=operation)
 
@@ -181,16 +198,17 @@ def repeated(group: Group, state: GroupState, operation: str, now: datetime) -> 
 def reported(
     group: Group,
     before: GroupState,
-    report: SwitchMoved | SwitchHeldUp | SwitchDone | SwitchFailed,
+    report: SwitchMoved | SwitchHeldUp | SwitchDone | SwitchFailed | MessagePoisoned,
     now: datetime,
 ) -> Decision:
     """Return what follows from a worker's report; one on another switch than this changes nothing.
 
     Whoever reports an end again, because storage did not answer the first time, is not told that it is stale.
+    A message that failed ends only what nobody carries out: it may be a copy of one that another works off.
     """
     switch = before.switch
     if switch is not None and switch.request.operation == report.operation:
-        ends_as = {SwitchDone: Status.DONE, SwitchFailed: Status.FAILED}.get(type(report))
+        ends_as = _ENDS_AS.get(type(report))
         if ends_as is not None and switch.ended is ends_as:
             return Decision(before)
     if switch is None or not before.under_way(report.operation, report.generation):
@@ -201,6 +219,12 @@ def reported(
             return Decision(replace(before, switch=Switch(switch.request, progress_at=now), blocked=None))
         case SwitchHeldUp():
             return _held_up(group, before, switch, report.why, now)
+        case MessagePoisoned() if not stalled(before, now):
+            text = f"{group.name}: operation {report.operation} goes on: "
+            text += f"it was asked for, or a worker was at it, less than {NO_PROGRESS_S:g} s ago"
+            return Decision(before, refusal=Refusal(RefusalCode.ATTENDED, text))
+        case MessagePoisoned():
+            return _failed(group, before, switch.request, now, _POISONED)
         case SwitchFailed():
             stays = tuple(dict.fromkeys((*before.stays, *report.stays)))
             before = replace(before, stays=stays)
@@ -211,8 +235,7 @@ def reported(
 
 def _held_up(group: Group, state: GroupState, switch: Switch, why: str, now: datetime) -> Decision:
     """Say once why a switch waits, unless it moves: then a worker holds its lease and carries it out."""
-    moves = not switch.tries and not stalled(state, now)
-    if moves or state.blocked is not None:
+    if attended(switch, now) or state.blocked not in (None, _UNCLAIMED):
         return Decision(state)
     text = f"{group.name}: operation {switch.request.operation} waits: {why}"
     fields = request_fields(switch.request)
@@ -225,11 +248,25 @@ def _because(error: str, state: GroupState) -> str:
 
 
 def _ask_again(group: Group, state: GroupState, switch: Switch, now: datetime) -> Decision:
-    request = switch.request
-    text = f"{group.name}: no progress on operation {request.operation} for {NO_PROGRESS_S:g} s; queued again"
-    said = notice("switch_requeued", "warning", text, group, **request_fields(request))
-    state = replace(state, switch=Switch(request, progress_at=now, tries=switch.tries + 1))
-    return Decision(state, send=request, notices=(said,))
+    """Queue a switch again that nobody carries out, or has taken up; its deadline bounds how often."""
+    request, tries = switch.request, switch.tries + 1
+    asked_at = switch.queued_at or switch.progress_at or request.requested_at
+    if (now - asked_at).total_seconds() < (NO_PROGRESS_S if switch.claimed else UNCLAIMED_S):
+        return Decision(state)
+    silence = f"no worker has shown itself for operation {request.operation} for {switch.silent_s(now):.0f} s"
+    fields = request_fields(request)
+    notices = [
+        notice("switch_requeued", "warning", f"{group.name}: {silence}; queued again", group, **fields)
+    ]
+    if tries == TOLD_TRIES:
+        text = f"{group.name}: {silence}, though it was queued again {tries} times: {_REMEDY}"
+        notices.append(notice("switch_unclaimed", "error", text, group, **fields))
+    state = replace(
+        state,
+        switch=replace(switch, queued_at=now, tries=tries),
+        blocked=state.blocked or (_UNCLAIMED if tries >= TOLD_TRIES else None),
+    )
+    return Decision(state, send=request, notices=tuple(notices))
 
 
 def _done(group: Group, state: GroupState, request: SwitchRequest, now: datetime) -> Decision:

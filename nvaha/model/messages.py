@@ -54,14 +54,21 @@ def parse_message(body: bytes) -> SwitchMessage:
     """Read a message's body, already decoded from base64 by the queue trigger.
 
     Raises:
-        BadMessage: it is too long, not JSON, of another version, or a field is missing or of a wrong type.
+        BadMessage: it is too long, not JSON, of another version, a field is missing or of a wrong type, or
+            its operation is not one of its group and generation.
     """
     if len(body) > MAX_BYTES:
         raise BadMessage(f"the message has {len(body)} bytes; at most {MAX_BYTES} are read")
     try:
-        return SwitchMessage.model_validate_json(body)
+        message = SwitchMessage.model_validate_json(body)
     except ValidationError as error:
         raise BadMessage(_complaint(error)) from None
+    belongs, _, milliseconds = message.operation.rpartition("-")
+    form = f"{message.group}-{message.generation}"
+    if belongs != form or not (milliseconds.isascii() and milliseconds.isdigit()):
+        operation = shortened(repr(message.operation), _SHOWN)
+        raise BadMessage(f"operation is {operation}, and not {shortened(form, _SHOWN)}-<milliseconds>")
+    return message
 
 
 def _complaint(error: ValidationError) -> str:

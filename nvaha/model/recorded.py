@@ -102,15 +102,26 @@ class Switch:
 
     Args:
         request: what was asked for.
-        progress_at: when it last moved; None once it has ended.
-        tries: how often it was put on the queue again since it last moved.
+        progress_at: when a worker last showed itself; None before one has, and once it has ended.
+        tries: how often it was put on the queue again since a worker last showed itself.
         ended: how it ended, or None.
+        queued_at: when it was last put on the queue again; None once a worker has shown itself since.
     """
 
     request: SwitchRequest
     progress_at: datetime | None = None
     tries: int = 0
     ended: Status | None = None
+    queued_at: datetime | None = None
+
+    @property
+    def claimed(self) -> bool:
+        """Whether a worker has shown itself since it was last put on the queue."""
+        return self.progress_at is not None and self.queued_at is None
+
+    def silent_s(self, now: datetime) -> float:
+        """Return the seconds since a worker last showed itself, or since it was asked for if none has."""
+        return (now - (self.progress_at or self.request.requested_at)).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +240,16 @@ class GroupState:
 
 @dataclass(frozen=True, slots=True)
 class LeaderRecord:
-    """What the leader tells the others: who it is, and when its last round ended."""
+    """What the leader tells the others: who it is, and when its last round ended.
+
+    `unattended` counts the groups whose switch no worker carries out.
+    """
 
     instance: str
     epoch: int
     round_at: datetime
     blind: bool = False
+    unattended: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class Control:
         self._asking = asyncio.Lock()
 
     async def healthy(self) -> bool:
-        """Tell whether a leader's round is fresh, and each group that this instance knows was probed lately.
+        """Tell whether a leader's round is fresh, all groups here are probed, and switches have workers.
 
         Anybody may ask, so storage is asked no more than once in a while however often they do.
         """
@@ -64,7 +64,8 @@ class Control:
                 return answer
             try:
                 view = leader_view(await self._store.load_leader(), self._clock.now())
-                answer = view is not None and bool(view["fresh"]) and await self._all_probed()
+                fresh = view is not None and bool(view["fresh"]) and not view["unattended"]
+                answer = fresh and await self._all_probed()
             except StoreUnavailable:
                 answer = False
             self._health = (self._clock.monotonic(), answer)

@@ -63,6 +63,7 @@ def leader_view(leader: LeaderRecord | None, now: datetime) -> Json | None:
         "round_at": _time(leader.round_at),
         "fresh": age_s <= STALE_AFTER_S,
         "blind": leader.blind,
+        "unattended": leader.unattended,
     }
 
 

@@ -1,19 +1,32 @@
-"""Takes switch messages: is this the switch under way, and is nobody else at it? Then an attempt is made."""
+"""Takes switch messages: is this the switch under way, and is nobody else at it? Then an attempt is made.
+
+Anybody who may write to the queue may write anything there. So a message is judged by what costs least first,
+and thousands that do nothing say so in a few lines.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from nvaha.core.inputs import SwitchFailed, SwitchHeldUp
-from nvaha.model import Configuration, Group, Notice
-from nvaha.model.messages import SwitchMessage
+from nvaha.core.inputs import MessagePoisoned, SwitchHeldUp
+from nvaha.core.lifecycle import attended
+from nvaha.core.refusal import RefusalCode
+from nvaha.model import Configuration, Group, GroupState, Notice
+from nvaha.model.messages import BadMessage, SwitchMessage, parse_message
 from nvaha.ports import Ports
 from nvaha.state.commit import Committer
 from nvaha.state.lease import HeldLease
 from nvaha.switch.attempt import Attempt, OtherConfiguration, Superseded
+from nvaha.switch.known import KnownStates, Sayings
 
 TAKE_S, TAKE_EVERY_S = 20.0, 0.5
 """How long a worker waits for the group's switch lease: one whole lease of a holder that died, and a bit."""
+_NOT_UNDER_WAY = "that switch is not under way (done, superseded, or never asked for)"
+_AT_WORK = "another worker is carrying it out"
+_UNREADABLE = (
+    "If nvaha has written it, the leader asks again by itself. "
+    "Else somebody has a right to this queue that only the monitors need"
+)
 
 
 class Switcher:
@@ -24,6 +37,32 @@ class Switcher:
         self._ports = ports
         self._committer = Committer(ports)
         self._instance = instance
+        self._known = KnownStates(ports)
+        self._sayings = Sayings(ports)
+        self._at_work: set[str] = set()
+
+    async def take(self, body: bytes) -> str:
+        """Carry out the switch that a message's body points at; returns and raises what `run` does.
+
+        What cannot be read does nothing and says so: for the runtime it is done, as trying again is no help.
+        """
+        try:
+            message = parse_message(body)
+        except BadMessage as error:
+            return self._unreadable("message_refused", body, error)
+        return await self.run(message)
+
+    async def take_poison(self, body: bytes) -> str:
+        """Give up the switch that a message's body points at; returns and raises what `give_up` does."""
+        try:
+            message = parse_message(body)
+        except BadMessage as error:
+            return self._unreadable("message_poisoned", body, error)
+        return await self.give_up(message)
+
+    def say_counted(self) -> None:
+        """Say how many messages came that did nothing and were only counted so far."""
+        self._sayings.say_counted()
 
     async def run(self, message: SwitchMessage) -> str:
         """Carry out the switch that a message points at, if it is the one under way.
@@ -36,45 +75,78 @@ class Switcher:
             StoreUnavailable, NetworkError, LeaseLost, OtherConfiguration: the attempt ended without a result,
                 to be tried again.
         """
-        group = self._groups.get(message.group)
-        if group is None:
-            return self._refuse(message, "no group of that name is configured")
-        held = await self._ports.store.load(group.name)
-        if held is None or not held.state.under_way(message.operation, message.generation):
-            return self._refuse(
-                message, "that switch is not under way (done, superseded, or never asked for)"
-            )
-        if held.state.fingerprint not in (None, group.fingerprint):
+        self._sayings.say_counted()
+        if message.operation in self._at_work:
+            return self._refuse(message, "this process is carrying it out already")
+        self._at_work.add(message.operation)
+        try:
+            return await self._run(message)
+        finally:
+            self._at_work.discard(message.operation)
+
+    async def _run(self, message: SwitchMessage) -> str:
+        found = await self._under_way(message)
+        if isinstance(found, str):
+            return self._refuse(message, found)
+        group, state = found
+        if state.fingerprint not in (None, group.fingerprint):
             text = f"{group.name}: the leader has another configuration of it than {self._instance}"
             raise OtherConfiguration(f"{text}; deploy the same one everywhere")
         lease = HeldLease(self._ports, f"switch-{group.name}", self._instance)
-        if not await self._take(lease):
-            return self._refuse(message, await self._held_up(group, message, lease))
-        attempt = Attempt(group, message, held.state, lease, self._ports, self._committer, self._instance)
+        # Whoever has shown himself just now has the lease, and the leader asks again should he die.
+        busy = state.switch is not None and attended(state.switch, self._ports.clock.now())
+        if not await self._take(lease, 0.0 if busy else TAKE_S):
+            why = _AT_WORK if busy else await self._held_up(group, message, lease)
+            return self._refuse(message, why, _AT_WORK)
+        attempt = Attempt(group, message, state, lease, self._ports, self._committer, self._instance)
         try:
             return await attempt.carry_out()
         except Superseded as gone:
-            return self._refuse(message, str(gone))
+            return self._refuse(message, str(gone), "superseded")
         finally:
             await lease.release()
 
     async def give_up(self, message: SwitchMessage) -> str:
         """End a switch whose message could not be worked off, so that the leader can decide afresh.
 
+        One that somebody carries out, or that was asked for just now, is not ended: the message may be one of
+        several. If nobody carries it out the leader asks again, until its deadline.
+
         Raises:
             StoreUnavailable: storage did not answer.
         """
+        self._sayings.say_counted()
+        found = await self._under_way(message)
+        if isinstance(found, str):
+            return self._refuse(message, found)
+        group, _ = found
+        committed = await self._committer.commit(
+            group, MessagePoisoned(message.generation, message.operation)
+        )
+        refusal = committed.refusal
+        if refusal is not None and refusal.code is not RefusalCode.ATTENDED:
+            return self._refuse(message, refusal.message, _NOT_UNDER_WAY)
+        said = "its operation was given up" if refusal is None else refusal.message
+        text = f"{group.name}: a message on operation {message.operation} was set aside: {said}"
+        self._say("message_poisoned", "error", text, message)
+        return text
+
+    async def _under_way(self, message: SwitchMessage) -> tuple[Group, GroupState] | str:
+        """Return the group and the state in which a message's switch is under way, or why it is not."""
         group = self._groups.get(message.group)
         if group is None:
-            return self._refuse(message, "no group of that name is configured")
-        error = "its message failed every time it was delivered (poison queue)"
-        committed = await self._committer.commit(
-            group, SwitchFailed(message.generation, message.operation, error)
-        )
-        if committed.refusal is not None:
-            return self._refuse(message, committed.refusal.message)
-        text = f"{group.name}: operation {message.operation} was given up: {error}"
-        self._notify("message_poisoned", "error", text, group=group.name, operation=message.operation)
+            return "no group of that name is configured"
+        if self._known.is_over(message):
+            return _NOT_UNDER_WAY
+        state = await self._known.read(group.name)
+        if state is None or not state.under_way(message.operation, message.generation):
+            return _NOT_UNDER_WAY
+        return group, state
+
+    def _refuse(self, message: SwitchMessage, why: str, kind: str = "") -> str:
+        which = f"generation {message.generation} ({message.operation})"
+        text = f"{message.group}: nothing done for {which}: {why}"
+        self._say("message_refused", "info", text, message, kind or why)
         return text
 
     async def _held_up(self, group: Group, message: SwitchMessage, lease: HeldLease) -> str:
@@ -85,21 +157,25 @@ class Switcher:
         committed = await self._committer.commit(group, held_up)
         if committed.refusal is not None:
             return committed.refusal.message
-        return committed.held.state.blocked or "another worker is carrying it out"
+        return committed.held.state.blocked or _AT_WORK
 
-    def _notify(self, event: str, level: str, text: str, **fields: object) -> None:
-        self._ports.notifier.notify(Notice(event, level, text, {**fields, "instance": self._instance}))
+    def _say(self, event: str, level: str, text: str, message: SwitchMessage, kind: str = "") -> None:
+        known = message.group if message.group in self._groups else ""
+        fields = {
+            "group": message.group,
+            "operation": message.operation,
+            "generation": message.generation,
+            "instance": self._instance,
+        }
+        self._sayings.say((event + kind, known), Notice(event, level, text, fields))
 
-    def _refuse(self, message: SwitchMessage, why: str) -> str:
-        text = (
-            f"{message.group}: nothing done for generation {message.generation} ({message.operation}): {why}"
-        )
-        fields = {"group": message.group, "operation": message.operation, "generation": message.generation}
-        self._notify("message_refused", "info", text, **fields)
+    def _unreadable(self, event: str, body: bytes, error: BadMessage) -> str:
+        text = f"a message of {len(body)} bytes moves nothing: {error}. {_UNREADABLE}"
+        self._sayings.say((event, ""), Notice(event, "error", text, {"instance": self._instance}))
         return text
 
-    async def _take(self, lease: HeldLease) -> bool:
-        until = self._ports.clock.monotonic() + TAKE_S
+    async def _take(self, lease: HeldLease, within_s: float) -> bool:
+        until = self._ports.clock.monotonic() + within_s
         while not await lease.acquire():
             if self._ports.clock.monotonic() >= until:
                 return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nvaha.core.lifecycle import unattended
 from nvaha.model import WRITTEN_EVERY_S, ControlTarget, LeaderRecord, Notice
 from nvaha.ports import Ports, StoreUnavailable
 from nvaha.state.lease import HeldLease
@@ -98,7 +99,9 @@ class LeaderRecorder:
             self._notify("store_unavailable", "warning", f"the leader's record: {error}")
 
     async def _write(self) -> None:
-        record = LeaderRecord(self._instance, self._lease.epoch, self._round_at, blind=self._blind)
+        now = self._clock.now()
+        waiting = sum(unattended(watched.state, now) for watched in self._watched)
+        record = LeaderRecord(self._instance, self._lease.epoch, self._round_at, self._blind, waiting)
         await self._ports.store.save_leader(record)
         count = len(self._watched)
         fields = {

@@ -67,7 +67,7 @@ def message(**fields: object) -> str:
 async def test_a_switch_whose_message_is_lost_is_queued_again() -> None:
     """The leader dies right after it wrote `switching`, or so it looks: no message, no operation's record.
 
-    15 s later the switch is queued again, and carried out.
+    Nobody has claimed it, so seconds later it is queued again, and carried out.
     """
     async with quick_lab() as lab:
         await lab.add_host("leader", 0, **MONITOR_ONLY)
@@ -85,13 +85,16 @@ async def test_a_switch_whose_message_is_lost_is_queued_again() -> None:
         await lab.add_host("worker", 0, **WORKER_ONLY)
         await active(lab, 1)
         measured("message and record lost: loss to switched", lost_at)
-        assert told(lab, "switch_requeued") == 1
+        assert told(lab, "switch_requeued") >= 1
         assert [each["status"] for each in await settled(lab, 1)] == ["done"]
         assert written(lab) == one_switch(lab)
 
 
-async def test_a_switch_whose_message_fails_every_time_is_given_up_and_tried_afresh() -> None:
-    """A worker that cannot read ARM gets the message until it is set aside; the leader tries afresh later."""
+async def test_a_switch_whose_message_fails_every_time_is_asked_for_again() -> None:
+    """A worker that cannot read ARM gets the message until it is set aside; the leader asks again meanwhile.
+
+    Each attempt shows that somebody is at it, so the message that is set aside ends nothing.
+    """
     async with hasty_lab(tries=2) as lab:
         await lab.add_host("leader", 0, **MONITOR_ONLY)
         await lab.add_host("worker", 0, **WORKER_ONLY)
@@ -100,23 +103,21 @@ async def test_a_switch_whose_message_fails_every_time_is_given_up_and_tried_afr
         lab.simulator.faults.add(fault)
         began_at = time.monotonic()
         lab.nvas[0].stop()
-        await until(lambda: told(lab, "message_poisoned", "worker"), "given up", within_s=40)
-        measured("message fails every time (2 deliveries): NVA stopped to given up", began_at)
+        await until(lambda: told(lab, "message_poisoned", "worker"), "set aside", within_s=40)
+        measured("message fails every time (2 deliveries): NVA stopped to set aside", began_at)
         lab.simulator.faults.clear()
-        given_up_at = time.monotonic()
-        assert told(lab, "switch_failed", "worker") == 1
+        set_aside_at = time.monotonic()
+        assert told(lab, "switch_failed") == 0
         assert not requests(lab, "PUT")
         await active(lab, 1)
-        measured("message failed every time: given up to switched by a fresh operation", given_up_at)
-        newest, oldest = await settled(lab, 1)
-        assert (newest["status"], oldest["status"]) == ("done", "failed")
-        assert "poison" in oldest["error"]
-        assert newest["generation"] == oldest["generation"] + 1
+        measured("message failed every time: set aside to switched", set_aside_at)
+        (operation,) = await settled(lab, 1)
+        assert (operation["status"], operation["attempts"] >= 3) == ("done", True)
         assert written(lab) == one_switch(lab)
 
 
 async def test_messages_that_nobody_of_us_has_written_move_nothing() -> None:
-    """Forged, stale, garbled and oversized ones, on either queue, are reported and gone.
+    """Forged, stale, garbled and oversized ones, on either queue, are gone; each kind is told, once a minute.
 
     What is not even base64 no function sees: it is set aside at its first reading, and stays there. A real
     one that comes three times is carried out once.
@@ -129,7 +130,7 @@ async def test_messages_that_nobody_of_us_has_written_move_nothing() -> None:
         operation = (await settled(lab, 1))[0]
         real = {key: operation[key] for key in ("generation", "epoch")} | {"operation": operation["id"]}
         before, group = lab.simulator.snapshot(), await lab.group()
-        refused, poisoned = told(lab, "message_refused"), told(lab, "message_poisoned")
+        poisoned = told(lab, "message_poisoned")
         stale = [
             message(**real),
             message(**{**real, "generation": 2, "operation": f"{GROUP}-2-1", "epoch": 99}),
@@ -147,15 +148,19 @@ async def test_messages_that_nobody_of_us_has_written_move_nothing() -> None:
                 await queue.send_message(text)
             for text in (*stale, *unreadable):
                 await poison.send_message(text)
-            # Each unreadable one is refused at every delivery, set aside, and reported as that once more.
-            refusals = 2 * len(stale) + 2 * len(unreadable)
-            await until(lambda: told(lab, "message_refused") >= refused + refusals, "refused")
-            await until(lambda: told(lab, "message_poisoned") >= poisoned + 2 * len(unreadable), "set aside")
-            # A message that failed on the poison queue would be out of sight, but counted.
+            # A message that failed would come again, or be out of sight on the poison queue, but counted.
             await until_left(queue, 0)
             await until_left(poison, 1)
-        assert told(lab, "message_refused") == refused + refusals
-        assert told(lab, "message_poisoned") == poisoned + 2 * len(unreadable)
+        reported = [each for each in lab.events() if each.event == "message_refused"]
+        # Of each host: what cannot be read, what is of no group, what is not under way; the rest is counted.
+        assert {("" if "moves nothing" in each.text else each.text.split(":")[0]) for each in reported} >= {
+            "",
+            "another",
+            GROUP,
+        }
+        hosts = 2
+        assert len(reported) <= hosts * 6
+        assert poisoned < told(lab, "message_poisoned") <= poisoned + hosts
         assert lab.simulator.snapshot() == before
         after = await lab.group()
         same = ("phase", "active", "generation", "epoch", "paused", "operation")
@@ -184,4 +189,4 @@ async def delivered_three_times(lab: Lab) -> None:
         for _ in range(2):
             await queue.send_message(message(**copied, operation=group["operation"]["id"]))
     await active(lab, 1)
-    await until(lambda: told(lab, "message_refused") == 2, "the copies are refused")
+    await until(lambda: told(lab, "message_refused"), "the copies are refused")

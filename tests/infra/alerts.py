@@ -24,6 +24,7 @@ FIRES_ON = {
     "active-nva-down": FALLEN,
     "all-nvas-down": {"every NVA dies", "every NVA dies and returns", "the monitor sees nothing"},
     "switch-failed": {"nobody takes the switch up", "Azure fails every attempt"},
+    "switch-unclaimed": {"nobody takes the switch up"},
     "poison-message": {"Azure fails every attempt"},
     "nva-not-ready": {"a standby is not ready", "neither is ready, and then one is"},
     "host-ends": {"the host ends and ends again"},

@@ -186,6 +186,7 @@ CHECKS: dict[str, Check] = {
     "switch-failed.kql": _lists(
         "switch_failed", Group="group", Operation="operation", Generation="generation"
     ),
+    "switch-unclaimed.kql": _lists("switch_unclaimed", Group="group", Operation="operation", Target="target"),
     "poison-message.kql": _lists(
         "message_poisoned", Group="group", Operation="operation", Monitor="instance"
     ),

@@ -127,7 +127,7 @@ async def _azure_is_gone(world: World) -> None:
     await world.pass_time(30.0)
     world.knobs.rates["arm_error"] = 1.0
     world.chaos.set_alive("g0n0", alive=False)
-    await world.pass_time(240.0)
+    await world.pass_time(210.0)
 
 
 async def _leader_goes_deaf(world: World) -> None:
@@ -202,7 +202,7 @@ def stories() -> dict[str, tuple[Line, ...]]:
         "every NVA dies": _recorded(_all_die, control_target=True),
         "every NVA dies and returns": _recorded(_all_die_and_return, control_target=True),
         "nobody takes the switch up": _recorded(_active_dies, workers=0, deadline_s=20.0),
-        "Azure fails every attempt": _recorded(_azure_is_gone, deadline_s=600.0),
+        "Azure fails every attempt": _recorded(_azure_is_gone, deadline_s=200.0),
         "the monitor sees nothing": _recorded(_leader_goes_deaf, control_target=True),
         "the leader stops": _recorded(_leader_stops),
         "an operator pauses, moves and resumes": _recorded(_operator_at_work),

@@ -20,6 +20,8 @@ Fault = TypeVar("Fault")
 LONGEST_S = 1000.0
 STALLS_S = ((1.0, 12.0), (15.0, 45.0))
 """Shorter than a lease can bear, and longer."""
+CLEARED_S = 0.2
+"""Whoever clears the queue does so this often: no worker that looks once a second gets a message."""
 
 
 class Chaos:
@@ -52,6 +54,8 @@ class Chaos:
             "nic_busy": self._keep_nic_busy,
             "attach_refused": self._refuse_attach,
             "group_raises": self._let_group_raise,
+            "queue_cleared": lambda: self._spawn(self.keep_queue_clear(self._world.rng.uniform(2.0, 60.0))),
+            "message_copied": self._copy_message,
         }
         for kind, event in events.items():
             if self._world.knobs.rates[kind]:
@@ -229,6 +233,23 @@ class Chaos:
             seconds = rng.choice([rng.uniform(10.0, 120.0), LONGEST_S])
             self._world.note("arm", f"lets {entry.id} take no public IP for {seconds:.1f} s: {fault}")
             self._for_a_while(self._world.faults.unattachable, entry.id.casefold(), fault, seconds)
+
+    async def keep_queue_clear(self, seconds: float) -> None:
+        """Delete whatever is on the queue, again and again."""
+        world = self._world
+        world.note("somebody", f"clears the queue for {seconds:.1f} s")
+        until_s = world.loop.now_s + seconds
+        while world.faults.on and world.loop.now_s < until_s:
+            world.storage.clear_queue()
+            await asyncio.sleep(CLEARED_S)
+
+    def _copy_message(self) -> None:
+        """Put a message that was once on the queue on it again, or on the poison queue."""
+        rng, bodies = self._world.rng, self._world.storage.tables.bodies
+        if bodies:
+            body, poison = rng.choice([bodies[-1], rng.choice(bodies)]), rng.random() < 0.5
+            self._world.note("somebody", f"copies {body} to the {'poison ' if poison else ''}queue")
+            self._world.storage.copy_message(body, poison=poison)
 
     def _let_group_raise(self) -> None:
         """Let a port raise what nobody has thought of, for one group only."""

@@ -29,6 +29,8 @@ RATES: dict[str, tuple[float, float]] = {
     "nic_busy": (0.2, 3.0),
     "attach_refused": (0.2, 2.0),
     "group_raises": (0.1, 1.5),
+    "queue_cleared": (0.05, 0.8),
+    "message_copied": (0.5, 15.0),
     # Kinds of fault of one request, as a share of all.
     "crash_at_call": (0.0005, 0.02),
     "stall_at_call": (0.0005, 0.02),

@@ -122,10 +122,4 @@ class Oracle:
             self.violated(f"{process.name} wrote {state.group}: {wrong}", rule=rule)
         self.follow.written(change)
         if process.kind == "worker" or state.generation != change.old.generation:
-            change.history.moved_s = change.history.queued_s = sent.sent_s
-        elif _tries(state) != _tries(change.old):
-            change.history.queued_s = sent.sent_s
-
-
-def _tries(state: GroupState) -> int:
-    return state.switch.tries if state.switch else 0
+            change.history.moved_s = sent.sent_s

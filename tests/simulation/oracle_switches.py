@@ -57,7 +57,6 @@ class History:
     repairs: Lane = field(default_factory=Lane)
     heartbeat_s: float = NEVER
     moved_s: float = NEVER
-    queued_s: float = NEVER
     wanted: str | None = None
     unfinished: bool = False
     fell: bool = False
@@ -130,7 +129,7 @@ class SwitchOracle:
         target = self._counts(change, request.target)
         if change.process.kind != "web":
             yield "only an operator may command"
-        stalled = self._world.loop.now_s - change.history.queued_s >= NO_PROGRESS_S - CLOCK_S
+        stalled = self._world.loop.now_s - change.history.moved_s >= NO_PROGRESS_S - CLOCK_S
         if change.old.phase is Phase.SWITCHING and not (request.forced and stalled):
             yield "another switch is under way"
         fresh = self._world.loop.now_s - change.history.heartbeat_s <= STALE_S
@@ -247,6 +246,9 @@ class SwitchOracle:
             world.count("superseded")
         else:
             world.count("failed")
+            moving = sent.sent_s - history.moved_s < NO_PROGRESS_S - CLOCK_S
+            if change.process.kind == "worker" and sent.writer is None and moving:
+                yield f"{request.operation} was given up, though a worker was at it at {history.moved_s:.1f}"
             if new.active != change.old.active:
                 yield f"{request.operation} failed, and the active one is {new.active}"
             history.unfinished = request.trigger is not Trigger.REPAIR

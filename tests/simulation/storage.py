@@ -65,6 +65,7 @@ class Tables:
     leader: LeaderRecord | None = None
     queue: list[Message] = field(default_factory=list)
     poison: list[Message] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
     writes: int = 0
 
 
@@ -156,6 +157,7 @@ class Storage:
         self.world.oracle.follow.queued(self.world.parse(body).operation)
         now, faults, rng = self.world.loop.now_s, self.world.faults, self.world.rng
         late_s = rng.uniform(1.0, 60.0) if faults.happens("message_late") else rng.uniform(0.0, 0.3)
+        self.tables.bodies.append(body)
         self.tables.queue.append(Message(body, now + late_s))
         if faults.happens("message_twice"):
             self.tables.queue.append(Message(body, now + late_s + rng.uniform(0.0, 30.0)))
@@ -172,6 +174,18 @@ class Storage:
         message.receipt += 1
         message.visible_s = now + HIDDEN_S
         return message, message.receipt
+
+    def clear_queue(self) -> int:
+        """Delete every message, in work or not, as whoever has a right to the queue can; return how many."""
+        there = [each for each in self.tables.queue if not each.gone]
+        for each in there:
+            each.gone = True
+        return len(there)
+
+    def copy_message(self, body: str, *, poison: bool) -> None:
+        """Take in a copy of a message, made by whoever has a right to the queue."""
+        queue = self.tables.poison if poison else self.tables.queue
+        queue.append(Message(body, self.world.loop.now_s))
 
     def delete_message(self, message: Message, receipt: int) -> None:
         """Delete a message if the receipt is its last."""

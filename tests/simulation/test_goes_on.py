@@ -122,7 +122,7 @@ def test_a_switch_lease_that_a_stranger_holds_for_good_is_said_and_the_switch_go
         assert stranger is not None
         world.storage.tables.leases["switch-g0"].until_s = float("inf")
         await command(world, FailoverCommanded("g0n1", "operator"))
-        await until(world, lambda state: state.blocked is not None)
+        await until(world, lambda state: "switch-g0" in (state.blocked or ""))
         blocked.append(the_state(world).blocked or "")
         await world.pass_time(300.0)
         world.storage.release(stranger)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import DECISIONS, REPORTS, TARGETS, WORKERS
-from tests.mutants.change import replace
+from tests.mutants.catalogue.asked import DECISIONS, QUEUES, REPORTS, TARGETS, WORKERS
+from tests.mutants.change import constant, drop, replace
 from tests.mutants.mutant import Mutant
 
 SWITCHING = (
@@ -32,6 +32,133 @@ SWITCHING = (
         replace("send=request", by="send=None"),
     ),
     Mutant(
+        "unclaimed-waits-for-a-lease",
+        "a switch that nobody has taken up is queued again within seconds",
+        "nvaha.core.lifecycle:_ask_again",
+        replace("NO_PROGRESS_S if switch.claimed else UNCLAIMED_S", by="NO_PROGRESS_S"),
+        simulated=False,
+        tests=QUEUES,
+    ),
+    Mutant(
+        "claimed-is-not-waited-for",
+        "the lease of a worker that has shown itself runs out before its switch is queued again",
+        "nvaha.core.lifecycle:_ask_again",
+        replace("NO_PROGRESS_S if switch.claimed else UNCLAIMED_S", by="UNCLAIMED_S"),
+        simulated=False,
+    ),
+    Mutant(
+        "asked-for-is-progress",
+        "to be queued again is no sign of a worker",
+        "nvaha.core.lifecycle:_ask_again",
+        replace("queued_at=now", by="progress_at=now"),
+        simulated=False,
+        tests=QUEUES,
+    ),
+    Mutant(
+        "unclaimed-not-told",
+        "people hear of a switch that no worker takes up",
+        "nvaha.core.lifecycle:_ask_again",
+        replace("tries == TOLD_TRIES", by="False"),
+        simulated=False,
+        tests=QUEUES,
+    ),
+    Mutant(
+        "given-up-by-count",
+        "a switch that no worker takes up is asked for until its deadline",
+        "nvaha.core.lifecycle:go_on",
+        replace(
+            "(now - request.requested_at).total_seconds() > group.policy.deadline_s",
+            by="state.switch.tries > 9",
+        ),
+        simulated=False,
+        tests=QUEUES,
+    ),
+    Mutant(
+        "poison-believed",
+        "a message that was set aside ends no switch that shows progress",
+        "nvaha.core.lifecycle:reported",
+        replace("not stalled(before, now)", by="False"),
+        tests=QUEUES,
+    ),
+    Mutant(
+        "copies-wait",
+        "a message on a switch that somebody carries out waits for nothing",
+        "nvaha.switch.worker:Switcher._run",
+        replace("0.0 if busy else TAKE_S", by="TAKE_S"),
+        simulated=False,
+        tests=QUEUES,
+    ),
+    Mutant(
+        "copies-in-one-process",
+        "a process works one message on an operation off at a time",
+        "nvaha.switch.worker:Switcher.run",
+        replace("message.operation in self._at_work", by="False"),
+        simulated=False,
+    ),
+    Mutant(
+        "old-look-believed",
+        "what a message is about is looked up after it came",
+        "nvaha.switch.known:KnownStates.read",
+        replace("self._read.get(group, _NEVER)[0] <= asked_at", by="group not in self._read"),
+        simulated=False,
+    ),
+    Mutant(
+        "each-message-read-for",
+        "messages that wait for a look share it",
+        "nvaha.switch.known:KnownStates.read",
+        replace("self._read.get(group, _NEVER)[0] <= asked_at", by="True"),
+        simulated=False,
+    ),
+    Mutant(
+        "over-for-ever",
+        "that a switch is over is known for seconds only",
+        "nvaha.switch.known",
+        constant("KNOWN_S", 1e9),
+        simulated=False,
+    ),
+    Mutant(
+        "a-newer-one-is-over",
+        "a generation that was not seen yet is looked up",
+        "nvaha.switch.known:KnownStates.is_over",
+        replace("message.generation > state.generation", by="False"),
+        simulated=False,
+    ),
+    Mutant(
+        "a-line-for-each",
+        "of thousands of messages that do nothing a few lines tell",
+        "nvaha.switch.known:Sayings.say",
+        replace("said is not None", by="False"),
+        simulated=False,
+    ),
+    Mutant(
+        "counted-and-not-told",
+        "how many messages were not told of one by one is told",
+        "nvaha.switch.known:Sayings.say_counted",
+        drop("self._notifier.notify(replace(said.last, text=text, fields=fields))"),
+        simulated=False,
+    ),
+    Mutant(
+        "operation-of-anybody",
+        "a message whose operation is not of its group and generation is nobody's",
+        "nvaha.model.messages:parse_message",
+        replace("belongs != form", by="False"),
+        simulated=False,
+    ),
+    Mutant(
+        "unattended-is-healthy",
+        "an app whose switch nobody carries out is not healthy",
+        "nvaha.operate.control:Control.healthy",
+        replace('not view["unattended"]', by="True"),
+        simulated=False,
+    ),
+    Mutant(
+        "unattended-not-recorded",
+        "the leader's record says that nobody carries a switch out",
+        "nvaha.core.lifecycle:unattended",
+        replace("state.switch.silent_s(now) >= UNATTENDED_S", by="False"),
+        simulated=False,
+    ),
+    Mutant(
         "stale-report-believed",
         "a report on another generation changes nothing",
         "nvaha.core.lifecycle:reported",
@@ -51,7 +178,7 @@ HELD_UP = (
         "held-up-in-silence",
         "a switch whose lease a stranger holds says so",
         "nvaha.core.lifecycle:_held_up",
-        replace("moves or state.blocked is not None", by="True"),
+        replace("attended(switch, now) or state.blocked not in (None, _UNCLAIMED)", by="True"),
         tests=WORKERS,
         simulated=False,
     ),
@@ -59,7 +186,7 @@ HELD_UP = (
         "held-up-by-its-worker",
         "a switch that moves is not held up by whoever carries it out",
         "nvaha.core.lifecycle:_held_up",
-        replace("not switch.tries and not stalled(state, now)", by="False"),
+        replace("attended(switch, now)", by="False"),
         tests=WORKERS,
         simulated=False,
     ),

@@ -164,8 +164,8 @@ if not refused and not unanswered: return Left()""",
     Mutant(
         "other-configuration-works",
         "a worker with another configuration than the leader moves nothing",
-        "nvaha.switch.worker:Switcher.run",
-        replace("held.state.fingerprint not in (None, group.fingerprint)", by="False"),
+        "nvaha.switch.worker:Switcher._run",
+        replace("state.fingerprint not in (None, group.fingerprint)", by="False"),
     ),
 )
 

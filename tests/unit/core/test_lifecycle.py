@@ -4,19 +4,34 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nvaha.core.decide import decide
+from nvaha.core.decision import Decision
 from nvaha.core.inputs import (
+    MessagePoisoned,
     Probed,
     SwitchDone,
     SwitchFailed,
+    SwitchHeldUp,
     SwitchMoved,
 )
-from nvaha.core.lifecycle import MAX_TRIES, NO_PROGRESS_S, begin, candidate
+from nvaha.core.lifecycle import (
+    NO_PROGRESS_S,
+    TOLD_TRIES,
+    UNATTENDED_S,
+    UNCLAIMED_S,
+    attended,
+    begin,
+    candidate,
+    stalled,
+    unattended,
+)
+from nvaha.core.refusal import RefusalCode
 from nvaha.model import (
     Drift,
     GroupState,
@@ -25,6 +40,7 @@ from nvaha.model import (
     Phase,
     Policy,
     Status,
+    Switch,
     Trigger,
 )
 from tests.builders import NOON, down, group_of, later, request_to, steady, switch_of, switching, up
@@ -45,29 +61,31 @@ class TestUnderWay:
         state = switching()
         decision = probed(state, now=later(NO_PROGRESS_S))
         assert decision.send == state.request
-        assert switch_of(decision.state) == replace(
-            switch_of(state), tries=1, progress_at=later(NO_PROGRESS_S)
-        )
+        assert switch_of(decision.state) == replace(switch_of(state), tries=1, queued_at=later(NO_PROGRESS_S))
         assert decision.state.generation == state.generation
 
     def test_a_worker_that_moves_starts_the_count_again(self) -> None:
         """Any sign of a worker resets the tries."""
-        moved = decide(GROUP, switching(tries=5), SwitchMoved(1, "g-1-0"), later(7))
-        assert (switch_of(moved.state).tries, switch_of(moved.state).progress_at) == (0, later(7))
+        before = switching(tries=5, queued_at=later(6), blocked="nobody takes it up")
+        moved = decide(GROUP, before, SwitchMoved(1, "g-1-0"), later(7)).state
+        assert switch_of(moved) == Switch(request_to("b"), progress_at=later(7))
+        assert moved.blocked is None
 
     @pytest.mark.parametrize(
-        ("state", "now"),
+        "state",
         [
-            (switching(tries=MAX_TRIES), later(NO_PROGRESS_S)),
-            (switching(progress_at=later(600)), later(601)),
+            switching(progress_at=None),
+            switching(progress_at=None, tries=100, queued_at=later(599)),
+            switching(progress_at=later(600)),
         ],
+        ids=["never asked again", "never claimed", "claimed all the time"],
     )
-    def test_a_switch_is_given_up_in_the_end(self, state: GroupState, now: datetime) -> None:
-        """After too many tries, or past its deadline, it has failed and Azure is read afresh."""
-        decision = probed(state, now=now)
+    def test_a_switch_is_given_up_in_the_end(self, state: GroupState) -> None:
+        """Past its deadline it has failed and Azure is read afresh, whoever did or did not carry it out."""
+        decision = probed(state, now=later(601))
         assert (decision.state.phase, decision.send) == (Phase.UNKNOWN, None)
         assert [each.status for each in decision.state.closings] == [Status.FAILED]
-        held_up = probed(replace(state, blocked="a stranger holds the lease"), now=now).state
+        held_up = probed(replace(state, blocked="a stranger holds the lease"), now=later(601)).state
         assert "a stranger holds the lease" in (held_up.closings[-1].error or "")
         assert held_up.blocked is None
 
@@ -115,6 +133,141 @@ class TestUnderWay:
         """Azure says where the group is."""
         state = probed(steady(phase=Phase.UNKNOWN, wanted="b", switch=None)).state
         assert (state.wanted, state.phase) == (None, Phase.UNKNOWN)
+
+
+def round_by_round(state: GroupState, until_s: float, every_s: float = 1.0) -> list[tuple[float, Decision]]:
+    """Let rounds follow each other in which both NVAs answer; return (second, decision) of each."""
+    rounds: list[tuple[float, Decision]] = []
+    seconds = 0.0
+    while seconds <= until_s:
+        rounds.append((seconds, probed(rounds[-1][1].state if rounds else state, now=later(seconds))))
+        seconds += every_s
+    return rounds
+
+
+class TestUnclaimed:
+    """A switch that no worker takes up: its message is lost, deleted, or behind many others."""
+
+    BEGUN = switching(progress_at=None)
+
+    def test_a_switch_begins_unclaimed(self) -> None:
+        """Nobody has shown himself, and so nobody's lease has to run out."""
+        state = begin(GROUP, steady(), NOON, trigger=Trigger.FAILOVER, target="b", reason="", by="").state
+        assert switch_of(state) == Switch(switch_of(state).request)
+        assert not switch_of(state).claimed
+
+    def test_it_is_asked_for_again_within_seconds_and_again(self) -> None:
+        """However often somebody deletes the message, the next one is seconds away."""
+        sent = [at for at, decision in round_by_round(self.BEGUN, 60.0) if decision.send is not None]
+        assert sent[0] <= UNCLAIMED_S + 1.0
+        assert max(after - before for before, after in pairwise(sent)) <= UNCLAIMED_S + 1.0
+
+    def test_it_is_asked_for_until_its_deadline_and_not_given_up_before(self) -> None:
+        """No count of messages ends it, so asking more often does not end it sooner."""
+        rounds = round_by_round(self.BEGUN, 601.0)
+        ended = [at for at, decision in rounds if decision.state.phase is not Phase.SWITCHING]
+        assert ended == [601.0]
+        closing = rounds[-1][1].state.closings[-1]
+        assert closing.status is Status.FAILED
+        assert "no worker" in (closing.error or "")
+        assert rounds[-1][1].state.wanted == "b"
+
+    def test_people_hear_of_it_once_and_status_shows_it(self) -> None:
+        """After a few requests a person is needed: the remedy names what may be wrong."""
+        rounds = round_by_round(self.BEGUN, 60.0)
+        told = [
+            (at, each)
+            for at, decision in rounds
+            for each in decision.notices
+            if each.event == "switch_unclaimed"
+        ]
+        assert [at for at, _ in told] == [TOLD_TRIES * UNCLAIMED_S]
+        assert told[0][1].level == "error"
+        assert all(word in told[0][1].text for word in ("nvaha-switch", "functions"))
+        blocked = [at for at, decision in rounds if decision.state.blocked is not None]
+        assert blocked[0] == told[0][0]
+        assert blocked[-1] == 60.0
+
+    def test_that_a_stranger_holds_its_lease_is_said_although_nobody_took_it_up(self) -> None:
+        """That is why; and what is said of the lease is not unsaid by asking again."""
+        state = round_by_round(self.BEGUN, 20.0)[-1][1].state
+        decision = decide(GROUP, state, SwitchHeldUp(1, "g-1-0", "a stranger holds it"), later(20))
+        assert [each.event for each in decision.notices] == ["switch_held_up"]
+        assert probed(decision.state, now=later(30)).state.blocked == "a stranger holds it"
+
+    def test_one_whose_worker_died_is_waited_for_once(self) -> None:
+        """The lease of whoever died has to run out; from then on it is like one that nobody has claimed."""
+        sent = [at for at, decision in round_by_round(switching(), 40.0) if decision.send is not None]
+        assert sent[:3] == [NO_PROGRESS_S, NO_PROGRESS_S + UNCLAIMED_S, NO_PROGRESS_S + 2 * UNCLAIMED_S]
+
+    def test_asking_again_is_no_progress(self) -> None:
+        """However lately it was put on the queue, nobody is at it."""
+        state = round_by_round(self.BEGUN, NO_PROGRESS_S)[-1][1].state
+        assert stalled(state, later(NO_PROGRESS_S))
+        assert not stalled(self.BEGUN, later(NO_PROGRESS_S - 0.1))
+
+    def test_a_worker_that_shows_itself_attends_to_it(self) -> None:
+        """Until it has been silent for too long, or was asked for again since."""
+        assert attended(switch_of(switching()), later(NO_PROGRESS_S - 0.1))
+        assert not attended(switch_of(switching()), later(NO_PROGRESS_S))
+        assert not attended(switch_of(switching(queued_at=NOON)), NOON)
+        assert not attended(switch_of(self.BEGUN), NOON)
+
+    @pytest.mark.parametrize(
+        ("state", "now", "expected"),
+        [
+            (BEGUN, later(UNATTENDED_S), True),
+            (BEGUN, later(UNATTENDED_S - 0.1), False),
+            (switching(queued_at=later(29), tries=4), later(UNATTENDED_S), True),
+            (switching(progress_at=later(1)), later(UNATTENDED_S), False),
+            (replace(switching(), phase=Phase.STEADY), later(600), False),
+            (steady(), later(600), False),
+        ],
+    )
+    def test_one_without_a_worker_for_long_is_unattended(
+        self, state: GroupState, now: datetime, expected: bool
+    ) -> None:
+        """Counted from the last sign of a worker, or from the request, however lately it was queued."""
+        assert unattended(state, now) is expected
+
+
+class TestPoisoned:
+    """A message on a switch that was set aside."""
+
+    @pytest.mark.parametrize(
+        ("state", "now"),
+        [
+            (switching(), later(NO_PROGRESS_S - 0.1)),
+            (switching(progress_at=later(590)), later(599)),
+            (switching(progress_at=None), later(1)),
+        ],
+        ids=["claimed", "carried out for long", "asked for just now"],
+    )
+    def test_it_ends_no_switch_that_shows_progress(self, state: GroupState, now: datetime) -> None:
+        """It may be a copy, or one of several: whoever carries the switch out goes on."""
+        decision = decide(GROUP, state, MessagePoisoned(1, "g-1-0"), now)
+        assert (decision.state, decision.send) == (state, None)
+        assert decision.refusal is not None
+        assert decision.refusal.code is RefusalCode.ATTENDED
+
+    @pytest.mark.parametrize(
+        "state",
+        [switching(), switching(progress_at=None, queued_at=later(14), tries=3)],
+        ids=["its worker died", "nobody could take it up"],
+    )
+    def test_it_ends_one_that_nobody_carries_out(self, state: GroupState) -> None:
+        """The leader decides afresh; history says why."""
+        ended = decide(GROUP, state, MessagePoisoned(1, "g-1-0"), later(NO_PROGRESS_S)).state
+        assert (ended.phase, ended.wanted, switch_of(ended).ended) == (Phase.UNKNOWN, "b", Status.FAILED)
+        assert "poison" in (ended.closings[-1].error or "")
+        again = decide(GROUP, ended, MessagePoisoned(1, "g-1-0"), later(NO_PROGRESS_S + 1))
+        assert (again.refusal, again.state) == (None, ended)
+
+    def test_one_on_another_switch_ends_nothing(self) -> None:
+        """A stale message stays stale on the poison queue."""
+        decision = decide(GROUP, switching(), MessagePoisoned(1, "g-1-9"), later(600))
+        assert decision.refusal is not None
+        assert decision.refusal.code is RefusalCode.NOT_UNDER_WAY
 
 
 class TestReports:

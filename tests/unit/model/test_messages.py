@@ -63,6 +63,13 @@ def test_what_is_written_is_read(group: str, generation: int, epoch: int) -> Non
         GOOD | {"generation": 3.0},
         GOOD | {"generation": 2**63},
         GOOD | {"operation": None},
+        GOOD | {"operation": "edge-3"},
+        GOOD | {"operation": "edge-3-"},
+        GOOD | {"operation": "edge-3-x"},
+        GOOD | {"operation": "edge-3-\u0663"},
+        GOOD | {"operation": "edge-4-1"},
+        GOOD | {"operation": "other-3-1"},
+        GOOD | {"operation": "edge-03-1"},
         {},
         [],
         "text",
@@ -83,6 +90,7 @@ def test_another_shape_is_refused(content: object) -> None:
         ({key: GOOD[key] for key in GOOD if key != "operation"}, ["operation", "missing"]),
         (GOOD | {"group": "x" * 300}, ["group", "'xxx", "256"]),
         ([1, 2], ["[1, 2]", "object"]),
+        (GOOD | {"operation": "x" * 200}, ["operation", "'xxx", "edge-3-<milliseconds>"]),
     ],
 )
 def test_a_refusal_names_key_value_and_what_is_expected(content: object, named: list[str]) -> None:

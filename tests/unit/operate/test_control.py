@@ -318,10 +318,11 @@ class TestHealthy:
             (None, False),
             (LeaderRecord("one", 1, later(-STALE_AFTER_S)), True),
             (LeaderRecord("one", 1, later(-STALE_AFTER_S - 0.1)), False),
+            (LeaderRecord("one", 1, later(0), unattended=1), False),
         ],
     )
     async def test_a_fresh_round_is_health(self, record: LeaderRecord | None, healthy: bool) -> None:
-        """No record, or an old one, is none."""
+        """No record, an old one, or one that says that nobody carries a switch out, is none."""
         out = outside()
         out.store.leader = record
         assert await control(out).healthy() is healthy

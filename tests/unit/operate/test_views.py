@@ -119,12 +119,13 @@ def test_a_fixed_probe_address_is_shown_as_it_is() -> None:
 @pytest.mark.parametrize(("age_s", "fresh"), [(0.0, True), (STALE_AFTER_S, True), (STALE_AFTER_S + 1, False)])
 def test_a_leader_is_shown_with_whether_its_last_round_is_recent(age_s: float, fresh: bool) -> None:
     """A record that is old says nothing about now."""
-    assert leader_view(LeaderRecord("one", 4, later(0), blind=True), later(age_s)) == {
+    assert leader_view(LeaderRecord("one", 4, later(0), blind=True, unattended=2), later(age_s)) == {
         "instance": "one",
         "epoch": 4,
         "round_at": "2026-03-01T12:00:00.000Z",
         "fresh": fresh,
         "blind": True,
+        "unattended": 2,
     }
 
 

@@ -52,6 +52,6 @@ def record(out: Outside) -> Operation:
 
 def outside() -> Outside:
     """Return an outside in which the switch was asked for."""
-    found = Outside(switching())
+    found = Outside(switching(progress_at=None))
     found.network.put_there(*azure_of(GROUP, "a"))
     return found

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
+from typing import ClassVar
 
 import pytest
 
+from nvaha.core.lifecycle import NO_PROGRESS_S
 from nvaha.model import Configuration, GroupState, Phase, Status
 from nvaha.model.messages import SwitchMessage
-from nvaha.ports import LEASE_S, NetworkError, NetworkFault
+from nvaha.ports import LEASE_S, NetworkError, NetworkFault, StateUnreadable
 from nvaha.state.lease import HeldLease
 from nvaha.switch.attempt import OtherConfiguration, SwitchIncomplete
+from nvaha.switch.known import SAID_EVERY_S
 from nvaha.switch.worker import TAKE_S, Switcher
 from tests.builders import later, request_to, steady, switching, table_id
 from tests.fakes import Outside, after
 from tests.unit.switch.stage import GROUP, MESSAGE
+
+NEXT = replace(request_to("b"), operation="g-2-0", generation=2)
+
+
+def body(**fields: object) -> bytes:
+    """Return the body of the message, with other fields."""
+    return json.dumps({**MESSAGE.model_dump(), **fields}).encode()
 
 
 def worker(out: Outside, name: str = "worker") -> Switcher:
@@ -99,7 +112,7 @@ async def test_a_switch_that_somebody_is_at_is_left_to_them(out: Outside) -> Non
 async def test_a_switch_whose_lease_a_stranger_holds_says_so_once(out: Outside, tries: int) -> None:
     """By name of the blob, since when, and what to do; whether or not a leader asks for it again."""
     out.leases.steal("switch-g")
-    after(15.0, lambda: out.store.put(switching(progress_at=later(15.0 if tries else 0.0), tries=tries)))
+    after(15.0, lambda: out.store.put(switching(tries=tries, queued_at=later(15.0) if tries else None)))
     for _ in range(3):
         await worker(out).run(MESSAGE)
     (said,) = [each for each in out.told.notices if each.event == "switch_held_up"]
@@ -158,11 +171,161 @@ async def test_an_attempt_that_fails_gives_its_lease_back(out: Outside) -> None:
     assert out.leases.held == {}
 
 
+async def test_one_that_has_shown_himself_just_now_is_not_waited_for(out: Outside) -> None:
+    """Copies of a message that is worked off hold up nothing; should he die, the leader asks again."""
+    out.store.put(switching())
+    out.leases.steal("switch-g")
+    await worker(out).run(MESSAGE)
+    assert out.clock.monotonic() < 0.1
+    assert (out.network.tried, out.told.events) == ([], ["message_refused"])
+
+
+async def test_an_attempt_that_has_failed_is_made_again_though_it_was_just_now(out: Outside) -> None:
+    """Its lease is free: the message that comes again is no copy."""
+    out.store.put(switching())
+    await worker(out).run(MESSAGE)
+    assert out.state().active == "b"
+
+
+async def test_copies_in_one_process_wait_for_nothing_and_ask_for_nothing(out: Outside) -> None:
+    """It knows what it is at; only one message at a time waits for a lease that somebody else holds."""
+    one = worker(out)
+    assert await HeldLease(out.ports, "switch-g", "dead").acquire()
+    first = asyncio.create_task(one.run(MESSAGE))
+    await asyncio.sleep(1.0)
+    loads = out.store.loads
+    for _ in range(100):
+        await one.run(MESSAGE)
+    assert (out.clock.monotonic(), out.store.loads) == (1.0, loads)
+    await first
+    assert out.state().active == "b"
+    await one.run(MESSAGE)
+    assert out.store.loads > loads
+
+
+class TestMany:
+    """Thousands of messages that nobody of us has written: they share reads, and log lines."""
+
+    FORGED: ClassVar[dict[str, Callable[[int], bytes]]] = {
+        "another group": lambda n: body(group=f"g{n}", operation=f"g{n}-1-0"),
+        "another form": lambda n: body(operation=f"x{n}"),
+        "another operation": lambda n: body(operation=f"g-1-{n + 1}"),
+        "an older one": lambda n: body(generation=0, operation=f"g-0-{n}"),
+        "garbage": lambda n: b"\xff" * n,
+        "too long": lambda n: b"{" * 20_000,
+        "another version": lambda n: body(v=n + 2),
+    }
+
+    @pytest.mark.parametrize("kind", sorted(FORGED))
+    async def test_they_cost_a_few_reads_and_lines(self, out: Outside, kind: str) -> None:
+        """All are told of: the first at once, the others by their number; nothing moves or is raised."""
+        one, before = worker(out), out.state()
+        out.store.loading_s = 0.01
+        for number in range(100):
+            await asyncio.gather(*(one.take(self.FORGED[kind](number * 10 + each)) for each in range(10)))
+            await asyncio.sleep(0.001)
+        assert out.store.loads <= 2
+        assert out.told.events == ["message_refused"]
+        await asyncio.sleep(SAID_EVERY_S)
+        one.say_counted()
+        assert out.told.events == ["message_refused"] * 2
+        assert out.told.notices[1].fields["messages"] == 999
+        await asyncio.sleep(SAID_EVERY_S)
+        one.say_counted()
+        assert len(out.told.notices) == 2
+        assert (out.state(), out.network.tried) == (before, [])
+
+    async def test_those_on_generations_to_come_share_reads(self, out: Outside) -> None:
+        """Such a one may be real, so storage is asked, but not by each: hundreds at once are two reads."""
+        out.store.loading_s = 0.01
+        one = worker(out)
+        many = [body(generation=2 + n, operation=f"g-{2 + n}-0") for n in range(500)]
+        await asyncio.gather(*map(one.take, many))
+        assert out.store.loads <= 2
+
+    async def test_a_real_one_among_them_is_carried_out(self, out: Outside) -> None:
+        """What was known a moment ago says nothing of a switch that was begun since."""
+        one = worker(out)
+        out.store.put(steady())
+        await one.take(body())
+        out.store.put(switching(progress_at=None, request=NEXT, generation=2))
+        await one.take(body(generation=2, operation=NEXT.operation))
+        assert out.state().active == "b"
+
+    async def test_what_is_known_to_be_over_is_not_known_for_ever(self, out: Outside) -> None:
+        """Where somebody deletes a group's row its generations begin anew."""
+        one = worker(out)
+        out.store.put(replace(steady(), generation=9))
+        await one.take(body())
+        out.store.put(switching(progress_at=None))
+        await asyncio.sleep(10.0)
+        await one.take(body())
+        assert out.state().active == "b"
+
+    async def test_a_silence_of_storage_is_shared_and_raised(self, out: Outside) -> None:
+        """The messages come again; nothing is remembered of what was not answered."""
+        one, messages = worker(out), [body(operation=f"g-1-{number}") for number in range(9)]
+        out.store.loading_s = 4.0
+        after(1.0, lambda: out.store.unreadable.add("g"))
+        results = await asyncio.gather(*map(one.take, messages), return_exceptions=True)
+        assert {type(each) for each in results} == {StateUnreadable}
+        assert (out.clock.monotonic(), out.store.loads) == (4.0, 2)
+        out.store.unreadable.clear()
+        out.store.loading_s = 0.0
+        await one.take(body())
+        assert out.state().active == "b"
+
+    async def test_what_is_said_of_one_kind_keeps_no_other_from_being_said(self, out: Outside) -> None:
+        """Each kind has its own first line, with what it is about."""
+        one = worker(out)
+        for each in (body(v=2), body(group="x", operation="x-1-0"), body(generation=0, operation="g-0-0")):
+            await one.take(each)
+            await one.take(each)
+        assert [each.level for each in out.told.notices] == ["error", "info", "info"]
+        assert "version 2" in out.told.notices[0].text
+
+    async def test_one_alone_is_said_once(self, out: Outside) -> None:
+        """And the next one of its kind, after a minute, is the first again."""
+        one = worker(out)
+        await one.take(body(v=2))
+        await asyncio.sleep(SAID_EVERY_S)
+        await one.take(body(v=3))
+        assert [each.fields.get("messages") for each in out.told.notices] == [None, None]
+
+
 class TestGivenUp:
     """A message that was delivered as often as the queue allows, and never worked off."""
 
+    @pytest.mark.parametrize("progress_at", [later(0), later(NO_PROGRESS_S - 0.1)])
+    async def test_a_switch_that_is_carried_out_goes_on(self, out: Outside, progress_at: datetime) -> None:
+        """It was a copy, or the leader has asked again meanwhile; that it was set aside is told."""
+        before = switching(progress_at=progress_at)
+        out.store.put(before)
+        await asyncio.sleep(NO_PROGRESS_S - 0.1)
+        await worker(out).give_up(MESSAGE)
+        assert (out.state(), out.store.operations) == (before, {})
+        assert out.told.events == ["message_poisoned"]
+
+    async def test_what_cannot_be_read_is_told(self, out: Outside) -> None:
+        """Of how many bytes it was, and why nobody can read it."""
+        await worker(out).take_poison(b"\xff\xff")
+        assert out.told.events == ["message_poisoned"]
+        assert "2 bytes" in out.told.notices[0].text
+        await worker(out).take_poison(body())
+        assert out.state() == switching(progress_at=None)
+
+    async def test_one_that_ends_in_this_very_moment_stays_ended(self, out: Outside) -> None:
+        """Between the look and the write somebody else has ended it: the message was on nothing any more."""
+        await asyncio.sleep(NO_PROGRESS_S)
+        out.store.before_load = lambda: after(0.0, lambda: out.store.put(steady("b", generation=1)))
+        out.store.loading_s = 0.01
+        await worker(out).give_up(MESSAGE)
+        assert out.state().active == "b"
+        assert out.told.events == ["message_refused"]
+
     async def test_its_switch_ends_as_failed(self, out: Outside) -> None:
         """The leader may decide afresh; history and operators hear why."""
+        await asyncio.sleep(NO_PROGRESS_S)
         await worker(out).give_up(MESSAGE)
         assert out.state().phase is Phase.UNKNOWN
         operation = out.store.operations["g-1-0"]
@@ -178,5 +341,5 @@ class TestGivenUp:
     async def test_one_on_another_switch_ends_nothing(self, out: Outside, message: SwitchMessage) -> None:
         """A forged or stale message on the poison queue cannot end the switch under way."""
         await worker(out).give_up(message)
-        assert (out.state(), out.store.operations) == (switching(), {})
+        assert (out.state(), out.store.operations) == (switching(progress_at=None), {})
         assert out.told.events == ["message_refused"]

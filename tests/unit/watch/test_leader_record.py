@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from nvaha.model import STALE_AFTER_S, LeaderRecord
-from tests.builders import later
+from dataclasses import replace
+from functools import partial
+
+from nvaha.core.lifecycle import UNATTENDED_S
+from nvaha.model import STALE_AFTER_S, WRITTEN_EVERY_S, LeaderRecord
+from tests.builders import later, switching
 from tests.fakes import after
 from tests.unit.watch.stage import CONTROL, Leader, known, outside
 
@@ -20,6 +24,28 @@ async def test_a_new_leader_says_so_at_once() -> None:
     out = outside(known())
     await recorded(Leader(out), 1.0)
     assert out.store.leader == LeaderRecord("one", 2, later(0))
+
+
+async def test_a_switch_without_a_worker_is_in_the_record_and_out_of_it_again() -> None:
+    """Whoever asks for the app's health hears of it within one more writing of the record."""
+    out = outside(switching(progress_at=None))
+    leader = Leader(out)
+    seen: dict[int, int] = {}
+
+    def look(second: int) -> None:
+        assert out.store.leader is not None
+        seen[second] = out.store.leader.unattended
+
+    def taken_up() -> None:
+        for each in leader.watched:
+            each.held = replace(each.held, state=switching(progress_at=later(50)))
+
+    await leader.lead()
+    for second in (int(UNATTENDED_S) - 1, int(UNATTENDED_S + WRITTEN_EVERY_S) + 1, 65):
+        after(second, partial(look, second))
+    after(50, taken_up)
+    await leader.beside(leader.record.run(), 70.0)
+    assert list(seen.values()) == [0, 1, 0]
 
 
 async def test_a_heartbeat_is_told_every_ten_seconds() -> None:
