@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from nvaha.app.schedule import tick_budget_s
+from nvaha.azure.arm.budget import Purpose
 from nvaha.azure.arm.network import ArmNetwork
 from nvaha.azure.clock import ServiceClock
 from nvaha.azure.credentials import arm_credential
@@ -47,9 +50,12 @@ class App:
             new_id=lambda: uuid.uuid4().hex[:12],
         )
         configuration, instance = loaded.configuration, settings.instance
-        self._monitor = Monitor(configuration, ports, instance)
+        # Whatever is looked at or planned, the reads of a switch come first.
+        looking = replace(ports, network=self._network.of(Purpose.LOOK))
+        planning = replace(ports, network=self._network.of(Purpose.PLAN))
+        self._monitor = Monitor(configuration, looking, instance)
         self._switcher = Switcher(configuration, ports, instance)
-        self.control = Control(configuration, ports)
+        self.control = Control(configuration, planning, aside=asyncio.to_thread)
         for warning in loaded.warnings:
             self._notifier.notify(Notice("config_warning", "warning", str(warning), {"instance": instance}))
 

@@ -110,7 +110,7 @@ def test_a_read_is_tried_again_soon(run: Run, trouble: Any) -> None:
         (answer(404), NetworkFault.MISSING, 1),
         (answer(403), NetworkFault.DENIED, 1),
         (answer(401), NetworkFault.DENIED, 1),
-        (answer(429, Retry_After="7"), NetworkFault.BUSY, 1),
+        (answer(429, Retry_After="7"), NetworkFault.THROTTLED, 1),
         (answer(302, Location="https://127.0.0.1/elsewhere"), NetworkFault.REFUSED, 1),
         (answer(500), NetworkFault.UNAVAILABLE, 3),
     ],
