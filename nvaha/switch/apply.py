@@ -251,7 +251,10 @@ class _Tries:
         if self._failed == ATTEMPTS:
             return False
         if error.fault is not NetworkFault.CHANGED:
-            back_off_s = THROTTLED_WAIT_S if throttled else BACK_OFF_S * 2.0 ** (self._failed - 1)
-            asked_s = back_off_s if error.retry_after_s is None else error.retry_after_s
-            await self._clock.sleep(min(max(asked_s, BACK_OFF_S if throttled else 0.0), LONGEST_WAIT_S))
+            asked_s = error.retry_after_s
+            if throttled:
+                asked_s = asked_s or THROTTLED_WAIT_S
+            elif asked_s is None:
+                asked_s = BACK_OFF_S * 2.0 ** (self._failed - 1)
+            await self._clock.sleep(min(asked_s, LONGEST_WAIT_S))
         return True

@@ -23,7 +23,7 @@ from nvaha.ports import LONGEST_WAIT_S, NetworkError, NetworkFault, Ports, Store
 from nvaha.state.commit import Committer
 from nvaha.state.lease import HeldLease
 from nvaha.state.snapshot import read_snapshot
-from nvaha.switch.apply import THROTTLED_FOR_S, Applier
+from nvaha.switch.apply import THROTTLED_FOR_S, THROTTLED_WAIT_S, Applier
 from nvaha.switch.record import OperationRecorder
 
 PROGRESS_S = 5.0
@@ -302,9 +302,11 @@ class Attempt:
                 if self._is_urgent and target and plan(self.group, snapshot, target, self.state.nvas).steps:
                     return snapshot, asked_at
                 retry_after_s = snapshot.retry_after_s
-            wait_s = READ_WAITS_S[min(tries, len(READ_WAITS_S) - 1)]
-            tries += not waits_on
-            await clock.sleep(max(wait_s, min(retry_after_s, LONGEST_WAIT_S)))
+            if waits_on:
+                least_s = retry_after_s or THROTTLED_WAIT_S
+            else:
+                least_s, tries = READ_WAITS_S[tries], tries + 1
+            await clock.sleep(min(max(least_s, retry_after_s), LONGEST_WAIT_S))
 
     @property
     def _is_urgent(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 import pytest
 
@@ -144,11 +144,7 @@ async def test_a_command_waits_for_its_turn_no_longer_than_is_said() -> None:
 async def test_nothing_is_kept_that_nobody_can_ask_for() -> None:
     """Whoever makes up names fills no memory."""
     lane, source = Lane[str](at_once=4, asking=8, kept_s=2.0), Source(lasts_s=0.0)
-    calls: list[Callable[[], Awaitable[object]]] = [
-        lambda name=name: lane.shared(name, source.read)
-        for name in range(1000)  # type: ignore[misc]
-    ]
-    for call in calls:
-        await call()
+    for name in range(1000):
+        await lane.shared(name, source.read)
     await asyncio.sleep(2.1)
     assert len(lane._readings) == 0

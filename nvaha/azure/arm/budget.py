@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from nvaha.ports import LONGEST_WAIT_S, Clock, NetworkError, NetworkFault
@@ -51,10 +51,13 @@ CONNECTIONS = WRITES_AT_ONCE + sum(each.value.at_once for each in Purpose)
 
 @dataclass(slots=True)
 class _Level:
-    """How many reads are left of one subscription, at a time on the monotonic clock."""
+    """How many reads are left of one subscription, at a monotonic time, and who queues for them."""
 
     left: float
     at: float
+    queues: dict[Purpose, asyncio.Lock] = field(
+        default_factory=lambda: {each: asyncio.Lock() for each in Purpose}
+    )
 
 
 class Budget:
@@ -72,12 +75,13 @@ class Budget:
         Raises:
             NetworkError: THROTTLED, without ARM having been asked: those who go first need it all.
         """
-        if purpose is not Purpose.SWITCH:
-            await self._turn(purpose, resource_id)
-        level, places = self._level(resource_id), self._places[purpose]
-        level.left = max(0.0, level.left - 1.0)
+        places = self._places[purpose]
         try:
             async with asyncio.timeout(None if purpose is Purpose.SWITCH else PATIENCE_S):
+                if purpose is not Purpose.SWITCH:
+                    await self._turn(purpose, resource_id)
+                level = self._level(resource_id)
+                level.left = max(0.0, level.left - 1.0)
                 await places.acquire()
         except TimeoutError:
             raise _not_asked(resource_id, PATIENCE_S) from None
@@ -103,10 +107,11 @@ class Budget:
 
     async def _turn(self, purpose: Purpose, resource_id: str) -> None:
         until = self._clock.monotonic() + PATIENCE_S
-        while (wait_s := self._wait_s(purpose, resource_id)) > 0.0:
-            if self._clock.monotonic() + wait_s > until:
-                raise _not_asked(resource_id, wait_s)
-            await self._clock.sleep(max(wait_s, _LEAST_WAIT_S))
+        async with self._level(resource_id).queues[purpose]:
+            while (wait_s := self._wait_s(purpose, resource_id)) > 0.0:
+                if self._clock.monotonic() + wait_s > until:
+                    raise _not_asked(resource_id, wait_s)
+                await self._clock.sleep(max(wait_s, _LEAST_WAIT_S))
 
     def _wait_s(self, purpose: Purpose, resource_id: str) -> float:
         """Return the seconds until this purpose may read, if nobody else does."""

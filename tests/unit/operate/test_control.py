@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -19,7 +21,7 @@ from nvaha.model import (
     PublicIp,
     Status,
 )
-from nvaha.operate.control import HEALTH_KEPT_S, Control, Refused
+from nvaha.operate.control import HEALTH_KEPT_S, PLAN_WITHIN_S, Control, Refused
 from nvaha.ports import NetworkError, NetworkFault, StoreUnavailable
 from tests.builders import azure_of, down, group_of, later, pip_id, request_to, steady, switching, table_id
 from tests.fakes import Outside
@@ -142,6 +144,51 @@ class TestPlan:
             await control(out).plan("g", "b")
         assert raised.value.refusal.code is RefusalCode.AZURE_UNREAD
         assert "503" in str(raised.value)
+
+    @pytest.mark.parametrize("struck", [(TABLE,), GROUP.resource_ids], ids=["some", "all"])
+    @pytest.mark.parametrize(("asked_s", "told_s"), [(7.0, 7.0), (3600.0, 30.0), (None, 1.0)])
+    async def test_it_is_refused_for_a_while_where_azure_is_asked_too_much(
+        self, struck: tuple[str, ...], asked_s: float | None, told_s: float
+    ) -> None:
+        """Half a plan would say that the failover cannot end well; who asks is told when to come again."""
+        out = outside()
+        throttled = NetworkError(NetworkFault.THROTTLED, TABLE, "429: too many", retry_after_s=asked_s)
+        out.network.unread = dict.fromkeys(struck, throttled)
+        with pytest.raises(Refused) as raised:
+            await control(out).plan("g", "b")
+        assert (raised.value.refusal.code, raised.value.retry_after_s) == (RefusalCode.BUSY, told_s)
+        assert "429" in str(raised.value)
+
+    async def test_it_says_when_azure_was_read(self) -> None:
+        """An answer may be shown for some seconds; so its time is that of the reading."""
+        out = outside()
+        out.network.read_s = 1.5
+        await out.clock.sleep(60.0)
+        assert (await control(out).plan("g", "b"))["read_at"] == "2026-03-01T12:01:00.000Z"
+
+    async def test_an_azure_that_hangs_is_not_waited_for_without_end(self) -> None:
+        """However many tables there are, whoever asks is told in time."""
+        group = group_of(tables=tuple(f"t{number}" for number in range(200)))
+        out = Outside(steady())
+        out.network.put_there(*azure_of(group, "a"))
+        out.network.slow = dict.fromkeys((table_id(f"t{number}") for number in range(200)), 600.0)
+        with pytest.raises(Refused) as raised:
+            await control(out, group).plan("g", "b")
+        assert raised.value.refusal.code is RefusalCode.AZURE_UNREAD
+        assert out.clock.monotonic() <= PLAN_WITHIN_S
+
+    async def test_what_takes_long_to_compute_is_computed_aside(self) -> None:
+        """The event loop is the monitor's, too."""
+        out, aside = outside(), []
+
+        async def elsewhere(work: Callable[..., Any], *args: object) -> Any:
+            aside.append(work)
+            return work(*args)
+
+        asked = Control(Configuration((GROUP,)), out.ports, aside=elsewhere)
+        await asked.plan("g", "b")
+        await asked.groups()
+        assert len(aside) == 2
 
     async def test_it_is_refused_for_an_nva_that_the_group_does_not_have(self) -> None:
         """The reason names those it has."""
