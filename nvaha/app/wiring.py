@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from nvaha.azure.storage.connection import Storage
 from nvaha.azure.storage.leases import BlobLeases
 from nvaha.azure.storage.queue import StorageSwitchQueue
 from nvaha.azure.storage.states import TableStore
+from nvaha.concurrency import aside
 from nvaha.config import Loaded
 from nvaha.config.settings import Settings
 from nvaha.model import Notice
@@ -55,7 +55,7 @@ class App:
         planning = replace(ports, network=self._network.of(Purpose.PLAN))
         self._monitor = Monitor(configuration, looking, instance)
         self._switcher = Switcher(configuration, ports, instance)
-        self.control = Control(configuration, planning, aside=asyncio.to_thread)
+        self.control = Control(configuration, planning, aside=aside)
         for warning in loaded.warnings:
             self._notifier.notify(Notice("config_warning", "warning", str(warning), {"instance": instance}))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 from collections.abc import Awaitable, Callable
@@ -12,6 +11,7 @@ import azure.functions as func
 from pydantic import ValidationError
 
 from nvaha.app.holder import AppHolder
+from nvaha.concurrency import aside
 from nvaha.config import ConfigError
 from nvaha.config.settings import SettingsError
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
@@ -61,9 +61,7 @@ class Api:
         aside: where long answers are written, so that the event loop can go on.
     """
 
-    def __init__(
-        self, holder: AppHolder, *, signed_in: bool = False, aside: Aside = asyncio.to_thread
-    ) -> None:
+    def __init__(self, holder: AppHolder, *, signed_in: bool = False, aside: Aside = aside) -> None:
         self._holder = holder
         self._aside = aside
         self._signed_in = signed_in
