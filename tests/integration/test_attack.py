@@ -22,6 +22,7 @@ from nvaha.lab.arm.throttle import AZURE_LIMITS
 from nvaha.lab.stage.azurite import Azurite
 from nvaha.lab.stage.profiles import Profile
 from nvaha.lab.stage.sample import environment
+from nvaha.web.api import PLAN_KEPT_S
 
 from .in_process import Running, running
 
@@ -30,8 +31,10 @@ FIRST, SECOND = (nva.name for nva in SAMPLE.nvas)
 USUAL = Profile(
     name="usual", get_s=0.06, put_s=0.2, route_table_operation_s=1.0, nic_operation_s=1.0, nic_retry_after_s=1
 )
-SLOWER_S = 1.0
-"""What the attack may cost: a switch, or a round."""
+LATER_S = 1.0
+"""What the attack may cost a round."""
+REFILLED_S = 11.0
+"""After so long ARM's bucket is full again."""
 TRIES = 3
 """The machine may be busy with something else just then; code that is too slow is so every time."""
 Call = Callable[[], Awaitable[tuple[int, Any]]]
@@ -85,45 +88,30 @@ async def switched(app: Running, to: str) -> float:
     return float(ended["seconds"])
 
 
-async def calm(app: Running) -> None:
-    """Wait until ARM's bucket is full again, and the hold-down over."""
-    await asyncio.sleep(10.0)
-
-
 @pytest.mark.slow
 def test_plans_cost_a_running_switch_nothing(azurite: Azurite, tmp_path: Path) -> None:
-    """Twenty plans a second, five hundred at once as it begins: the switch ends well, in its usual time."""
+    """Twenty a second, five hundred at once as it begins: the switch ends well, and ARM throttles nobody.
+
+    What that costs to the second is measured in virtual time: here it depends on what else the machine does.
+    """
 
     async def play() -> None:
         switches = Switches(limits=AZURE_LIMITS)
         async with running(azurite, tmp_path, SAMPLE, switches=switches, profile=USUAL) as app:
             await app.all_up()
-            there, slower_s = SECOND, []
-            for _ in range(TRIES):
-                await calm(app)
-                quiet_s = await switched(app, there)
-                await calm(app)
-                there = FIRST if there == SECOND else SECOND
-                seen, began = len(app.arm.log), time.monotonic()
-
-                def plan(to: str = there) -> Awaitable[tuple[int, Any]]:
-                    return app.call("plan", params={"to": to})
-
-                async with attack(plan, 20.0, burst=500) as answers:
-                    attacked_s = await switched(app, there)
-                took_s = time.monotonic() - began
-                there = FIRST if there == SECOND else SECOND
-                asked = app.arm.log[seen:]
-                print(
-                    f"quiet {quiet_s:.1f} s, attacked {attacked_s:.1f} s: {answers}, ARM asked {len(asked)}"
-                )
-                assert set(answers) == {200, 503}
-                assert not [each for each in asked if each.status == 429]
-                assert sum(each.method == "GET" for each in asked) < 250 + 25 * took_s
-                slower_s.append(attacked_s - quiet_s)
-                if slower_s[-1] <= SLOWER_S:
-                    return
-            pytest.fail(f"the switch was slower by {slower_s} s")
+            await asyncio.sleep(REFILLED_S)
+            quiet_s = await switched(app, SECOND)
+            await asyncio.sleep(REFILLED_S)
+            seen, began = len(app.arm.log), time.monotonic()
+            async with attack(lambda: app.call("plan", params={"to": FIRST}), 20.0, burst=500) as answers:
+                attacked_s = await switched(app, FIRST)
+            took_s, asked = time.monotonic() - began, app.arm.log[seen:]
+            print(f"quiet {quiet_s:.1f} s, attacked {attacked_s:.1f} s: {answers}, {len(asked)} calls to ARM")
+            assert set(answers) == {200, 503}
+            assert not [each for each in asked if each.status == 429]
+            # A switch of this size, and a plan each two seconds.
+            plans = took_s / PLAN_KEPT_S + 2
+            assert sum(each.method == "GET" for each in asked) < (plans + 5) * len(SAMPLE.resources)
 
     asyncio.run(play())
 
@@ -154,7 +142,7 @@ def test_questions_make_no_round_late(
                     attacked_s = await longest_s()
                 print(f"{function}: longest gap {quiet_s:.2f} s, attacked {attacked_s:.2f} s: {answers}")
                 late_s.append(attacked_s - quiet_s)
-                if late_s[-1] <= SLOWER_S:
+                if late_s[-1] <= LATER_S:
                     return
             pytest.fail(f"a round was late by {late_s} s")
 
