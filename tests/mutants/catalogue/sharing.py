@@ -107,6 +107,7 @@ SHARING = (
         "a switch does not fail because some reads are throttled",
         "nvaha.switch.attempt:Attempt._read",
         replace("snapshot.throttled and clock.monotonic() < throttled_until", by="False"),
+        simulated=False,
         tests=THROTTLINGS,
     ),
     Mutant(
@@ -121,6 +122,7 @@ SHARING = (
         "a write that is only throttled costs no try",
         "nvaha.switch.apply:_Tries.another",
         replace("throttled and self._clock.monotonic() < self._throttled_until", by="False"),
+        simulated=False,
     ),
     Mutant(
         "commands-shared",
