@@ -33,13 +33,19 @@ dist: $(VENV)/.dev
 clean:
 	rm -rf $(VENV) .cache build dist *.egg-info
 
+# Whole is what has a pip: on Debian a Python without python3-venv leaves half an environment behind.
+define environment
+	@test -x $(BIN)/pip || { $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is Python %d.%d; 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.13" % sys.version_info[:2])' && \
+		echo "Setting up $(VENV) (once, a minute or two) …" && $(PYTHON) -m venv $(VENV); }
+endef
+
 # The demo needs the lab's packages only; tests and checks need the rest too.
 $(VENV)/.lab: requirements/lab.txt pyproject.toml
-	@test -x $(BIN)/python || { echo "Setting up $(VENV) (once) …"; $(PYTHON) -m venv $(VENV); }
+	$(environment)
 	@$(PIP) -r requirements/lab.txt && $(PIP) --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml
-	@test -x $(BIN)/python || { echo "Setting up $(VENV) (once) …"; $(PYTHON) -m venv $(VENV); }
+	$(environment)
 	@$(PIP) -r requirements/dev.txt && $(PIP) --no-deps --editable .
 	@touch $@ $(VENV)/.lab

@@ -29,8 +29,23 @@ class StoreUnavailable(Exception):
     """Storage did not answer, or answered with an error that says nothing about the data."""
 
 
+class StateUnreadable(StoreUnavailable):
+    """What is stored cannot be read by this version: a person has to look.
+
+    Args:
+        message: names the place, the value and the remedy.
+        newer: a newer release has written it: that is right, and not to be overwritten.
+    """
+
+    def __init__(self, message: str, *, newer: bool = False) -> None:
+        super().__init__(message)
+        self.newer = newer
+
+
 LEASE_S = 15.0
 """How long a lease lasts: the shortest that Blob Storage grants (azure-facts C1)."""
+LEASE_CONTAINER = "nvaha"
+"""The container of the blobs that the leases are on: people find them there."""
 LEASE_MARGIN_S = 3.0
 """Seconds of a lease that are never relied on: clocks run at slightly different rates."""
 
@@ -108,14 +123,15 @@ class StateStore(Protocol):
     """Group states by compare-and-swap, the leader's record, and operations.
 
     Raises StoreUnavailable from every method when storage does not answer; a write may then have happened.
+    What cannot be read is StateUnreadable; a group's state, and what a newer release wrote, is left as it is.
     """
 
     async def load(self, group: str) -> Versioned | None:
         """Return the group's state, or None if there is none yet."""
         ...
 
-    async def load_all(self) -> Mapping[str, Versioned]:
-        """Return every stored group's state, by group name."""
+    async def load_all(self) -> Mapping[str, Versioned | StateUnreadable]:
+        """Return every stored group's state, or why it cannot be read, by group name."""
         ...
 
     async def save(self, state: GroupState, version: str | None) -> str | Conflict:
@@ -138,8 +154,8 @@ class StateStore(Protocol):
         """Return one operation, or None."""
         ...
 
-    async def history(self, group: str, limit: int) -> tuple[Operation, ...]:
-        """Return the group's operations, newest first."""
+    async def history(self, group: str, limit: int) -> tuple[Operation | StateUnreadable, ...]:
+        """Return the group's operations, newest first, or why one of them cannot be read."""
         ...
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from nvaha.azure.storage.rows import group_entity, operation_entity, read_group
 from nvaha.model import (
     ControlTarget,
     GroupState,
@@ -29,6 +30,7 @@ from nvaha.ports import (
     Conflict,
     LeaseGrant,
     Ports,
+    StateUnreadable,
     StoreUnavailable,
     Versioned,
 )
@@ -78,6 +80,8 @@ class FakeLeases:
     Args:
         answers: False: nothing is done and nobody answers.
         answer_s: how long after it was done each answer comes.
+
+    `asked` counts how often somebody wanted one.
     """
 
     clock: FakeClock
@@ -85,9 +89,11 @@ class FakeLeases:
     answer_s: float = 0.0
     held: dict[str, tuple[str, float]] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
+    asked: int = 0
 
     async def acquire(self, name: str, holder: str, *, at_least: int = 0) -> LeaseGrant | None:
         """Grant the lease unless somebody has it."""
+        self.asked += 1
         self._check()
         if name in self.held and self.clock.monotonic() < self.held[name][1]:
             return None
@@ -121,6 +127,13 @@ class FakeLeases:
             raise StoreUnavailable("leases: no answer")
 
 
+def accepted(entity: Mapping[str, Any]) -> None:
+    """Refuse what the table's SDK refuses to send: an Int64 of more than 64 bits."""
+    for name, value in entity.items():
+        if isinstance(value, tuple) and not -(2**63) <= value[0] < 2**63:
+            raise TypeError(f"{name}: {value[0]} is too large to be cast to type Edm.Int64")
+
+
 @dataclass(slots=True)
 class FakeStore:
     """States, operations and the leader's record.
@@ -131,6 +144,8 @@ class FakeStore:
         falls_silent: the next write is done, and nobody answers from then on.
         sent_twice: so many of the next writes are sent once more below, and meet themselves.
         unreadable: the groups whose rows another release has written: nobody reads or overwrites them.
+        rows: the groups whose rows somebody has written by hand, as they then are in the table.
+        illegible: the operations whose rows nobody can read.
         before_save: called before each write of a state, to race with it.
         recording_s: how long it takes to write an operation.
         saves: how many states were written here; `records` counts operations.
@@ -142,6 +157,8 @@ class FakeStore:
     answers: bool = True
     takes_records: bool = True
     unreadable: set[str] = field(default_factory=set)
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    illegible: set[str] = field(default_factory=set)
     lose_answers: int = 0
     falls_silent: bool = False
     sent_twice: int = 0
@@ -153,20 +170,41 @@ class FakeStore:
 
     def put(self, state: GroupState) -> None:
         """Write a state as somebody else would."""
+        accepted(group_entity(state))
         self._versions += 1
+        self.rows.pop(state.group, None)
         self.states[state.group] = Versioned(state, f"v{self._versions}")
+
+    def spoil(self, group: str, text: str) -> None:
+        """Write a group's row by hand: this text in place of its state's JSON."""
+        self._versions += 1
+        self.rows[group] = {"PartitionKey": "group", "RowKey": group, "state": text}
+        self.states[group] = replace(self.states[group], version=f"v{self._versions}")
 
     async def load(self, group: str) -> Versioned | None:
         """Return a state."""
         self._check()
-        if group in self.unreadable:
-            raise StoreUnavailable(f"{group}: the row cannot be read")
-        return self.states.get(group)
+        return self._read(group)
 
-    async def load_all(self) -> Mapping[str, Versioned]:
+    async def load_all(self) -> Mapping[str, Versioned | StateUnreadable]:
         """Return all states."""
         self._check()
-        return {name: held for name, held in self.states.items() if name not in self.unreadable}
+        found: dict[str, Versioned | StateUnreadable] = {}
+        for name in self.states:
+            try:
+                if (held := self._read(name)) is not None:
+                    found[name] = held
+            except StateUnreadable as error:
+                found[name] = error
+        return found
+
+    def _read(self, group: str) -> Versioned | None:
+        if group in self.unreadable:
+            raise StateUnreadable(f"{group}: the row cannot be read")
+        held = self.states.get(group)
+        if held is not None and group in self.rows:
+            return replace(held, state=read_group(self.rows[group], FakeClock().now()))
+        return held
 
     async def save(self, state: GroupState, version: str | None) -> str | Conflict:
         """Write a state by compare-and-swap."""
@@ -204,23 +242,30 @@ class FakeStore:
     async def record(self, operation: Operation) -> None:
         """Write an operation; an ended one is never reopened."""
         self._check(records=True)
+        accepted(operation_entity(operation))
         self.records += 1
         await asyncio.sleep(self.recording_s)
-        found = self.operations.get(operation.id)
+        found = None if operation.id in self.illegible else self.operations.get(operation.id)
+        self.illegible.discard(operation.id)
         if found is None or operation.status.ended or not found.status.ended:
             self.operations[operation.id] = operation
 
     async def operation(self, operation_id: str) -> Operation | None:
         """Return an operation."""
         self._check(records=True)
+        if operation_id in self.illegible:
+            raise StateUnreadable(f"{operation_id}: the row cannot be read")
         return self.operations.get(operation_id)
 
-    async def history(self, group: str, limit: int) -> tuple[Operation, ...]:
+    async def history(self, group: str, limit: int) -> tuple[Operation | StateUnreadable, ...]:
         """Return a group's operations, newest first."""
         self._check(records=True)
         mine = [each for each in self.operations.values() if each.request.group == group]
-        newest_first = sorted(mine, key=lambda each: each.request.generation, reverse=True)
-        return tuple(newest_first[:limit])
+        newest_first = sorted(mine, key=lambda each: each.request.generation, reverse=True)[:limit]
+        return tuple(
+            StateUnreadable(f"{each.id}: the row cannot be read") if each.id in self.illegible else each
+            for each in newest_first
+        )
 
     def _check(self, *, records: bool = False) -> None:
         if not self.answers or (records and not self.takes_records):

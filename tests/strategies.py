@@ -10,17 +10,27 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from nvaha.model import GroupState, LeaderRecord, Operation, SwitchRequest
+from nvaha.model import LARGEST, LEVELS, GroupState, LeaderRecord, Operation, SwitchRequest
 
+READ_AT = datetime(2100, 1, 1, tzinfo=UTC)
+"""Whatever is made here is over by then."""
 NAMES = st.text("abcXYZ-_.é ", min_size=1, max_size=12)
 PLAIN: dict[object, st.SearchStrategy[Any]] = {
-    datetime: st.integers(10**9, 7 * 10**9).map(lambda seconds: datetime.fromtimestamp(seconds + 0.25, UTC)),
-    float: st.floats(allow_nan=False, allow_infinity=False),
-    int: st.integers(0, 2**62),
+    datetime: st.integers(10**9, 4 * 10**9).map(lambda seconds: datetime.fromtimestamp(seconds + 0.25, UTC)),
+    float: st.floats(-LARGEST, LARGEST),
+    int: st.integers(0, LARGEST),
     str: st.text(max_size=40),
     bool: st.booleans(),
     type(None): st.none(),
 }
+
+
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    **dict.fromkeys(("active", "wanted", "source"), st.none() | NAMES),
+    "target": NAMES,
+    "level": st.sampled_from(LEVELS),
+}
+"""Fields whose values are not just any of their kind."""
 
 
 def anything(kind: Any) -> st.SearchStrategy[Any]:
@@ -29,7 +39,8 @@ def anything(kind: Any) -> st.SearchStrategy[Any]:
         return PLAIN[kind]
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind)
-        fields = {each.name: anything(hints[each.name]) for each in dataclasses.fields(kind)}
+        names = [each.name for each in dataclasses.fields(kind)]
+        fields = {name: FIELDS[name] if name in FIELDS else anything(hints[name]) for name in names}
         return st.builds(kind, **fields)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from(kind)
@@ -49,9 +60,23 @@ def numbered(request: SwitchRequest, group: str, generation: int, requested_ms: 
     return dataclasses.replace(request, group=group, generation=generation, operation=operation)
 
 
+def of_one_group(state: GroupState, group: str) -> GroupState:
+    """Give a state, and all that it refers to, to a group."""
+
+    def own(request: SwitchRequest) -> SwitchRequest:
+        return numbered(request, group, request.generation, request.epoch)
+
+    switch = state.switch and dataclasses.replace(state.switch, request=own(state.switch.request))
+    closings = tuple(
+        dataclasses.replace(each, operation=f"{group}-{number}-0", request=each.request and own(each.request))
+        for number, each in enumerate(state.closings)
+    )
+    return dataclasses.replace(state, group=group, switch=switch, closings=closings)
+
+
 requests = st.builds(
     numbered, anything(SwitchRequest), NAMES, st.integers(0, 10**9), st.integers(0, 10**13 - 1)
 )
-states = anything(GroupState)
+states = st.builds(of_one_group, anything(GroupState), NAMES)
 operations = st.builds(dataclasses.replace, anything(Operation), request=requests)
 leaders = anything(LeaderRecord)

@@ -51,9 +51,14 @@ monitor_output() {
 app="$(monitor_output AZURE_FUNCTION_APP_NAME)"
 
 echo "3/3 Code of $app …"
-(cd "$here/../.." && func azure functionapp publish "$app" --python --build remote)
+published=true
+(cd "$here/../.." && func azure functionapp publish "$app" --python --build remote) || published=false
 
 echo
 echo "The page:    http://$(public_address)/"
 echo "The monitor: $(monitor_output NVAHA_URL)/api/health"
 echo "Next:        $here/watch.sh in one terminal, $here/break-active.sh in another"
+# Core Tools also fail when the code is there and the host has not begun, as in the first minutes of a new app.
+[[ "$published" == true ]] || fail "
+Core Tools ended with an error, above. If it is \"the app appears to be unhealthy\", wait for 200 from the monitor's
+address: until its roles have arrived, which takes minutes, the app does not begin. Anything else: run this again."

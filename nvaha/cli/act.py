@@ -166,7 +166,7 @@ def _ask_for(there: App, wish: Wish) -> Answer[OperationReply]:
             OperationReply, "groups", wish.group, "failover", body=body, tell=tell, wait=pause
         )
     except AppRefused as refused:
-        hints = [f"nvaha status {wish.group}"]
+        hints = ["nvaha status" if refused.code == "unknown_group" else f"nvaha status {wish.group}"]
         if lost:
             hints[0] += "   (an earlier try got no reply: see whether a switch is under way)"
         raise Failure(

@@ -128,9 +128,9 @@ def _lab() -> Any:
         name = missing.name or ""
     if name.startswith("nvaha"):
         text = "this installation has no lab: it is left out of the deployed app"
-        remedy = "install nvaha from its source tree: pip install '.[lab]'"
+        remedy = "in a checkout of the project: pip install --editable '.[lab]'"
     else:
-        text, remedy = f"the lab needs the package {name}", "pip install 'nvaha[lab]'"
+        text, remedy = f"the lab needs the package {name}", "in the checkout: pip install --editable '.[lab]'"
     return _stand_in(text, remedy)
 
 

@@ -217,7 +217,8 @@ def _notes(view: GroupReply, now: datetime) -> list[Text]:
     if not view.automatic:
         notes.append(Text("automatic switches are off (policy.automatic)", style="yellow"))
     if view.blocked:
-        notes.append(Text(f"not switched: {view.blocked}", style="bold red"))
+        word = "switch waits" if view.phase == "switching" else "not switched"
+        notes.append(Text(f"{word}: {view.blocked}", style="bold red"))
     if view.wanted:
         text = f"half moved: {view.wanted} was asked for and not everything is there; tried again by itself"
         notes.append(Text(text, style="bold red"))
@@ -300,11 +301,11 @@ def plan(view: PlanReply) -> RenderableType:
 
 def history(view: HistoryReply) -> RenderableType:
     """Return a group's operations, newest first."""
+    parts: list[RenderableType] = [sentence(each, "bold red") for each in view.unreadable]
     if not view.operations:
-        return Text(f"{view.group} has never been switched.")
+        return Group(*parts) if parts else Text(f"{view.group} has never been switched.")
     heads = [_history_head(each) for each in view.operations]
     widths = [max(map(len, column)) for column in zip(*heads, strict=True)]
-    parts: list[RenderableType] = []
     for each, head in zip(view.operations, heads, strict=True):
         asked, switch, ended, trigger = (part.ljust(width) for part, width in zip(head, widths, strict=True))
         line = Text.assemble((asked, "bold"), "  ", switch, "  ", (ended, _COLOURS.get(each.status, "")))

@@ -164,3 +164,4 @@ class HistoryReply(Reply):
 
     group: Text
     operations: tuple[OperationReply, ...]
+    unreadable: tuple[Text, ...] = ()

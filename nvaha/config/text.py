@@ -106,9 +106,10 @@ def _read_yaml(text: str) -> Any:
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         context = f" ({problem.context})" if problem.context else ""
-        raise TextError(
-            _place(mark), f"is not valid YAML: {problem.problem}{context}", "correct the syntax there"
-        ) from None
+        line = text.splitlines()[mark.line] if mark and mark.line < len(text.splitlines()) else ""
+        tab = "\t" in line[: len(line) - len(line.lstrip())]
+        remedy = "indent with spaces; YAML takes no tabs" if tab else "correct the syntax there"
+        raise TextError(_place(mark), f"is not valid YAML: {problem.problem}{context}", remedy) from None
     except yaml.YAMLError:
         # Only the reader's errors have no mark: a character that YAML does not allow.
         raise TextError(

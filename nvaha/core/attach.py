@@ -6,6 +6,9 @@ resources tell ahead is asked before the detach: versions, regions, states, what
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
 from nvaha.core.bodies import (
     IpConfiguration,
     address_version,
@@ -16,8 +19,59 @@ from nvaha.core.bodies import (
     last_write_failed,
     location,
 )
-from nvaha.model import Group, PublicIp, Resource, Snapshot, same_id
+from nvaha.model import Group, Nva, PublicIp, Resource, Snapshot, same_id
 from nvaha.text import last_part
+
+
+def places(
+    group: Group, snapshot: Snapshot, target: Nva, public_ips: Iterable[PublicIp]
+) -> tuple[dict[PublicIp, IpConfiguration], list[str]]:
+    """Return the IP configuration of the target that each public IP is to be on, and why others have none.
+
+    An IP configuration carries one public IP. Two that are meant for the same one would push each other off
+    for ever, so neither is moved; nor does one take the place of another that stays there.
+    """
+    found: dict[PublicIp, IpConfiguration] = {}
+    problems: list[str] = []
+    meant: defaultdict[tuple[str, str], list[PublicIp]] = defaultdict(list)
+
+    def where(public_ip: PublicIp) -> str:
+        return f"{found[public_ip].name} of NIC {last_part(target.interfaces[public_ip.role])}"
+
+    for public_ip in public_ips:
+        nic_id = target.interfaces[public_ip.role]
+        wanted = wanted_configuration(group, snapshot, public_ip, nic_id)
+        if isinstance(wanted, str):
+            problems.append(f"public IP {last_part(public_ip.id)}: {wanted}")
+        else:
+            meant[nic_id.casefold(), wanted.name.casefold()].append(public_ip)
+            found[public_ip] = wanted
+    for rivals in meant.values():
+        if len(rivals) > 1:
+            names = " and ".join(last_part(each.id) for each in rivals)
+            remedy = "name another ip_configuration for all but one of them"
+            problems.append(
+                f"public IPs {names}: {where(rivals[0])} is meant for each and carries one; {remedy}"
+            )
+            for each in rivals:
+                del found[each]
+    while in_the_way := _in_the_way(found):
+        public_ip, other = in_the_way
+        text = (
+            f"public IP {last_part(public_ip.id)}: {where(public_ip)} carries {last_part(other)}, which stays"
+        )
+        problems.append(text)
+        del found[public_ip]
+    return found, problems
+
+
+def _in_the_way(found: Mapping[PublicIp, IpConfiguration]) -> tuple[PublicIp, str] | None:
+    """Return a public IP and the one in its place that does not move; None if there is no such public IP."""
+    moving = {each.id.casefold() for each in found}
+    for public_ip, place in found.items():
+        if place.public_ip is not None and place.public_ip.casefold() not in moving:
+            return public_ip, place.public_ip
+    return None
 
 
 def wanted_configuration(

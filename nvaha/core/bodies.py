@@ -5,9 +5,9 @@ Whatever is not asked for here is carried over untouched, whether anybody knows 
 
 from __future__ import annotations
 
-import copy
 import ipaddress
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -43,13 +43,26 @@ class IpConfiguration:
     dynamic: bool = False
 
 
+_SAME_IN_ANY_BASE = re.compile(r"(?<![0-9])0+(?=[0-7](?![0-9]))")
+"""Zeros that say nothing: some read a number that begins with one as octal, and up to 7 that is the same."""
+
+
 @lru_cache(maxsize=4096)
 def canonical(address: str) -> str:
-    """Return an IP address in its one canonical form, or as it is if it is none."""
+    """Return an IP address in its one canonical form, by which addresses are compared.
+
+    White space around it does not count, an IPv4 address mapped into IPv6 is the IPv4 address, and what is no
+    address, or would be another one to some, is returned as it is.
+    """
+    text = address.strip()
+    if ":" not in text:
+        text = _SAME_IN_ANY_BASE.sub("", text)
     try:
-        return str(ipaddress.ip_address(address))
+        found = ipaddress.ip_address(text)
     except ValueError:
         return address
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(mapped or found)
 
 
 def next_hops(table: Resource) -> tuple[NextHop, ...]:
@@ -151,13 +164,13 @@ def is_part_of(child_id: str, resource_id: str) -> bool:
 
 def with_next_hops(table: Resource, hops: Mapping[str, str]) -> Resource:
     """Return the table with the named routes pointing at other addresses, all else as it was."""
-    body = copy.deepcopy(dict(table.body))
     wanted = {name.casefold(): hop for name, hop in hops.items()}
-    for route in body["properties"]["routes"]:
-        name = route.get("name")
-        if isinstance(name, str) and name.casefold() in wanted:
-            route["properties"]["nextHopIpAddress"] = wanted[name.casefold()]
-    return Resource(table.id, table.etag, body)
+
+    def edited(route: Mapping[str, Any]) -> Mapping[str, Any]:
+        hop = wanted.get(str(route.get("name")).casefold())
+        return route if hop is None else _with_properties(route, nextHopIpAddress=hop)
+
+    return _with_children(table, "routes", edited)
 
 
 def with_public_ips(nic: Resource, public_ips: Mapping[str, str | None]) -> Resource:
@@ -165,18 +178,21 @@ def with_public_ips(nic: Resource, public_ips: Mapping[str, str | None]) -> Reso
 
     A reference is taken away by leaving the key out: a null is refused (azure-facts D3).
     """
-    body = copy.deepcopy(dict(nic.body))
     wanted = {name.casefold(): public_ip for name, public_ip in public_ips.items()}
-    for configuration in body["properties"]["ipConfigurations"]:
+
+    def edited(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
         name = str(configuration.get("name")).casefold()
         if name not in wanted:
-            continue
-        public_ip = wanted[name]
+            return configuration
+        public_ip, properties = wanted[name], configuration["properties"]
         if public_ip is None:
-            configuration["properties"].pop("publicIPAddress", None)
-        elif _id_in(configuration["properties"].get("publicIPAddress")) != public_ip.casefold():
-            configuration["properties"]["publicIPAddress"] = {"id": public_ip}
-    return Resource(nic.id, nic.etag, body)
+            kept = {key: value for key, value in properties.items() if key != "publicIPAddress"}
+            return {**configuration, "properties": kept}
+        if _id_in(properties.get("publicIPAddress")) == public_ip.casefold():
+            return configuration
+        return _with_properties(configuration, publicIPAddress={"id": public_ip})
+
+    return _with_children(nic, "ipConfigurations", edited)
 
 
 def carries(nic: Resource, public_ip_id: str) -> str | None:
@@ -185,6 +201,19 @@ def carries(nic: Resource, public_ip_id: str) -> str | None:
         if configuration.public_ip is not None and same_id(configuration.public_ip, public_ip_id):
             return configuration.name
     return None
+
+
+def _with_children(
+    resource: Resource, key: str, edited: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+) -> Resource:
+    """Return the resource with the children of a list edited; the rest is shared: no body is ever changed."""
+    children = resource.body["properties"][key]
+    body = _with_properties(resource.body, **{key: [edited(child) for child in children]})
+    return Resource(resource.id, resource.etag, body)
+
+
+def _with_properties(part: Mapping[str, Any], **properties: object) -> dict[str, Any]:
+    return {**part, "properties": {**part["properties"], **properties}}
 
 
 def _id_in(reference: object) -> str | None:

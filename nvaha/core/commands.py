@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from nvaha.core.decision import Decision
-from nvaha.core.health import healthy
+from nvaha.core.health import healthy, lately_probed
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.core.lifecycle import begin, repeated, stalled
 from nvaha.core.notices import clock_time, condition, notice
 from nvaha.core.refusal import Refusal, RefusalCode
-from nvaha.model import STALE_AFTER_S, Group, GroupState, Phase, Trigger
+from nvaha.model import Group, GroupState, Phase, Trigger
 
 
 def commanded(group: Group, before: GroupState, command: FailoverCommanded, now: datetime) -> Decision:
@@ -53,7 +53,7 @@ def refuses(group: Group, state: GroupState, command: FailoverCommanded, now: da
     if state.active == command.to and state.phase is Phase.STEADY and agrees:
         text = f"{command.to} is already the active NVA of {group.name}"
         return Refusal(RefusalCode.ALREADY_ACTIVE, text)
-    if state.probed_at is None or (now - state.probed_at).total_seconds() > STALE_AFTER_S:
+    if not lately_probed(state, now):
         seen = "never" if state.probed_at is None else f"last at {clock_time(state.probed_at)}"
         text = f"the health of {command.to} is not known: no leader has probed {group.name} lately ({seen})"
         return Refusal(RefusalCode.STALE, f"{text}; force overrides this")

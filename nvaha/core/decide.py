@@ -24,6 +24,7 @@ from nvaha.core.inputs import (
     Probed,
     SwitchDone,
     SwitchFailed,
+    SwitchHeldUp,
     SwitchMoved,
 )
 from nvaha.core.lifecycle import begin, candidate, finish, go_on, reported
@@ -64,7 +65,7 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
             return commands.commanded(group, before, happened, now)
         case PauseCommanded():
             return commands.paused(group, before, happened)
-        case SwitchMoved() | SwitchDone() | SwitchFailed():
+        case SwitchMoved() | SwitchHeldUp() | SwitchDone() | SwitchFailed():
             return reported(group, before, happened, now)
 
 
@@ -105,8 +106,8 @@ def _probed(group: Group, before: GroupState, happened: Probed, now: datetime) -
         notices.append(all_down_notice(group, nvas, down=down))
     state = replace(before, nvas=nvas, epoch=happened.epoch, all_down=down)
     decision = _consider(group, state, now, blind=happened.blind).told_after(*notices)
-    overdue = before.probed_at is None or (now - before.probed_at).total_seconds() >= WRITTEN_EVERY_S
-    if overdue or worth_writing(group, before, decision.state):
+    since_s = (now - before.probed_at).total_seconds() if before.probed_at else WRITTEN_EVERY_S
+    if not 0 <= since_s < WRITTEN_EVERY_S or worth_writing(group, before, decision.state):
         return replace(decision, state=replace(decision.state, probed_at=now))
     return decision
 

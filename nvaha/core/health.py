@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from nvaha.model import Health, NvaState, ProbeSpec, Reading
+from nvaha.model import STALE_AFTER_S, GroupState, Health, NvaState, ProbeSpec, Reading
 
 
 def advance(nva: NvaState, reading: Reading, spec: ProbeSpec, now: datetime, *, blind: bool) -> NvaState:
@@ -52,6 +52,11 @@ def advance(nva: NvaState, reading: Reading, spec: ProbeSpec, now: datetime, *, 
 def fallen(nva: NvaState, spec: ProbeSpec) -> bool:
     """Tell whether an NVA is down on evidence that may move traffic away from it."""
     return nva.health is Health.DOWN and nva.confirmed >= spec.fall
+
+
+def lately_probed(state: GroupState, now: datetime, within_s: float = STALE_AFTER_S) -> bool:
+    """Tell whether a leader has probed a group lately, so that its health is about now."""
+    return state.probed_at is not None and abs((now - state.probed_at).total_seconds()) <= within_s
 
 
 def healthy(nva: NvaState) -> bool:

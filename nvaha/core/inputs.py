@@ -114,6 +114,15 @@ class SwitchMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class SwitchHeldUp:
+    """Somebody else holds the lease of a switch; `why` says which, and what to do about it."""
+
+    generation: int
+    operation: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class SwitchDone:
     """A switch ended with everything verified on its target."""
 
@@ -144,6 +153,7 @@ Input = (
     | FailoverCommanded
     | PauseCommanded
     | SwitchMoved
+    | SwitchHeldUp
     | SwitchDone
     | SwitchFailed
 )

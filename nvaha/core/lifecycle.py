@@ -15,7 +15,7 @@ from nvaha.core.guards import (
     not_again_yet,
 )
 from nvaha.core.health import fallen, healthy
-from nvaha.core.inputs import SwitchDone, SwitchFailed, SwitchMoved
+from nvaha.core.inputs import SwitchDone, SwitchFailed, SwitchHeldUp, SwitchMoved
 from nvaha.core.notices import LONGEST_SENTENCE, TAIL, condition, listed, notice, request_fields
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import (
@@ -24,7 +24,9 @@ from nvaha.model import (
     Group,
     GroupState,
     Health,
+    Nva,
     Phase,
+    ProbeSpec,
     Status,
     Switch,
     SwitchRequest,
@@ -37,6 +39,8 @@ NO_PROGRESS_S = 15.0
 (azure-facts A2), and a switch lease has run out by then."""
 MAX_TRIES = 10
 """So often in a row is a switch queued again without any sign of a worker before it is given up."""
+ABANDONED_S = NO_PROGRESS_S * (MAX_TRIES + 1)
+"""So long after the last sign of a worker a switch is given up where the group is configured."""
 KEPT_REQUEST_IDS = KEPT_CLOSINGS = 10
 
 
@@ -136,12 +140,34 @@ def go_on(group: Group, state: GroupState, now: datetime, *, blind: bool) -> Dec
         text = f"{request.target} went down while {group.name} was being switched to it: {condition(target)}"
         return begin(group, state, now, trigger=Trigger.FAILOVER, target=other, reason=text, by="nvaha")
     if (now - request.requested_at).total_seconds() > group.policy.deadline_s:
-        return _failed(group, state, request, now, f"not done within {group.policy.deadline_s:g} s")
+        error = _because(f"not done within {group.policy.deadline_s:g} s", state)
+        return _failed(group, state, request, now, error)
     if not stalled(state, now):
         return Decision(state)
     if state.switch.tries >= MAX_TRIES:
-        return _failed(group, state, request, now, f"no worker took it up after {MAX_TRIES} requests")
+        error = _because(f"no worker took it up after {MAX_TRIES} requests", state)
+        return _failed(group, state, request, now, error)
     return _ask_again(group, state, state.switch, now)
+
+
+def abandoned(state: GroupState, now: datetime) -> SwitchFailed | None:
+    """Return the end of the switch under way of a group that the leader has not configured, or None.
+
+    A worker that has it configured goes on, and shows that every few seconds. Once there was no such sign
+    for as long as a leader would have asked again, nobody goes on, and nobody asks.
+    """
+    if state.phase is not Phase.SWITCHING or state.switch is None:
+        return None
+    moved_at = state.switch.progress_at or state.switch.request.requested_at
+    if (now - moved_at).total_seconds() < ABANDONED_S:
+        return None
+    error = f"the leader has no group {state.group} configured, and no worker went on for {ABANDONED_S:g} s"
+    return SwitchFailed(state.generation, state.switch.request.operation, error)
+
+
+def as_remembered(state: GroupState) -> Group:
+    """Return a group that is not configured any more, as far as its state remembers it."""
+    return Group(state.group, tuple(Nva(name, {}, ProbeSpec()) for name in state.nvas))
 
 
 def repeated(group: Group, state: GroupState, operation: str, now: datetime) -> Decision:
@@ -153,7 +179,10 @@ def repeated(group: Group, state: GroupState, operation: str, now: datetime) -> 
 
 
 def reported(
-    group: Group, before: GroupState, report: SwitchMoved | SwitchDone | SwitchFailed, now: datetime
+    group: Group,
+    before: GroupState,
+    report: SwitchMoved | SwitchHeldUp | SwitchDone | SwitchFailed,
+    now: datetime,
 ) -> Decision:
     """Return what follows from a worker's report; one on another switch than this changes nothing.
 
@@ -169,13 +198,30 @@ def reported(
         return Decision(before, refusal=Refusal(RefusalCode.NOT_UNDER_WAY, text))
     match report:
         case SwitchMoved():
-            return Decision(replace(before, switch=Switch(switch.request, progress_at=now)))
+            return Decision(replace(before, switch=Switch(switch.request, progress_at=now), blocked=None))
+        case SwitchHeldUp():
+            return _held_up(group, before, switch, report.why, now)
         case SwitchFailed():
             stays = tuple(dict.fromkeys((*before.stays, *report.stays)))
             before = replace(before, stays=stays)
             return _failed(group, before, switch.request, now, report.error, begun=report.begun)
         case SwitchDone():
             return _done(group, before, switch.request, now)
+
+
+def _held_up(group: Group, state: GroupState, switch: Switch, why: str, now: datetime) -> Decision:
+    """Say once why a switch waits, unless it moves: then a worker holds its lease and carries it out."""
+    moves = not switch.tries and not stalled(state, now)
+    if moves or state.blocked is not None:
+        return Decision(state)
+    text = f"{group.name}: operation {switch.request.operation} waits: {why}"
+    fields = request_fields(switch.request)
+    said = notice("switch_held_up", "error", text, group, **fields, reason=why)
+    return Decision(replace(state, blocked=why), notices=(said,))
+
+
+def _because(error: str, state: GroupState) -> str:
+    return error if state.blocked is None else f"{error}: {state.blocked}"
 
 
 def _ask_again(group: Group, state: GroupState, switch: Switch, now: datetime) -> Decision:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nvaha.core.addresses import Addresses, addresses_of
-from nvaha.core.attach import held_elsewhere, holders, unread, wanted_configuration
+from nvaha.core.attach import held_elsewhere, holders, places, unread
 from nvaha.core.bodies import (
     NextHop,
     canonical,
@@ -217,12 +217,10 @@ def _nic_steps(
     public_ips: list[PublicIp] | None = None,
 ) -> list[Step]:
     changes: dict[str, _NicChange] = {}
-    for public_ip in group.public_ips if public_ips is None else public_ips:
+    found, without = places(group, snapshot, target, group.public_ips if public_ips is None else public_ips)
+    problems += without
+    for public_ip, wanted in found.items():
         nic_id = target.interfaces[public_ip.role]
-        wanted = wanted_configuration(group, snapshot, public_ip, nic_id)
-        if isinstance(wanted, str):
-            problems.append(f"public IP {last_part(public_ip.id)}: {wanted}")
-            continue
         held_by = holders(group, snapshot, public_ip)
         there = any(same_id(nic, nic_id) and name == wanted.name for nic, name in held_by)
         if there and not _failed(snapshot, nic_id):

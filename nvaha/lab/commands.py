@@ -100,8 +100,8 @@ def host(
 def _require_extra() -> None:
     missing = [each for each in _EXTRA if importlib.util.find_spec(each) is None]
     if missing:
-        names = ", ".join(missing)
-        typer.echo(f"The lab needs more than the app does ({names}): pip install 'nvaha[lab]'", err=True)
+        text = f"The lab needs more than the app does ({', '.join(missing)})"
+        typer.echo(f"{text}: in the checkout, pip install --editable '.[lab]'", err=True)
         raise typer.Exit(1)
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from nvaha.lab.stage.azurite import LabError
@@ -39,7 +40,9 @@ class Demo:
         self._back = back
         self._as_json = as_json
         self._port = port
-        self._console = Console(quiet=as_json, highlight=False, soft_wrap=True)
+        self._console = Console(quiet=as_json, highlight=False)
+        # A terminal folds between words, where nobody reads a file's long lines by eye.
+        self._console.soft_wrap = not self._console.is_terminal
 
     async def run(self) -> int:
         """Run it; returns the exit code, having said what went wrong if it is not 0."""
@@ -118,8 +121,14 @@ class Demo:
         self._console.print(Text(text, style=style))
 
     def _show(self, line: Line) -> None:
-        style = _STYLES.get(line.title, "")
-        self._console.print(Text.assemble(f"  {line.at_s:6.2f}  ", (f"{line.title:<19}", style), line.text))
+        head = Text.assemble(f"  {line.at_s:6.2f}  ", (f"{line.title:<19}", _STYLES.get(line.title, "")))
+        if not self._console.is_terminal:
+            self._console.print(head + Text(line.text))
+            return
+        row = Table.grid()
+        row.add_column(width=head.cell_len, no_wrap=True)
+        row.add_row(head, Text(line.text))
+        self._console.print(row)
 
 
 _WAYS = {"route": "routes", "public_ip": "public IP"}

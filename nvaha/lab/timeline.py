@@ -16,7 +16,7 @@ import aiohttp
 from nvaha.lab.arm import LogEntry
 from nvaha.lab.stage.azurite import LabError
 from nvaha.lab.stage.nva import Down, FakeNva
-from nvaha.lab.stage.process import HostEvent
+from nvaha.lab.stage.process import HostEvent, News
 from nvaha.lab.stage.stage import Lab
 
 _LOOK_S = 0.05
@@ -73,7 +73,6 @@ class Figures:
 class _Seen:
     """How far each source was read."""
 
-    events: int = 0
     requests: int = 0
     probe_failed: bool = False
     traffic: set[str] = field(default_factory=set)
@@ -92,7 +91,9 @@ class Timeline:
         self._lab = lab
         self._nva = nva
         self._tell = tell
-        self._seen = _Seen(len(lab.events()), len(lab.simulator.log))
+        self._seen = _Seen(len(lab.simulator.log))
+        self._news = News()
+        self._news.among(lab.events())
         self._waiting: list[Line] = []
         self._wall = self._monotonic = 0.0
         self._firsts: dict[str, float] = {}
@@ -141,10 +142,8 @@ class Timeline:
 
     async def _look(self) -> None:
         await self._look_for_failed_probe()
-        events = self._lab.events()
-        for event in events[self._seen.events :]:
+        for event in self._news.among(self._lab.events()):
             self._take_event(event)
-        self._seen.events = len(events)
         log = self._lab.simulator.log
         for request in log[self._seen.requests :]:
             self._take_request(request)
@@ -170,7 +169,8 @@ class Timeline:
         at_s = event.at - self._wall
         if event.event != "nva_down" or event.fields.get("nva") == self._nva.name:
             self._firsts.setdefault(event.event, at_s)
-        self._add(at_s, title, event.text)
+        # One switch is followed: its id before each of its steps would only make the lines longer.
+        self._add(at_s, title, event.text.removeprefix(f"{event.fields.get('operation')}: "))
 
     def _take_request(self, request: LogEntry) -> None:
         if request.method != "PUT":

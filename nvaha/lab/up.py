@@ -18,7 +18,7 @@ from rich.text import Text
 
 from nvaha.lab.stage.azurite import LabError
 from nvaha.lab.stage.nva import Down
-from nvaha.lab.stage.process import HostEvent
+from nvaha.lab.stage.process import HostEvent, News
 from nvaha.lab.stage.stage import GROUP, Lab
 
 _LOOK_S = 0.2
@@ -163,13 +163,11 @@ class Up:
         self._stopping.set()
 
     async def _tell_events(self) -> None:
-        told = 0
+        news = News()
         while True:
-            events = self._lab.events()
-            for event in events[told:]:
+            for event in news.among(self._lab.events()):
                 if event.event not in _QUIET:
                     self._tell(event)
-            told = len(events)
             await asyncio.sleep(_LOOK_S)
 
     def _tell(self, event: HostEvent) -> None:

@@ -20,6 +20,7 @@ from nvaha.model.configured import (
 from nvaha.model.ids import same_id
 from nvaha.model.observed import Health, NvaState, Reading, Resource, Snapshot
 from nvaha.model.recorded import (
+    LARGEST,
     STALE_AFTER_S,
     WRITTEN_EVERY_S,
     Closing,
@@ -36,9 +37,11 @@ from nvaha.model.recorded import (
     SwitchRequest,
     Trigger,
 )
-from nvaha.model.told import Notice
+from nvaha.model.told import LEVELS, Notice
 
 __all__ = [
+    "LARGEST",
+    "LEVELS",
     "STALE_AFTER_S",
     "WRITTEN_EVERY_S",
     "Closing",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nvaha.model import SwitchRequest
+from nvaha.model import LARGEST, SwitchRequest
 from nvaha.text import shortened
 
 VERSION = 1
@@ -31,7 +31,7 @@ class SwitchMessage(BaseModel):
 
     v: Annotated[int, Field(ge=VERSION, le=VERSION)]
     group: Name
-    generation: Annotated[int, Field(ge=0, lt=2**63)]
+    generation: Annotated[int, Field(ge=0, le=LARGEST)]
     operation: Name
 
 

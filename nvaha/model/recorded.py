@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from nvaha.model.observed import NvaState
 from nvaha.model.told import Notice
 
+LARGEST: Final = 10**9
+"""No epoch, generation or count that is ever written is larger."""
 WRITTEN_EVERY_S = 10.0
 """At rest a leader writes its own record and each group's state this often, and no more."""
 STALE_AFTER_S = 3 * WRITTEN_EVERY_S

@@ -9,23 +9,45 @@ from typing import Any
 from nvaha.core.commands import refuses
 from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
+from nvaha.core.health import lately_probed
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.core.notices import listed
 from nvaha.core.plan import plan
 from nvaha.core.refusal import Refusal, RefusalCode
-from nvaha.model import Configuration, Group, GroupState, Operation
+from nvaha.model import (
+    STALE_AFTER_S,
+    Configuration,
+    Group,
+    GroupState,
+    LeaderRecord,
+    Operation,
+    Status,
+    Switch,
+)
 from nvaha.operate.views import Json, group_view, leader_view, operation_view, plan_view
-from nvaha.ports import LONGEST_WAIT_S, NetworkError, NetworkFault, Ports, StoreUnavailable
+from nvaha.ports import (
+    LONGEST_WAIT_S,
+    NetworkError,
+    NetworkFault,
+    Ports,
+    StateUnreadable,
+    StoreUnavailable,
+    Versioned,
+)
 from nvaha.state.commit import Committer
 from nvaha.state.snapshot import read_snapshot
 
 MAX_HISTORY = 100
-HEALTH_KEPT_S = 2.0
+HEALTH_KEPT_S, HEALTH_KEPT_LONGEST_S, HEALTH_KEPT_TIMES = 2.0, 10.0, 20.0
+"""An answer about health is kept at least so long, and so many times as long as it took, up to the longest:
+who needs no key does not have all states of a large monitor read without a pause."""
 PLAN_WITHIN_S = 10.0
 """So long Azure is read for a plan; what has not answered by then is a problem of the plan."""
 
 Aside = Callable[..., Awaitable[Any]]
 """Calls a function with arguments and returns what it returns, perhaps beside the event loop."""
+PROBES_MISSED = 3
+"""A group that is probed so seldom that 30 s say nothing is not watched once so many rounds are missing."""
 
 
 class Refused(Exception):
@@ -61,40 +83,58 @@ class Control:
         self._asking = asyncio.Lock()
 
     async def healthy(self) -> bool:
-        """Tell whether a leader's round is fresh.
+        """Tell whether a leader's round is fresh, and each group that this instance knows was probed lately.
 
         Anybody may ask, so storage is asked no more than once in a while however often they do.
         """
         async with self._asking:
-            asked_at, answer = self._health
-            if self._clock.monotonic() - asked_at < HEALTH_KEPT_S:
+            kept_until, answer = self._health
+            began = self._clock.monotonic()
+            if began < kept_until:
                 return answer
             try:
                 view = leader_view(await self._store.load_leader(), self._clock.now())
-                answer = view is not None and bool(view["fresh"])
+                answer = view is not None and bool(view["fresh"]) and await self._all_probed()
             except StoreUnavailable:
                 answer = False
-            self._health = (self._clock.monotonic(), answer)
+            ended = self._clock.monotonic()
+            kept_s = min(max(HEALTH_KEPT_S, HEALTH_KEPT_TIMES * (ended - began)), HEALTH_KEPT_LONGEST_S)
+            self._health = (ended + kept_s, answer)
             return answer
+
+    async def _all_probed(self) -> bool:
+        """Tell whether every group was probed lately: a leader of other groups leaves these alone."""
+        stored, now = await self._store.load_all(), self._clock.now()
+
+        def probed(group: Group) -> bool:
+            held = stored.get(group.name)
+            slowest_s = PROBES_MISSED * min(nva.probe.interval_s for nva in group.nvas)
+            within_s = max(STALE_AFTER_S, slowest_s)
+            return isinstance(held, Versioned) and lately_probed(held.state, now, within_s)
+
+        return all(probed(group) for group in self._groups.values())
 
     async def groups(self) -> Json:
         """Return the leader and every configured group."""
         stored = await self._store.load_all()
-        leader = leader_view(await self._store.load_leader(), self._clock.now())
+        leader = leader_view(await self._leader(), self._clock.now())
 
         def views() -> list[Json]:
-            held = ((group, stored.get(group.name)) for group in self._groups.values())
-            return [group_view(group, each.state if each else GroupState(group.name)) for group, each in held]
+            return [
+                group_view(group, _shown(group, stored.get(group.name))) for group in self._groups.values()
+            ]
 
         return {"leader": leader, "groups": await self._aside(views)}
 
     async def group(self, name: str) -> Json:
         """Return one group with its last operation; Refused if there is none of that name."""
         group = self._group(name)
-        state = await self._state(group)
+        try:
+            state = _shown(group, await self._store.load(group.name))
+        except StateUnreadable as error:
+            state = _shown(group, error)
         view = group_view(group, state)
-        last = await self._store.operation(state.request.operation) if state.request else None
-        view["operation"] = operation_view(last) if last else None
+        view["operation"] = operation_view(await self._last(state.switch)) if state.switch else None
         return view
 
     async def plan(self, name: str, to: str) -> Json:
@@ -131,9 +171,9 @@ class Control:
         committed = await self._committer.commit(group, command)
         if committed.refusal is not None:
             raise Refused(committed.refusal)
-        request = committed.held.state.request
-        if request is not None and request.operation == committed.operation:
-            return operation_view(await self._store.operation(request.operation) or Operation(request))
+        switch = committed.held.state.switch
+        if switch is not None and switch.request.operation == committed.operation:
+            return operation_view(await self._last(switch))
         return await self.operation(committed.operation or "")
 
     async def pause(self, name: str, command: PauseCommanded) -> Json:
@@ -143,10 +183,12 @@ class Control:
         return group_view(group, committed.held.state)
 
     async def history(self, name: str, limit: int) -> Json:
-        """Return a group's operations, newest first."""
+        """Return a group's operations, newest first, and why those cannot be read that are missing there."""
         group = self._group(name)
-        operations = await self._store.history(group.name, limit)
-        return {"group": group.name, "operations": [operation_view(each) for each in operations]}
+        found = await self._store.history(group.name, limit)
+        operations = [operation_view(each) for each in found if isinstance(each, Operation)]
+        unreadable = [str(each) for each in found if isinstance(each, StateUnreadable)]
+        return {"group": group.name, "operations": operations, "unreadable": unreadable}
 
     async def operation(self, operation_id: str) -> Json:
         """Return one operation; Refused if there is none."""
@@ -156,6 +198,22 @@ class Control:
                 Refusal(RefusalCode.UNKNOWN_OPERATION, f"there is no operation {operation_id[:80]!r}")
             )
         return operation_view(operation)
+
+    async def _leader(self) -> LeaderRecord | None:
+        """Return what the leader says of itself; what cannot be read is nothing, until it says so anew."""
+        try:
+            return await self._store.load_leader()
+        except StateUnreadable:
+            return None
+
+    async def _last(self, switch: Switch) -> Operation:
+        """Return the record of a group's last switch, or what the state knows of it if that cannot be had."""
+        status = switch.ended or Status.REQUESTED
+        try:
+            found = await self._store.operation(switch.request.operation)
+        except StateUnreadable as error:
+            return Operation(switch.request, status, error=str(error))
+        return found or Operation(switch.request, status)
 
     async def _state(self, group: Group) -> GroupState:
         held = await self._store.load(group.name)
@@ -173,3 +231,10 @@ class Control:
 def _throttled(reason: str, retry_after_s: float | None) -> Refused:
     text = f"{unread_sentence(reason)}; a failover is carried out all the same"
     return Refused(Refusal(RefusalCode.BUSY, text), min(retry_after_s or 1.0, LONGEST_WAIT_S))
+
+
+def _shown(group: Group, held: Versioned | StateUnreadable | None) -> GroupState:
+    """Return what is shown of a group: one that cannot be read says so, instead of looking like a new one."""
+    if isinstance(held, StateUnreadable):
+        return GroupState(group.name, blocked=str(held))
+    return held.state if held else GroupState(group.name)

@@ -20,7 +20,7 @@ from nvaha.core.decision import Decision
 from nvaha.core.inputs import Input
 from nvaha.core.refusal import Refusal
 from nvaha.model import Closing, Group, GroupState, Notice, Operation, SwitchRequest
-from nvaha.ports import Conflict, Ports, StoreUnavailable, Versioned
+from nvaha.ports import Conflict, Ports, StateUnreadable, StoreUnavailable, Versioned
 from nvaha.state.lease import LeaseLost
 
 MAX_RACES = 20
@@ -161,7 +161,7 @@ class Committer:
             await self._ports.store.record(Operation(request=request))
 
     async def _close(self, closing: Closing) -> None:
-        operation = await self._ports.store.operation(closing.operation)
+        operation, _ = await recorded(self._ports, closing.operation)
         if operation is None and closing.request is not None:
             operation = Operation(request=closing.request)
         if operation is None or operation.status.ended:
@@ -169,6 +169,22 @@ class Committer:
         now = self._ports.clock.now()
         ended = replace(operation, status=closing.status, ended_at=now, error=closing.error)
         await self._ports.store.record(ended)
+
+
+async def recorded(ports: Ports, operation_id: str) -> tuple[Operation | None, bool]:
+    """Return an operation's record, and whether one is there that cannot be read: it is written anew.
+
+    Raises:
+        StoreUnavailable: storage did not answer; or a newer release wrote it: StateUnreadable.
+    """
+    try:
+        return await ports.store.operation(operation_id), False
+    except StateUnreadable as error:
+        if error.newer:
+            raise
+        text = f"{operation_id}: its record cannot be read and is written anew: {error}"
+        ports.notifier.notify(Notice("state_unreadable", "error", text, {"operation": operation_id}))
+        return None, True
 
 
 def _own(state: GroupState, tried: dict[str, Decision]) -> Decision | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from nvaha.model import Notice
-from nvaha.ports import LEASE_MARGIN_S, LEASE_S, LeaseGrant, Ports, StoreUnavailable
+from nvaha.ports import LEASE_CONTAINER, LEASE_MARGIN_S, LEASE_S, LeaseGrant, Ports, StoreUnavailable
 
 LATE_S = 4.0
 """With less than this left a renewal is late: as a rule it comes with more than 8 s left."""
@@ -42,6 +42,13 @@ class HeldLease:
         if self._grant is None:
             raise LeaseLost(f"lease {self._name} is not held")
         return self._grant.epoch
+
+    @property
+    def taken_by_a_stranger(self) -> str:
+        """Say, for whoever can do something about it, that somebody holds the lease who should not."""
+        where = f"the lease of the blob {self._name} in the container {LEASE_CONTAINER}"
+        remedy = "break it in the portal, or with az storage blob lease break"
+        return f"{where} is held by somebody who does not do what it is for: {remedy}"
 
     @property
     def valid(self) -> bool:

@@ -19,8 +19,15 @@ from nvaha.core.notices import listed
 from nvaha.core.plan import Plan, Step, plan, plan_again, plan_back, unread_public_ips, unsettled
 from nvaha.model import Group, GroupState, NvaState, Operation, PublicIp, Snapshot, SwitchRequest, Trigger
 from nvaha.model.messages import SwitchMessage
-from nvaha.ports import LONGEST_WAIT_S, NetworkError, NetworkFault, Ports, StoreUnavailable
-from nvaha.state.commit import Committer
+from nvaha.ports import (
+    LONGEST_WAIT_S,
+    NetworkError,
+    NetworkFault,
+    Ports,
+    StateUnreadable,
+    StoreUnavailable,
+)
+from nvaha.state.commit import Committer, recorded
 from nvaha.state.lease import HeldLease
 from nvaha.state.snapshot import read_snapshot
 from nvaha.switch.apply import THROTTLED_FOR_S, THROTTLED_WAIT_S, Applier
@@ -130,8 +137,9 @@ class Attempt:
         request = self.state.request
         if request is None:
             raise Superseded("its request is gone from the state")
-        found = await self._answered(lambda: self.ports.store.operation(request.operation))
-        record = OperationRecorder(self.ports, found or Operation(request=request), self._answered)
+        found, lost = await self._answered(lambda: recorded(self.ports, request.operation))
+        operation = found or Operation(request=request)
+        record = OperationRecorder(self.ports, operation, self._answered, lost=lost)
         await record.open(self.instance)
         try:
             return record, await self._converge(record, request)
@@ -201,7 +209,8 @@ class Attempt:
                 for nva in self.group.nvas
                 if nva.name != request.target and record.has_begun("detach", nva.interfaces[public_ip.role])
             ]
-            if not origins and request.finishes and request.source in self.group.names:
+            before = request.finishes or record.lost
+            if not origins and before and request.source in self.group.names:
                 origins = [request.source]
             if origins and origins[0] != request.target:
                 taken.setdefault(origins[0], []).append(public_ip)
@@ -245,7 +254,7 @@ class Attempt:
         snapshot, read_at = await self._read()
         back = plan_back(self.group, snapshot, nva, taken)
         if not back.steps or held is None:
-            return [], []
+            return [f"not put back: {each}" for each in back.problems], []
         if not healthy(held.state.nvas.get(name, NvaState())):
             return [f"{step.detail}: not tried, since {name} does not answer" for step in back.steps], []
 
@@ -317,6 +326,9 @@ class Attempt:
         while True:
             try:
                 return await ask()
+            except StateUnreadable:
+                # It has answered: asking again does not make it legible.
+                raise
             except StoreUnavailable:
                 self.lease.check()
                 await self.ports.clock.sleep(ASK_AGAIN_S)

@@ -25,9 +25,13 @@ class OperationRecorder:
         ports: the outside.
         operation: the record as it is.
         answered: asks storage, again if need be, until it answers.
+        lost: an earlier record cannot be read: nobody knows what an attempt before this one has moved.
     """
 
-    def __init__(self, ports: Ports, operation: Operation, answered: Answered = _once) -> None:
+    def __init__(
+        self, ports: Ports, operation: Operation, answered: Answered = _once, *, lost: bool = False
+    ) -> None:
+        self.lost = lost
         self._ports = ports
         self._answered = answered
         self._operation = operation
@@ -52,7 +56,9 @@ class OperationRecorder:
     def untouched(self) -> bool:
         """Whether no attempt at this operation has moved anything so far; an attach may have been tried."""
         planned = {StepStatus.PLANNED, StepStatus.SKIPPED}
-        return all(step.status in planned or step.kind == "attach" for step in self._steps.values())
+        return not self.lost and all(
+            step.status in planned or step.kind == "attach" for step in self._steps.values()
+        )
 
     def has_begun(self, kind: str, resource_id: str) -> bool:
         """Tell whether a step of this kind was sent to a resource in any attempt; it may have arrived."""

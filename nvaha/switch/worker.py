@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from nvaha.core.inputs import SwitchFailed
-from nvaha.model import Configuration, Notice
+from datetime import timedelta
+
+from nvaha.core.inputs import SwitchFailed, SwitchHeldUp
+from nvaha.model import Configuration, Group, Notice
 from nvaha.model.messages import SwitchMessage
 from nvaha.ports import Ports
 from nvaha.state.commit import Committer
@@ -47,7 +49,7 @@ class Switcher:
             raise OtherConfiguration(f"{text}; deploy the same one everywhere")
         lease = HeldLease(self._ports, f"switch-{group.name}", self._instance)
         if not await self._take(lease):
-            return self._refuse(message, "another worker is carrying it out")
+            return self._refuse(message, await self._held_up(group, message, lease))
         attempt = Attempt(group, message, held.state, lease, self._ports, self._committer, self._instance)
         try:
             return await attempt.carry_out()
@@ -74,6 +76,16 @@ class Switcher:
         text = f"{group.name}: operation {message.operation} was given up: {error}"
         self._notify("message_poisoned", "error", text, group=group.name, operation=message.operation)
         return text
+
+    async def _held_up(self, group: Group, message: SwitchMessage, lease: HeldLease) -> str:
+        """Return why a switch is left alone; a stranger's hold on its lease is written down."""
+        since = self._ports.clock.now() - timedelta(seconds=TAKE_S)
+        why = f"since {since:%Y-%m-%d %H:%M:%S} UTC or longer {lease.taken_by_a_stranger}"
+        held_up = SwitchHeldUp(message.generation, message.operation, why)
+        committed = await self._committer.commit(group, held_up)
+        if committed.refusal is not None:
+            return committed.refusal.message
+        return committed.held.state.blocked or "another worker is carrying it out"
 
     def _notify(self, event: str, level: str, text: str, **fields: object) -> None:
         self._ports.notifier.notify(Notice(event, level, text, {**fields, "instance": self._instance}))

@@ -8,11 +8,10 @@ from nvaha.concurrency import run_all
 from nvaha.core.inputs import NetworkRead, NetworkUnread
 from nvaha.core.look_interval import look_interval_s, soonest_s
 from nvaha.core.survey import survey
-from nvaha.model import Notice
-from nvaha.ports import NetworkError, Ports, StoreUnavailable
-from nvaha.state.lease import HeldLease, LeaseLost
+from nvaha.ports import NetworkError, Ports
+from nvaha.state.lease import HeldLease
 from nvaha.state.snapshot import read_snapshot
-from nvaha.watch.watched import Deposed, WatchedGroup, WatchedGroups
+from nvaha.watch.watched import WatchedGroup, WatchedGroups
 
 LOOKS_AT_ONCE, LOOK_ROUND_S = 4, 0.5
 WITHIN_S = 7.0
@@ -36,18 +35,8 @@ class Looks:
             async with places:
                 # From its beginning: one that takes long, or is cut off, has cost its reads all the same.
                 watched.looked_at, watched.cut_off = self._clock.monotonic(), True
-                try:
-                    await self._look(watched)
-                except StoreUnavailable as error:
-                    name = watched.group.name
-                    text = f"{name}: what Azure said could not be written: {error}"
-                    self._ports.notifier.notify(Notice("store_unavailable", "error", text, {"group": name}))
-                except (LeaseLost, Deposed):
-                    raise
-                except Exception as error:  # noqa: BLE001 - as in a round
-                    name = watched.group.name
-                    text = f"{name}: a look at Azure met what nobody expected: {error!r}"
-                    self._ports.notifier.notify(Notice("round_failed", "error", text, {"group": name}))
+                name = watched.group.name
+                await self._watched.troubles.apart(name, "a look at Azure", self._look(watched))
                 watched.cut_off = False
 
         while True:

@@ -6,16 +6,19 @@ import asyncio
 
 from nvaha.concurrency import unwrapped
 from nvaha.model import Configuration, Notice
-from nvaha.ports import Ports, StoreUnavailable
+from nvaha.ports import LEASE_S, Ports, StoreUnavailable
 from nvaha.state.lease import HeldLease, LeaseLost
 from nvaha.watch.blindness import Blindness
 from nvaha.watch.leader_record import LeaderRecorder
 from nvaha.watch.looks import Looks
 from nvaha.watch.rounds import Rounds
-from nvaha.watch.watched import Deposed, WatchedGroups
+from nvaha.watch.troubles import Deposed
+from nvaha.watch.watched import WatchedGroups
 
 CAMPAIGN_S = 1.0
 """A follower tries for the lease this often through its tick."""
+EAGER_S, EAGER_FOR_S = 0.25, LEASE_S + 5.0
+"""A process that was started again often finds the lease of its dead self, which runs out meanwhile."""
 
 
 class Monitor:
@@ -31,6 +34,7 @@ class Monitor:
         self._record = LeaderRecorder(ports, self._watched, self._lease, self._blindness, instance)
         self._rounds = Rounds(ports, self._watched, self._lease, self._blindness, self._record)
         self._looks = Looks(ports, self._watched, self._lease)
+        self._eager_until = self._clock.monotonic() + EAGER_FOR_S
         self._leading = False
         self._complained = False
         self._ticking = False
@@ -68,7 +72,9 @@ class Monitor:
                 await self._lease.release()
 
     async def _wait(self, until: float) -> None:
-        await self._clock.sleep(max(0.0, min(CAMPAIGN_S, until - self._clock.monotonic())))
+        now = self._clock.monotonic()
+        pause_s = EAGER_S if now < self._eager_until else CAMPAIGN_S
+        await self._clock.sleep(max(0.0, min(pause_s, until - now)))
 
     async def _campaign(self) -> bool:
         """Try to become the leader: take the lease, read every state, and stamp the new epoch on each."""

@@ -7,12 +7,12 @@ import asyncio
 from nvaha.concurrency import run_all
 from nvaha.core.health import next_interval_s
 from nvaha.core.inputs import Probed
-from nvaha.model import Group, GroupState, Notice, Nva, NvaState, ProbeSpec
-from nvaha.ports import Ports, StoreUnavailable
-from nvaha.state.lease import HeldLease, LeaseLost
+from nvaha.model import Group, GroupState, Nva, NvaState, ProbeSpec
+from nvaha.ports import Ports
+from nvaha.state.lease import HeldLease
 from nvaha.watch.blindness import Blindness, Probe
 from nvaha.watch.leader_record import LeaderRecorder
-from nvaha.watch.watched import Deposed, WatchedGroup, WatchedGroups
+from nvaha.watch.watched import WatchedGroup, WatchedGroups
 
 LATE_S = 1.0
 """A round that begins this long after it was due is late: the process has too much to do."""
@@ -58,16 +58,7 @@ class Rounds:
                 return
             await self._clock.sleep(due_at - self._clock.monotonic())
             began_at = self._clock.monotonic()
-            try:
-                await self._round(watched, began_at)
-            except StoreUnavailable as error:
-                text = f"{name}: what this round found could not be written: {error}"
-                self._ports.notifier.notify(Notice("store_unavailable", "error", text, {"group": name}))
-            except (LeaseLost, Deposed):
-                raise
-            except Exception as error:  # noqa: BLE001 - one group's trouble must not end everybody's watch
-                text = f"{name}: a round met what nobody expected: {error!r}"
-                self._ports.notifier.notify(Notice("round_failed", "error", text, {"group": name}))
+            await self._watched.troubles.apart(name, "a round", self._round(watched, began_at))
             took_s = self._clock.monotonic() - began_at
             self._record.round_took(took_s, late=began_at - due_at > LATE_S)
             watched.due_at = due_at + next_interval_s(_nvas(watched.group, watched.state))

@@ -8,23 +8,25 @@ from dataclasses import dataclass, field
 
 from nvaha.concurrency import run_all
 from nvaha.core.inputs import Elected, Input
-from nvaha.model import Configuration, Group, GroupState, Notice
-from nvaha.ports import Ports, StoreUnavailable, Versioned
+from nvaha.core.lifecycle import abandoned, as_remembered
+from nvaha.model import Configuration, Group, GroupState
+from nvaha.ports import Ports, StateUnreadable, Versioned
 from nvaha.state.commit import Committer
 from nvaha.state.lease import HeldLease
+from nvaha.watch.troubles import Deposed, Troubles
 
 STAMPS_AT_ONCE = 20
-
-
-class Deposed(Exception):
-    """A newer epoch was found in a group's state: somebody else leads now."""
+EPOCHS_APART = 10**6
+"""A stored epoch that is so far above the lease's is no leader's. A leader that outbid it would bring every
+group there; a lease that was made anew is at 1 while the groups are where so many elections brought them."""
 
 
 @dataclass(slots=True)
 class WatchedGroup:
     """What the leader keeps of one group between rounds; `lock` orders its own writers.
 
-    `unsure` means that a write was not answered: the state is read again before the next one. `cut_off` means
+    `unsure` means that a write was not answered, or that the row cannot be read: it is read again before the
+    next write. `cut_off` means
     that a look was ended by the end of a tick, and is to be made up for.
     """
 
@@ -56,6 +58,7 @@ class WatchedGroups:
         self._ports = ports
         self._lease = lease
         self._committer = Committer(ports)
+        self.troubles = Troubles(ports)
         self._watched: dict[str, WatchedGroup] = {}
         self._looked_at: dict[str, float] = {}
         self.newest_epoch = 0
@@ -70,6 +73,7 @@ class WatchedGroups:
         """Start afresh, as a new leader does; what was read of Azure just now is not read again at once."""
         self._looked_at |= {name: watched.looked_at for name, watched in self._watched.items()}
         self._watched.clear()
+        self.troubles.forget()
 
     async def take_over(self) -> None:
         """Read what others wrote since, and stamp the epoch on the groups that are not watched yet.
@@ -80,23 +84,46 @@ class WatchedGroups:
         stored = await self._ports.store.load_all()
         places = asyncio.Semaphore(STAMPS_AT_ONCE)
 
-        async def stamp(group: Group) -> None:
+        async def take(group: Group) -> None:
             async with places:
-                try:
-                    await self._stamp(group, stored.get(group.name))
-                except StoreUnavailable as error:
-                    text = f"{group.name} is not watched: {error}"
-                    self._ports.notifier.notify(
-                        Notice("state_unreadable", "error", text, {"group": group.name})
-                    )
+                duty = self._take(group, stored.get(group.name))
+                await self.troubles.apart(group.name, "taking it over", duty)
 
-        for name, watched in self._watched.items():
-            now = stored.get(name)
-            if now is not None and now.version != watched.held.version:
-                self._still_lead(now.state)
-                watched.held = await self._committer.settle(now, self._lease.check)
-        missing = [group for group in self._configuration.groups if group.name not in self._watched]
-        await run_all(stamp(group) for group in missing)
+        async def clear_up(found: Versioned) -> None:
+            async with places:
+                group = found.state.group
+                await self.troubles.apart(group, "ending its switch", self._clear_up(found))
+
+        await run_all(take(group) for group in self._configuration.groups)
+        known = {group.name for group in self._configuration.groups}
+        others = [held for held in stored.values() if isinstance(held, Versioned)]
+        await run_all(clear_up(held) for held in others if held.state.group not in known)
+
+    async def _take(self, group: Group, found: Versioned | StateUnreadable | None) -> None:
+        watched = self._watched.get(group.name)
+        if isinstance(found, StateUnreadable):
+            if watched is not None:
+                watched.unsure = True
+            raise found
+        if watched is None:
+            await self._stamp(group, found)
+        elif found is not None and found.version != watched.held.version:
+            self._still_lead(found.state)
+            watched.held = await self._committer.settle(found, self._lease.check)
+        self.troubles.readable(group.name)
+
+    async def _clear_up(self, found: Versioned) -> None:
+        """End what a group that was renamed or removed has left behind; else it is under way for ever.
+
+        Another app may have it configured: what that goes on with is left alone.
+        """
+        state = found.state
+        given_up = abandoned(state, self._ports.clock.now())
+        if given_up is not None:
+            self._still_lead(state)
+            await self._committer.commit(as_remembered(state), given_up, found, guard=self._lease.check)
+        elif state.closings:
+            await self._committer.settle(found, self._lease.check)
 
     async def decide(
         self, watched: WatchedGroup, happened: Input, still: Callable[[], bool] = lambda: True
@@ -106,6 +133,7 @@ class WatchedGroups:
         Raises:
             LeaseLost: the lease cannot be relied on any more.
             Deposed: somebody else leads.
+            StateUnreadable: its row cannot be read.
             StoreUnavailable: storage did not answer.
         """
         async with watched.lock:
@@ -116,6 +144,7 @@ class WatchedGroups:
             watched.unsure = True
             watched.held = await self._commit(watched.group, happened, held)
             watched.unsure = False
+            self.troubles.readable(watched.group.name)
 
     async def _stamp(self, group: Group, held: Versioned | None) -> None:
         self._lease.check()
@@ -127,13 +156,19 @@ class WatchedGroups:
         self._watched[group.name] = WatchedGroup(group, settled, looked_at=looked_at, cut_off=True)
 
     def _still_lead(self, state: GroupState) -> None:
-        if state.epoch > self._lease.epoch:
+        """Raise Deposed if a newer leader has written a state, StateUnreadable if no leader can have."""
+        mine = self._lease.epoch
+        if state.epoch > mine + EPOCHS_APART:
+            text = (
+                f"in the row of group {state.group} epoch is {state.epoch}, and the leader's lease at {mine}"
+            )
+            raise StateUnreadable(f"{text}: no leader has come so far; set it to {mine}")
+        if state.epoch > mine:
             self.newest_epoch = max(self.newest_epoch, state.epoch)
-            raise Deposed(f"{state.group}: epoch {self._lease.epoch} is deposed by epoch {state.epoch}")
+            raise Deposed(f"{state.group}: epoch {mine} is deposed by epoch {state.epoch}")
 
     async def _commit(self, group: Group, happened: Input, held: Versioned | None) -> Versioned:
         committed = await self._committer.commit(group, happened, held, guard=self._lease.check)
-        if committed.refusal is not None:
-            self.newest_epoch = max(self.newest_epoch, committed.held.state.epoch)
-            raise Deposed(committed.refusal.message)
+        # The only input of a leader's that is refused is that of one who is deposed.
+        self._still_lead(committed.held.state)
         return committed.held

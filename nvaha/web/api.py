@@ -17,7 +17,7 @@ from nvaha.config.settings import SettingsError
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.core.refusal import RefusalCode
 from nvaha.operate.control import MAX_HISTORY, Aside, Control, Refused
-from nvaha.ports import StoreUnavailable
+from nvaha.ports import StateUnreadable, StoreUnavailable
 from nvaha.web.bodies import MAX_BYTES, FailoverBody, PauseBody, complaints
 from nvaha.web.lanes import RETRY_AFTER_S, Crowded, Lane
 
@@ -71,7 +71,7 @@ class Api:
         self._commands = Lane[Response](at_once=4, asking=8)
 
     async def health(self, _request: Request) -> Response:
-        """200 while a leader's round is fresh, else 503; no detail, since it asks for no key."""
+        """200 while all of the app's groups are watched, else 503; no detail, since it asks for no key."""
         try:
             async with self._holder.using() as app:
                 healthy = await app.control.healthy()
@@ -183,6 +183,8 @@ class Api:
             return _error(STATUS[refusal.code], refusal.code, refusal.message, retry_after_s=after_s)
         except BadRequestError as bad:
             return _error(400, "bad_request", str(bad), bad.details)
+        except StateUnreadable as error:
+            return _error(503, "state_unreadable", str(error))
         except StoreUnavailable as error:
             return _error(503, "storage_unavailable", f"storage did not answer: {error}")
         except ConfigError as error:

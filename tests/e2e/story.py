@@ -189,8 +189,8 @@ async def crash(host: HostProcess) -> float:
     return at
 
 
-def measured(what: str, since: float) -> float:
-    """Note how long something took since a time in monotonic seconds; return it."""
-    seconds = round(time.monotonic() - since, 2)
+def measured(what: str, since: float, *, until: float | None = None) -> float:
+    """Note how long something took between two times in monotonic seconds, the second now by default."""
+    seconds = round((time.monotonic() if until is None else until) - since, 2)
     MEASUREMENTS.get().append({"what": what, "seconds": seconds})
     return seconds

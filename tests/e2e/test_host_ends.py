@@ -10,7 +10,7 @@ from azure.storage.blob.aio import BlobClient, BlobLeaseClient
 
 from nvaha.lab.stage.stage import Lab
 
-from .door import Door
+from .door import Asked, Door
 from .story import (
     Json,
     active,
@@ -38,6 +38,11 @@ async def break_lease(lab: Lab, container: str, blob: str) -> None:
     """Free a lease without its holder's knowing, as if it had run out."""
     async with BlobClient.from_connection_string(lab.azurite.connection_string, container, blob) as client:
         await BlobLeaseClient(client).break_lease(lease_break_period=0)
+
+
+def _granted(asked: Asked) -> bool:
+    """Tell whether a request took or renewed the leader's lease."""
+    return asked.path == LEADER and asked.method == "PUT" and asked.status in {200, 201}
 
 
 async def test_of_two_timers_that_fire_at_once_one_leads() -> None:
@@ -122,6 +127,9 @@ async def test_a_host_that_a_403_of_the_queue_ended_watches_again_by_itself() ->
 
         await group_is(lab, probed, "watched again", within_s=LEASE_S + START_S)
         measured("one 403 of the queue: to probed again", refused[0])
+        renewed_at = max(each.at for each in door.asked if each.at <= refused[0] and _granted(each))
+        led_at = min(each.at for each in door.asked if each.at > refused[0] and _granted(each))
+        measured("the dead process's lease ends: to leading", renewed_at + LEASE_S, until=led_at)
         lab.nvas[0].stop()
         await active(lab, 1)
         assert [each["status"] for each in await settled(lab, 1)] == ["done"]

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from nvaha.cli.main import app
 
 from .tools import INFRA, ROOT
 
-PROGRAMS = ("nvaha", "func", "az", "azd")
+PROGRAMS = ("nvaha", "func", "az", "azd", "docker", "gh")
 SHELLS = {"bash", "sh", "console", "text"}
 # What pages put where a number, or a file that is there, belongs.
 STAND_INS = {"N": "1", "FILE": __file__, "yaml": __file__, "json": __file__}
@@ -33,12 +34,33 @@ def cloud_commands() -> dict[str, dict[str, list[str]]]:
     azure-cli 2.91.0. Of az's flags only those are listed that pages use; the ones that it gives to nearly
     every command (`-g`, `-n`, `-o`, `--query`, `--subscription`) were not read for each. `az network bastion`
     is an extension and taken from published examples; Azurite's flags are in its README,
-    pytest's in its help. Look a new one up before adding it.
+    those of pytest, docker and gh in their help. Look a new one up before adding it.
     """
     found: dict[str, dict[str, list[str]]] = json.loads(
         Path(__file__).with_name("cloud_commands.json").read_text(encoding="utf-8")
     )
     return found
+
+
+# What an option may be given, where another value would be taken and do something else.
+VALUES = {
+    "--auth-type": {"ssh-key"},
+    "--build": {"remote"},
+    "--build-remote": {"true"},
+    "--custom-role-only": {"true"},
+    "--namespace": {"Microsoft.App"},
+    "--output": {"table", "tsv"},
+    "-o": {"table", "tsv"},
+    "--public-ip-address": {"null", "PIP"},
+    "--restart": {"no"},
+}
+AZD_KEEPS = {"AZURE_SUBSCRIPTION_ID"}
+# What a command's answer holds, of which a page may ask; keys that open everything are left out on purpose.
+ANSWERS = {
+    "deployment sub show": {"properties", "outputs", "value"},
+    "functionapp keys list": {"functionKeys", "default"},
+    "role assignment list": {"id", "principalId", "roleDefinitionId", "roleDefinitionName", "scope"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +108,8 @@ def _of_line(line: str) -> Iterator[tuple[str, ...]]:
         if set(word) <= set("();<>|&{}"):
             while command and (re.match(r"\w+=", command[0]) or command[0] in {"export", "!"}):
                 command.pop(0)
+            if command[:1] == ["xargs"]:
+                command = command[next((at for at, each in enumerate(command) if each in PROGRAMS), 0) :]
             if command[1:2] == ["-m"] and "".join(command[2:3]).startswith("tests."):
                 yield tuple(command[2:])
             elif command and command[0].rsplit("/", 1)[-1] in PROGRAMS:
@@ -146,8 +170,46 @@ def _cloud(typed: Typed) -> list[str]:
     name = max((each for each in known if f"{plain} ".startswith(f"{each} ")), key=len, default=None)
     if name is None:
         return [f"{shlex.join(words)}: no such command is known"]
-    flags = [word.split("=", 1)[0] for word in words[1:] if re.match(r"--?[a-zA-Z]", word)]
-    return [f"{words[0]} {name} has no {flag}" for flag in flags if flag not in known[name]]
+    given = {each: value for each, value in _options(words) if each.startswith("-")}
+    problems = [f"{words[0]} {name} has no {flag}" for flag in given if flag not in known[name]]
+    problems += [
+        f"{flag} {value} is not what is meant"
+        for flag, value in given.items()
+        if value and value not in VALUES.get(flag, {value})
+    ]
+    return problems + _query_problems(name, given.get("--query", ""))
+
+
+def _options(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield each flag with what it is given, nothing where another flag or the end comes next."""
+    for word, after in pairwise((*words[1:], "")):
+        if re.match(r"--?[a-zA-Z]", word):
+            flag, equals, value = word.partition("=")
+            yield flag, value if equals else "" if after.startswith("-") else after
+
+
+def _query_problems(name: str, query: str) -> list[str]:
+    """Report what a query asks for that the answer does not hold."""
+    plain = re.sub(r"'[^']*'|\$\w+|\w+:|\w+(?=\()", "", query)
+    known = ANSWERS.get(name, {"id"}) | outputs()
+    return [f"{name} answers no {each}" for each in re.findall(r"[A-Za-z]\w*", plain) if each not in known]
+
+
+@cache
+def outputs() -> frozenset[str]:
+    """Return the outputs of a monitor's deployment."""
+    return frozenset(re.findall(r"^output (\w+) ", (INFRA / "main.bicep").read_text(encoding="utf-8"), re.M))
+
+
+def delete_problems(page: str) -> list[str]:
+    """Report lists that are deleted whole, if only because a variable in their query is empty."""
+    lines = re.sub(r" *\\\n *", " ", page).splitlines()
+    problems = []
+    for line in (each for each in lines if re.search(r"\blist\b.*\|.*\bdelete\b", each)):
+        empty = re.sub(r"\$\{[^}]*\}|\$\w+", "", line)
+        if "[?" not in line or empty == line or re.search(r"(?:with|contains)\([^,]*, *''\)", empty):
+            problems.append(f"this may delete everything: {line.strip()}")
+    return problems
 
 
 @cache
@@ -170,5 +232,12 @@ def all_flags() -> frozenset[str]:
 def page_problems(page: str) -> list[str]:
     """Report the commands and flags on a page that are none."""
     problems = [problem for typed in commands(page) for problem in command_problems(typed)]
+    problems += delete_problems(page)
+    named = re.findall(r"\$\((?:out|first) ([A-Z_]+)|env get-value ([A-Z_]+)", page)
+    problems += [
+        f"{name} is no output"
+        for name in (one or other for one, other in named)
+        if name not in outputs() | AZD_KEEPS
+    ]
     alone = re.findall(r"`(--[\w-]+)[^`]*`", page)
     return problems + [f"{flag} is no flag of anything" for flag in alone if flag not in all_flags()]

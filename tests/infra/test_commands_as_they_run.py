@@ -92,33 +92,10 @@ def test_prefixes_of_one_command_do_not_overlap() -> None:
     assert found
 
 
-def test_nothing_is_deleted_unasked_and_the_role_goes_last() -> None:
-    """A no ends the script; the groups are gone before the role that was assigned in them."""
-    text = SCRIPTS["teardown.sh"]
-    [asked] = re.findall(r"\[\[ \"\$answer\" == .*", text)
-    assert '|| fail "' in asked
-    assert "--no-wait" not in text
-    assert text.index("az group delete") < text.index("az role definition delete")
-
-
 @pytest.mark.parametrize("name", [name for name, text in SCRIPTS.items() if "curl --" in text])
 def test_whoever_polls_does_not_hang(name: str) -> None:
     """A server that is silent is what the script is for: each question has an end."""
     assert all("--max-time" in each for each in re.findall(r"curl --.*", SCRIPTS[name]))
-
-
-def test_no_credential_of_anybody_else_is_wiped() -> None:
-    """A new secret or certificate is added to those that an application has."""
-    resets = [each for text in SCRIPTS.values() for each in commands(text, "az ad app credential reset")]
-    assert len(resets) == 2
-    assert all("--append" in each for each in resets)
-
-
-def test_what_is_mended_is_started() -> None:
-    """To mend an NVA is to start it too: it may have been stopped, not only broken."""
-    text = SCRIPTS["break-active.sh"]
-    branch = text[text.index("mend)") :]
-    assert "az vm start" in branch[: branch.index(";;")]
 
 
 @pytest.mark.parametrize("path", sorted(INFRA.rglob("cloud-init/*.yaml")), ids=lambda path: path.name)

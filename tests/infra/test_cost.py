@@ -14,6 +14,11 @@ from .test_queries import ALERTS
 from .tools import INFRA, ROOT
 
 PAGE = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
+OTHERS = "\n".join(
+    path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    if path.stem not in {"cost", "azure-facts"}
+)
 HOST = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
 MAIN = (INFRA / "main.bicep").read_text(encoding="utf-8")
 MONTH_S = timedelta(days=30).total_seconds()
@@ -93,6 +98,24 @@ def test_rules_endpoints_and_a_second_monitor() -> None:
     asked = MONTH_S / CAMPAIGN_S
     cost = amount(asked * price("lease operation on a blob"))
     assert f"{asked / 1e6:.1f} million operations, {cost}" in PAGE
+
+
+def test_other_pages_say_the_same() -> None:
+    """What another page says of costs in passing is rounded from the page of costs, or from its source."""
+    ready = 2 * memory_gb() * MONTH_S * price("always-ready instance, waiting")
+    leading = memory_gb() * MONTH_S * price("always-ready instance, running")
+    wanted = {
+        "EUR 29 a month: ": ready + leading,
+        "two always-ready instances EUR 9.80": ready,
+        "the leader that probes without a pause EUR 19.30": leading,
+        "EUR 12 to 13 a month, whatever it does": 12.17,  # azure-facts A3, the price of B1 in euros
+        "(blob, queue, table), about USD 22 a month": 3 * price("private endpoint"),
+    }
+    for text, value in wanted.items():
+        [said] = re.findall(r"(?:EUR|USD) ([\d.]+)", text)
+        assert OTHERS.count(text) == 1, text
+        assert abs(float(said) - value) < 0.02 * value, text
+    assert len(re.findall(r"\b(?:EUR|USD) \d", OTHERS)) == len(wanted)
 
 
 def test_what_is_logged() -> None:

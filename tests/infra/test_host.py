@@ -13,6 +13,8 @@ from .rules.ways import COMMON, Way
 from .template.source import Files
 from .tools import INFRA, ROOT
 
+DESIGN = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+
 
 def functions() -> Iterator[str]:
     """Yield the names of the app's functions."""
@@ -94,3 +96,12 @@ def test_a_switch_fits_into_the_time_that_a_function_has() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     assert "`30s` to `14m`" in page
     assert hours * 3600 + minutes * 60 + seconds > 14 * 60
+
+
+def test_switches_of_many_groups_run_side_by_side() -> None:
+    """A lost zone fails many groups at once; the last of them must not wait for the first to end."""
+    queues = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))["extensions"]["queues"]
+    at_once = queues["batchSize"] + queues["newBatchThreshold"]
+    assert queues["batchSize"] <= 32, "the host takes no more at a time (azure-facts A2)"
+    assert at_once == 24
+    assert f"One process carries {at_once} switches out at a time" in DESIGN

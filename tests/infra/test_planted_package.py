@@ -356,6 +356,43 @@ PAGES = [
         "locations --details",
         "--details",
     ),
+    Mistake(
+        "az: everything is deleted",
+        "docs/security.md",
+        "[?ends_with(roleDefinitionId, '/${role##*/}')].id",
+        "[].id",
+        "delete everything",
+    ),
+    Mistake(
+        "az: everything is deleted where a variable is empty",
+        "docs/security.md",
+        "'/${role##*/}'",
+        "'${role##*/}'",
+        "delete everything",
+    ),
+    Mistake("az: no such answer", "docs/security.md", "[?principalId", "[?principalID", "no principalID"),
+    Mistake("az: a key to all", "docs/deploy.md", "functionKeys.default", "masterKey", "no masterKey"),
+    Mistake(
+        "az: no such output", "docs/deploy.md", "AZURE_FUNCTION_APP_NAME.value", "APP_NAME.value", "APP_NAME"
+    ),
+    Mistake(
+        "azd: no such output",
+        "docs/deploy.md",
+        "get-value NVAHA_ENDPOINT_SUBNET_ID",
+        "get-value NVAHA_ENDPOINTS_SUBNET_ID",
+        "NVAHA_ENDPOINTS_SUBNET_ID is no output",
+    ),
+    Mistake("az: behind a pipe", "docs/security.md", "delete --ids\n", "delete --id\n", "has no --id"),
+    Mistake(
+        "docker: what was stopped comes back",
+        "docs/migrate-from-ha-nva.md",
+        "--restart=no",
+        "--restart=always",
+        "--restart always is not what is meant",
+    ),
+    Mistake("az: a password", "docs/deploy.md", "--auth-type ssh-key", "--auth-type password", "password is"),
+    Mistake("az: nothing is built", "docs/releasing.md", "remote true", "remote false", "false is not"),
+    Mistake("gh: no such flag", "docs/releasing.md", "--verify-tag", "--verified-tag", "--verified-tag"),
     Mistake("a flag alone", "docs/cli.md", "| `--wait`", "| `--await`", "--await is no flag"),
 ]
 COSTS = [
@@ -367,6 +404,8 @@ COSTS = [
     Mistake(
         "no such setting", "docs/cost.md", "__queues__", "__queue__", "test_the_calmer_setting_overrides"
     ),
+    Mistake("a rounded amount", "docs/deploy.md", "about USD 22", "about USD 7", "test_other_pages"),
+    Mistake("an amount elsewhere", "docs/deploy.md", "Then go on", "USD 3. Then go on", "test_other_pages"),
     Mistake("a day", "docs/cost.md", '"00:00:01"', '"1"', "test_the_calmer_setting_overrides"),
 ]
 
@@ -434,7 +473,8 @@ def test_mistake_on_a_page_is_found(mistake: Mistake) -> None:
 @pytest.mark.parametrize("mistake", COSTS, ids=by_name)
 def test_mistake_in_the_costs_is_found(mistake: Mistake, monkeypatch: pytest.MonkeyPatch) -> None:
     """An amount that does not follow from the prices, or a setting that changes nothing, fails its test."""
-    monkeypatch.setattr(test_cost, "PAGE", mistake.text())
+    page = "PAGE" if mistake.file == "docs/cost.md" else "OTHERS"
+    monkeypatch.setattr(test_cost, page, mistake.text())
     [check] = [getattr(test_cost, name) for name in dir(test_cost) if name.startswith(mistake.named)]
     with pytest.raises((AssertionError, KeyError)):
         check()

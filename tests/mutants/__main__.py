@@ -93,12 +93,13 @@ def _copy() -> Iterator[Path]:
 
 
 def _checks(mutants: Sequence[Mutant], seeds: int) -> Iterator[Check]:
-    if any(mutant.simulated for mutant in mutants):
-        options = ["--seeds", str(seeds), "--runs", "1", "--jobs", "1", "--fail-fast"]
-        yield "simulation", ["-m", "tests.simulation", *options]
+    # The tests first: they see most of it, and in seconds.
     asked = sorted({test for mutant in mutants for test in mutant.asked(ROOT)})
     if asked:
         yield "tests", ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", *asked]
+    if any(mutant.simulated for mutant in mutants):
+        options = ["--seeds", str(seeds), "--runs", "1", "--jobs", "1", "--fail-fast"]
+        yield "simulation", ["-m", "tests.simulation", *options]
 
 
 def _fails(arguments: list[str], root: Path) -> tuple[bool, str]:

@@ -11,7 +11,7 @@ from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.model import ControlTarget, Group, Notice, ProbeSpec, Reading
 from nvaha.model.messages import SwitchMessage
 from nvaha.operate.control import Control, Refused
-from nvaha.ports import NetworkError, Ports, StoreUnavailable
+from nvaha.ports import NetworkError, Ports, StateUnreadable, StoreUnavailable
 from nvaha.state.lease import LeaseLost
 from nvaha.switch.attempt import SwitchIncomplete
 from nvaha.switch.worker import Switcher
@@ -171,7 +171,8 @@ async def _work_off(
         try:
             text = await switcher.run(content)
         except (StoreUnavailable, NetworkError, LeaseLost, SwitchIncomplete) as error:
-            if isinstance(error, StoreUnavailable):
+            # A row that cannot be read is an answer: what it ends is not ended by a silence.
+            if isinstance(error, StoreUnavailable) and not isinstance(error, StateUnreadable):
                 world.oracle.rounds.abandoned(process, content.operation)
             world.note(process.name, f"{content.operation} fails: {error!r}")
             await ports.tell(lambda: storage.failed_message(message, receipt))

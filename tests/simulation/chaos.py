@@ -11,6 +11,7 @@ from tests.simulation.azure import WRITER, Body, Entry
 from tests.simulation.faults import LONGEST_OUTAGE_S
 from tests.simulation.process import Process
 from tests.simulation.scenery import FOREIGN_ADDRESS
+from tests.simulation.storage import ROW
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -240,7 +241,7 @@ class Chaos:
         """Let a port raise what nobody has thought of, for one group only."""
         rng = self._world.rng
         group = rng.choice(self._world.configuration.groups).name
-        what, seconds = rng.choice(["probe", "read"]), rng.uniform(3.0, 40.0)
+        what, seconds = rng.choice(["probe", "read", ROW]), rng.uniform(3.0, 40.0)
         self._world.note(group, f"raises at every {what} for {seconds:.1f} s")
         self._for_a_while(self._world.faults.raising, group, what, seconds)
 

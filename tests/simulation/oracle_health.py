@@ -76,7 +76,7 @@ class HealthOracle:
         seen, now = self._seen_by(process), self._world.loop.now_s
         knobs = self._world.knobs
         if knobs.control_target:
-            # Control targets are asked only in rounds in which a probe failed.
+            # Control targets are asked in rounds in which a probe failed, and with the leader's record.
             asked_lately = seen.control_asked_s > now - knobs.interval_s - knobs.timeout_s - 1.0
             blind = asked_lately and seen.control_silent_since_s < now - BLIND_S
             return Told(dict(seen.readings), dict(seen.numbers), blind, sighted=False)

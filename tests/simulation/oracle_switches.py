@@ -144,8 +144,8 @@ class SwitchOracle:
             yield "not by a leader"
         elif not told.readings.get(request.target, False):
             yield "the leader has not been answered by the target"
-        # Who is answered by every NVA of the group can see it.
-        elif told.blind and not all(told.readings.get(name, False) for name in change.group.names):
+        # Who is answered by every NVA of the group that he can probe has no failure to doubt.
+        elif told.blind and not all(told.readings.get(name, True) for name in change.group.names):
             yield "the monitor is blind"
         if not _up(target):
             yield f"the target is {target}"

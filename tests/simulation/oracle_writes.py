@@ -103,7 +103,6 @@ class WriteOracle:
         if world.oracle.leases.epoch(process, f"switch-{writer.group}") is None:
             world.oracle.violated(f"{who} writes {resource.id} without the switch lease")
         shown = world.oracle.leases.shown(process, writer.group)
-        self._check_whole(who, writer, shown)
         if not _under_way(shown, writer):
             world.oracle.violated(f"{who} writes {resource.id} without having looked whether it still may")
         sent = self._groups.setdefault(writer.group, _Sent())
@@ -120,8 +119,10 @@ class WriteOracle:
         self._check_owned(who, writer, resource)
         held_elsewhere = list(self._held_elsewhere(writer, resource))
         if held_elsewhere:
+            # Only a question: Azure says whether it would, and does nothing.
             sent.asked[writer.run, resource.id] += 1
         else:
+            self._check_whole(who, writer, shown)
             self.wrote.add(writer.operation)
         for public_ip, nic in held_elsewhere:
             if not sent.may_ask(writer, resource.id, public_ip):
@@ -143,7 +144,11 @@ class WriteOracle:
                 attempt = self._attempt(writer, nic)
                 if nic.casefold() == resource.id.casefold() or attempt.done_s > attempt.read_s:
                     continue
-                seen = self._world.arm.entry(nic).versions.get(attempt.version)
+                entry = self._world.arm.entry(nic)
+                # What could not be read the last time may have changed since: then what is there counts.
+                seen = (
+                    entry.versions.get(attempt.version) if attempt.read_s > attempt.unread_s else entry.body
+                )
                 for public_ip in gained & set(carried_by(seen).values() if seen else ()):
                     yield public_ip, nic
 

@@ -18,13 +18,15 @@ from nvaha.azure.storage.rows import (
 )
 from nvaha.model import GroupState, LeaderRecord, Operation, SwitchRequest
 from nvaha.model.messages import SwitchMessage, parse_message, write_message
-from nvaha.ports import Conflict, LeaseGrant, StoreUnavailable, Versioned
+from nvaha.ports import Conflict, LeaseGrant, StateUnreadable, StoreUnavailable, Versioned
 from tests.simulation.process import START_S, Process
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 LEASE_S = 15.0
+ROW = "row"
+"""What raises of a group whose row nobody can read."""
 LIMIT_S = 4.5
 """An answer of storage that takes longer is none; as the adapter has it."""
 LEASE_REQUESTS = frozenset({"acquire", "renew", "release"})
@@ -73,6 +75,10 @@ class Storage:
         self.world = world
         self.tables = Tables()
 
+    def now(self) -> datetime:
+        """Return the time by the service's clock."""
+        return datetime.fromtimestamp(START_S + self.world.loop.now_s, UTC)
+
     def acquire(self, name: str, holder: str, token: str, at_least: int, *, stamp: bool) -> LeaseGrant | None:
         """Grant the lease if it is free, or held under this very token, as when a request is repeated.
 
@@ -112,13 +118,21 @@ class Storage:
         lease.token = None
         return lease.holder
 
+    def read(self, group: str) -> Versioned | StateUnreadable | None:
+        """Return a group's state, or why its row cannot be read."""
+        if self.world.faults.raising.get(group) == ROW:
+            return StateUnreadable(f"the row of {group} cannot be read")
+        return self.tables.groups.get(group)
+
     def save(self, process: Process, state: GroupState, version: str | None, sent: Any) -> str | Conflict:
         """Write a group's state by compare-and-swap, through its entity."""
         found = self.tables.groups.get(state.group)
-        if (found.version if found else None) != version or self.world.faults.happens("storage_conflict"):
+        spoilt = self.world.faults.raising.get(state.group) == ROW
+        lost = (found.version if found else None) != version or spoilt
+        if lost or self.world.faults.happens("storage_conflict"):
             return Conflict()
         self.tables.writes += 1
-        written = Versioned(read_group(group_entity(state)), f"v{self.tables.writes}")
+        written = Versioned(read_group(group_entity(state), self.now()), f"v{self.tables.writes}")
         self.tables.groups[state.group] = written
         self.world.oracle.state_written(process, found, written, sent)
         return written.version
@@ -126,14 +140,14 @@ class Storage:
     def save_leader(self, record: LeaderRecord) -> None:
         """Write the leader's record unless a newer epoch's is there."""
         if self.tables.leader is None or self.tables.leader.epoch <= record.epoch:
-            self.tables.leader = read_leader(leader_entity(record))
+            self.tables.leader = read_leader(leader_entity(record), self.now())
 
     def record(self, process: Process, operation: Operation) -> None:
         """Write an operation whole, unless that would reopen it."""
         found = self.tables.operations.get(operation.id)
         if found is not None and found.status.ended and not operation.status.ended:
             return
-        written = read_operation(operation_entity(operation))
+        written = read_operation(operation_entity(operation), self.now())
         self.tables.operations[operation.id] = written
         self.world.oracle.operations.recorded(process, found, written)
 
@@ -224,16 +238,18 @@ class StoragePorts:
 
     async def load(self, group: str) -> Versioned | None:
         """Read a group's state."""
-        found: Versioned | None = await self._ask("load", lambda: self._storage.tables.groups.get(group))
+        found: Versioned | StateUnreadable | None = await self._ask("load", lambda: self._storage.read(group))
+        if isinstance(found, StateUnreadable):
+            raise found
         self._world.oracle.leases.looked(self._process, found)
         return found
 
-    async def load_all(self) -> Mapping[str, Versioned]:
+    async def load_all(self) -> Mapping[str, Versioned | StateUnreadable]:
         """Read all groups' states."""
-        found: Mapping[str, Versioned] = await self._ask(
-            "load_all", lambda: dict(self._storage.tables.groups)
+        found: Mapping[str, Versioned | StateUnreadable | None] = await self._ask(
+            "load_all", lambda: {name: self._storage.read(name) for name in self._storage.tables.groups}
         )
-        return found
+        return {name: each for name, each in found.items() if each is not None}
 
     async def save(self, state: GroupState, version: str | None) -> str | Conflict:
         """Write a group's state."""

@@ -9,7 +9,7 @@ import pytest
 from nvaha.core.inputs import FailoverCommanded
 from nvaha.model import Phase, Status
 from tests.simulation.scenes import command, next_request, play, settled, the_state, until
-from tests.simulation.storage import LIMIT_S
+from tests.simulation.storage import LIMIT_S, ROW
 from tests.simulation.world import World
 
 SILENCES: dict[str, dict[str, Any]] = {
@@ -18,7 +18,7 @@ SILENCES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("what", ["probe", "read"])
+@pytest.mark.parametrize("what", ["probe", "read", ROW])
 def test_a_group_that_raises_keeps_no_other_group_from_its_failover(what: str) -> None:
     """What nobody has thought of ends a group's round and is told; another group fails over meanwhile."""
 
@@ -37,12 +37,13 @@ def test_a_group_that_raises_keeps_no_other_group_from_its_failover(what: str) -
     assert [each for each in world.notices if each.level == "error" and each.fields.get("group") == "g0"]
 
 
-def test_a_group_that_raised_for_a_while_is_watched_again_after_it() -> None:
-    """Once the exceptions are over, the group's own dead NVA is left."""
+@pytest.mark.parametrize("what", ["probe", ROW])
+def test_a_group_that_raised_for_a_while_is_watched_again_after_it(what: str) -> None:
+    """Once that is over, the group's own dead NVA is left, without a restart."""
 
     async def scene(world: World) -> None:
         await settled(world)
-        world.faults.raising["g0"] = "probe"
+        world.faults.raising["g0"] = what
         await world.pass_time(15.0)
         world.faults.raising.clear()
         world.chaos.set_alive("g0n0", alive=False)
@@ -109,3 +110,27 @@ def test_no_reading_is_lost_because_of_the_leaders_record() -> None:
     assert world.oracle.violations == []
     assert world.faults.planned == []
     assert failures == [3]
+
+
+def test_a_switch_lease_that_a_stranger_holds_for_good_is_said_and_the_switch_goes_on_after_it() -> None:
+    """Nothing is written meanwhile; the state and the operation that fails for it name the blob."""
+    blocked: list[str] = []
+
+    async def scene(world: World) -> None:
+        await settled(world)
+        stranger = world.storage.acquire("switch-g0", "stranger", "stranger", 0, stamp=False)
+        assert stranger is not None
+        world.storage.tables.leases["switch-g0"].until_s = float("inf")
+        await command(world, FailoverCommanded("g0n1", "operator"))
+        await until(world, lambda state: state.blocked is not None)
+        blocked.append(the_state(world).blocked or "")
+        await world.pass_time(300.0)
+        world.storage.release(stranger)
+        await until(world, lambda state: state.active == "g0n1" and state.phase is Phase.STEADY, 120.0)
+
+    world = play(scene)
+    assert world.oracle.violations == []
+    assert "switch-g0" in blocked[0]
+    failed = [each for each in world.storage.tables.operations.values() if each.status is Status.FAILED]
+    assert failed
+    assert all("switch-g0" in (each.error or "") for each in failed)

@@ -130,7 +130,7 @@ class World:
         if state.drift.unasked:
             return True
         if state.phase is Phase.UNKNOWN and state.stays:
-            # Refused once it was taken off: it is not taken off again until a person says that this is mended.
+            # Refused once it was taken off: it stays until a person says that this is mended.
             return view["blocked"] is not None
         limited = (
             max(len(state.guards.switches), len(state.guards.repairs)) >= group.policy.max_switches_per_hour

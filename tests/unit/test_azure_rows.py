@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nvaha.azure.storage.rows import (
-    StateUnreadable,
     group_entity,
     is_key,
     leader_entity,
@@ -34,8 +33,8 @@ from nvaha.model import (
     SwitchRequest,
     Trigger,
 )
-from nvaha.ports import StoreUnavailable
-from tests.strategies import leaders, operations, requests, states
+from nvaha.ports import StateUnreadable, StoreUnavailable
+from tests.strategies import READ_AT, leaders, operations, requests, states
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -57,7 +56,7 @@ def test_a_state_comes_back(state: GroupState) -> None:
     """Every state is the same after writing and reading, in a legal entity."""
     entity = group_entity(state)
     legal(entity)
-    assert read_group(entity) == state
+    assert read_group(entity, READ_AT) == state
 
 
 @given(operations)
@@ -65,7 +64,7 @@ def test_an_operation_comes_back(operation: Operation) -> None:
     """Every operation is the same after writing and reading, in a legal entity."""
     entity = operation_entity(operation)
     legal(entity)
-    assert read_operation(entity) == operation
+    assert read_operation(entity, READ_AT) == operation
 
 
 @given(leaders)
@@ -73,19 +72,19 @@ def test_the_leaders_record_comes_back(record: LeaderRecord) -> None:
     """Every leader's record is the same after writing and reading."""
     entity = leader_entity(record)
     legal(entity)
-    assert read_leader(entity) == record
+    assert read_leader(entity, READ_AT) == record
 
 
 def test_an_older_schema_reads_with_defaults() -> None:
     """A state without a schema and with next to nothing in it reads as a new one."""
     entity = {"PartitionKey": "group", "RowKey": "edge", "state": '{"generation": 4}'}
-    assert read_group(entity) == GroupState("edge", generation=4)
+    assert read_group(entity, READ_AT) == GroupState("edge", generation=4)
 
 
 def test_an_unknown_field_of_this_schema_is_ignored() -> None:
     """A field that a later version of the same schema added does no harm."""
     entity = {"PartitionKey": "group", "RowKey": "edge", "state": '{"schema": 1, "mood": "good"}'}
-    assert read_group(entity) == GroupState("edge")
+    assert read_group(entity, READ_AT) == GroupState("edge")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,7 @@ def test_an_unknown_field_of_this_schema_is_ignored() -> None:
 def test_what_cannot_be_read_names_the_place(text: object, named: str) -> None:
     """The error says table, row, column, value and that nothing was overwritten."""
     with pytest.raises(StateUnreadable) as caught:
-        read_group({"PartitionKey": "group", "RowKey": "edge", "state": text})
+        read_group({"PartitionKey": "group", "RowKey": "edge", "state": text}, READ_AT)
     message = str(caught.value)
     assert all(part in message for part in ("nvahagroups", "group/edge", "column state", named))
     assert len(message) < 500
@@ -117,7 +116,7 @@ def test_what_cannot_be_read_names_the_place(text: object, named: str) -> None:
 def test_any_column_is_read_or_refused(value: object) -> None:
     """Whatever somebody puts into the column, reading gives a state or StateUnreadable."""
     with contextlib.suppress(StateUnreadable):
-        read_group({"PartitionKey": "group", "RowKey": "edge", "state": value})
+        read_group({"PartitionKey": "group", "RowKey": "edge", "state": value}, READ_AT)
 
 
 @given(states, st.data())
@@ -129,7 +128,7 @@ def test_a_spoilt_state_is_read_or_refused(state: GroupState, data: st.DataObjec
         st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.lists(st.none(), max_size=2)
     )
     with contextlib.suppress(StateUnreadable):
-        read_group({"PartitionKey": "group", "RowKey": state.group, "state": json.dumps(content)})
+        read_group({"PartitionKey": "group", "RowKey": state.group, "state": json.dumps(content)}, READ_AT)
 
 
 def test_a_long_state_is_cut_into_columns() -> None:
@@ -138,7 +137,7 @@ def test_a_long_state_is_cut_into_columns() -> None:
     entity = group_entity(state)
     legal(entity)
     assert "state_1" in entity
-    assert read_group(entity) == state
+    assert read_group(entity, READ_AT) == state
 
 
 def test_a_state_beyond_an_entity_is_refused() -> None:
@@ -161,7 +160,7 @@ def test_many_nvas_keep_the_entity_legal() -> None:
     state = GroupState("edge", nvas={f"nva{number}": NvaState() for number in range(500)})
     entity = group_entity(state)
     legal(entity)
-    assert read_group(entity) == state
+    assert read_group(entity, READ_AT) == state
 
 
 def operation(steps: int, detail: str) -> Operation:
@@ -176,7 +175,7 @@ def test_an_operation_of_any_size_fits(steps: int, kept: int | None) -> None:
     """Long texts are cut first, then steps are left out, and the record says how many."""
     entity = operation_entity(operation(steps, "no answer; " * 500))
     legal(entity)
-    found = read_operation(entity)
+    found = read_operation(entity, READ_AT)
     if kept is None:
         assert 0 < len(found.steps) < steps
         assert any(str(steps) in sentence for sentence in found.unfinished)
@@ -230,5 +229,5 @@ def test_keys_are_checked(text: str, expected: bool) -> None:
 def test_a_time_zone_other_than_utc_keeps_its_moment() -> None:
     """A time written with another zone is the same moment when read."""
     aware = datetime.fromisoformat("2026-03-01T13:00:00+01:00")
-    assert read_group(group_entity(GroupState("e", probed_at=aware))).probed_at == NOW
+    assert read_group(group_entity(GroupState("e", probed_at=aware)), READ_AT).probed_at == NOW
     assert aware - NOW == timedelta(0)

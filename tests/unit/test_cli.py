@@ -243,6 +243,17 @@ def test_history_tells_each_story(fake: FakeApp) -> None:
     assert fake.seen[0].path.endswith("?limit=2")
 
 
+@pytest.mark.parametrize("operations", [[], [operation(Status.DONE, 2)]])
+def test_history_names_what_cannot_be_read(fake: FakeApp, operations: list[dict[str, Any]]) -> None:
+    """One row hides itself and nothing else, and a group with such a row was not never switched."""
+    said = {"group": "edge", "operations": operations, "unreadable": ["row edge/1 cannot be read"]}
+    fake.says("GET /groups/edge/history", said)
+    output = run(fake, "history", "edge").stdout
+    assert "row edge/1 cannot be read" in output
+    assert "never been switched" not in output
+    assert ("alice on jump" in output) is bool(operations)
+
+
 @pytest.mark.parametrize(("call", "paused"), [("pause", True), ("resume", False)])
 def test_pause_and_resume(fake: FakeApp, call: str, paused: bool) -> None:
     """Both send the reason, and believe only an answer that shows the group as asked for."""

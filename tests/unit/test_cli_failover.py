@@ -165,6 +165,16 @@ def test_a_refusal_is_shown_verbatim(fake: FakeApp, status: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "next_"), [("unknown_group", "nvaha status"), ("not_up", "nvaha status edge")]
+)
+def test_what_to_type_next_can_be_answered(fake: FakeApp, code: str, next_: str) -> None:
+    """After a refusal the command to look with shows something, also where the group is not."""
+    fake.says(POST, Reply(error(code, "no"), 409))
+    shown = json.loads(run(fake, *TO_NVA2, "--yes", "--json").stdout)
+    assert shown["error"]["hints"] == [next_]
+
+
+@pytest.mark.parametrize(
     "lost",
     [
         Reply(DROP),

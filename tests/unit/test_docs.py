@@ -4,25 +4,92 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from nvaha.config import ConfigError, parse
+from nvaha.web.bodies import FailoverBody, PauseBody
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "nvaha.sample.yaml", *sorted((ROOT / "docs").glob("*.md"))]
 CALL = re.compile(r"/api((?:/[\w{}.-]+)+)|\b(?:GET|POST) ((?:/[\w{}.-]+)+)")
 
 
-def routes() -> list[re.Pattern[str]]:
-    """Return the routes of the app's functions, each as the paths that it takes."""
+KEY = "x-functions-key: $NVAHA_KEY"
+
+
+def methods() -> list[tuple[re.Pattern[str], str]]:
+    """Return the routes of the app's functions, each as the paths that it takes, and its method."""
     found = []
     for node in ast.walk(ast.parse((ROOT / "function_app.py").read_text("utf-8"))):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "app.route":
             parts = re.split(r"\{\w+\}", ast.literal_eval(node.args[0]))
-            found.append(re.compile("/" + "[^/]+".join(map(re.escape, parts))))
+            [taken] = [ast.literal_eval(each.value) for each in node.keywords if each.arg == "methods"]
+            found += [(re.compile("/" + "[^/]+".join(map(re.escape, parts))), each) for each in taken]
     return found
+
+
+def routes() -> list[re.Pattern[str]]:
+    """Return the routes of the app's functions, each as the paths that it takes."""
+    return [route for route, _ in methods()]
+
+
+def curls(text: str) -> Iterator[list[str]]:
+    """Yield the words of each call by curl on a page, in blocks or in `code`."""
+    for line in re.sub(r"\\\n *", " ", text).splitlines():
+        for found in re.findall(r"^ *(curl .*)$|`(curl [^`]*)`", line):
+            yield shlex.split("".join(found), comments=True)
+
+
+def curl_problems(words: list[str]) -> Iterator[str]:
+    """Report a call that the app would not answer: another path or method, no key, a body that it refuses."""
+    [address] = [word for word in words if "://" in word or word.startswith("$NVAHA_URL")]
+    if "/admin/" in address:  # the host's own, and locally only
+        if not re.fullmatch(r"http://localhost:\d+/admin/functions/(probe|switch|poison)", address):
+            yield f"{address} is no function that the host can be told to run"
+        return
+    given = dict(zip(words, [*words[1:], ""], strict=True))
+    method = given.get("-X", "POST" if "-d" in given else "GET")
+    path = address.partition("/api")[2].partition("?")[0]
+    if not any(route.fullmatch(path) and taken == method for route, taken in methods()):
+        yield f"{method} {path} is no route"
+    if path != "/health" and "//localhost" not in address and given.get("-H") != KEY:
+        yield f"{address} is called without its key"
+    try:
+        if "-d" in given:
+            body = FailoverBody if path.endswith("/failover") else PauseBody
+            body.model_validate_json(given["-d"])
+    except ValidationError as error:
+        yield f"{address}: {error}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_call_by_curl_would_be_answered(page: Path) -> None:
+    """Method, path, key and body of a call to paste are those that the app takes."""
+    assert [each for words in curls(page.read_text("utf-8")) for each in curl_problems(words)] == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("x-functions-key: $NVAHA_KEY", "x-function-key: $NVAHA_KEY"),
+        ('-H "x-functions-key: $NVAHA_KEY" ', ""),
+        ('"request_id"', '"requestId"'),
+        ("/edge/failover", "/edge/fail-over"),
+        ("-d '{", "-X GET -d '{"),
+    ],
+)
+def test_the_check_sees_a_call_that_fails(right: str, wrong: str) -> None:
+    """A header, a body, a path or a method of another name is found on the page for the night."""
+    page = (ROOT / "docs" / "manual-failover.md").read_text("utf-8")
+    calls = [words for words in curls(page.replace(right, wrong)) if any("fail" in word for word in words)]
+    assert right in page
+    assert len(calls) == 1
+    assert list(curl_problems(calls[0])) != []
 
 
 def called(text: str) -> set[str]:

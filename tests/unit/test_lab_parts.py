@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nvaha.lab.stage.nva import Down, FakeNva, place_all
-from nvaha.lab.stage.process import read_event
+from nvaha.lab.stage.process import HostEvent, News, read_event
 from nvaha.lab.stage.sample import environment
 from nvaha.lab.stage.traffic import IN_A_ROW, Flow, Traffic
 from nvaha.lab.verify import check
@@ -205,6 +205,18 @@ class TestLog:
         assert event is not None
         assert (event.at, event.event, event.text) == (1767323045.25, "nva_down", "edge: a {b} is down")
         assert event.fields["nva"] == "a"
+
+    def test_an_event_is_news_once(self) -> None:
+        """A notice told twice is news once; one of another host, older and read later, is not lost."""
+
+        def event(at: float, host: str, **fields: str) -> HostEvent:
+            return HostEvent(at, host, "switch_done", f"at {at}", fields)
+
+        first, second = event(1.0, "a", id="n1"), event(3.0, "a")
+        again, earlier = event(4.0, "b", id="n1"), event(2.0, "b")
+        news = News()
+        assert news.among([first, second]) == [first, second]
+        assert news.among([first, earlier, second, again]) == [earlier]
 
     @given(st.text())
     def test_no_other_line_breaks_the_reading(self, line: str) -> None:

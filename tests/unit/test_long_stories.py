@@ -57,6 +57,7 @@ from tests.builders import (
 )
 from tests.fake_network import FakeNetwork
 from tests.fakes import Outside, run
+from tests.strategies import READ_AT
 
 PIP = PublicIp("external", pip_id("p"))
 PAIR = group_of("a", "b", public_ips=(PIP,))
@@ -533,7 +534,7 @@ def as_written_by_0_1_0(state: GroupState) -> GroupState:
         name: {key: value for key, value in nva.items() if key not in OLD}
         for name, nva in content["nvas"].items()
     }
-    return read_group({**entity, "state": json.dumps(content), "state_1": None, "state_2": None})
+    return read_group({**entity, "state": json.dumps(content), "state_1": None, "state_2": None}, READ_AT)
 
 
 def test_a_group_half_hidden_at_first_look_is_failed_over() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,44 @@ def test_a_push_and_a_pull_request_run_what_a_contributor_runs() -> None:
         if ".ci/run" in runs and "pull_request" in triggers and "main" in triggers["push"]["branches"]:
             return
     pytest.fail("no workflow does")
+
+
+def test_nothing_keeps_the_checks_from_running() -> None:
+    """No path, condition or pardon leaves the checks out, and they run on the oldest Python."""
+    for path in WORKFLOWS:
+        workflow = load(str(path.relative_to(ROOT)))
+        if ".ci/run" not in str(workflow):
+            continue
+        assert not workflow[True]["pull_request"]
+        assert set(workflow[True]["push"]) <= {"branches", "tags"}
+        for job in workflow["jobs"].values():
+            assert not {"if", "continue-on-error"} & {key for each in (job, *job["steps"]) for key in each}
+            given = [
+                str(step["with"]["python-version"]) for step in job["steps"] if "setup-python" in str(step)
+            ]
+            assert given[-1] == min(given, key=lambda each: tuple(map(int, each.split("."))))
+
+
+def test_the_wheel_holds_every_file_of_the_package() -> None:
+    """Whatever is no module is named as data, each name is of something, and each folder is a package."""
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    assert setuptools["packages"] == {"find": {"include": ["nvaha*"]}}
+    package = ROOT / "nvaha"
+    files = {path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    named = [set(package.glob(pattern)) for pattern in setuptools["package-data"]["nvaha"]]
+    assert all(named)
+    assert set().union(*named) == {path for path in files if path.suffix != ".py"}
+    assert [
+        path for path in files if not (path.parent / "__init__.py").is_file() and path.suffix == ".py"
+    ] == []
+
+
+def test_the_command_is_there() -> None:
+    """What the wheel installs as `nvaha` is something that can be called."""
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+    assert set(scripts) == {"nvaha"}
+    module, _, name = scripts["nvaha"].partition(":")
+    assert callable(getattr(import_module(module), name))
 
 
 def test_updates_are_looked_for_wherever_versions_stand() -> None:

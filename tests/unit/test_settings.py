@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 
 from nvaha.config.settings import Cloud, Settings, SettingsError
 
+ROOT = Path(__file__).parents[2]
 STORAGE = {"AzureWebJobsStorage": "UseDevelopmentStorage=true"}
 
 
@@ -18,6 +22,16 @@ def problems(environ: dict[str, str]) -> tuple[str, ...]:
     with pytest.raises(SettingsError) as caught:
         Settings.from_environ(environ)
     return caught.value.problems
+
+
+def test_the_sample_has_the_defaults() -> None:
+    """The settings to copy are known ones, mean Azurite, and change nothing but the instance's name."""
+    sample = json.loads((ROOT / "local.settings.sample.json").read_text("utf-8"))["Values"]
+    assert sample.pop("FUNCTIONS_WORKER_RUNTIME") == "python"
+    found, plain = Settings.from_environ(sample), Settings.from_environ(STORAGE)
+    assert replace(found, instance=plain.instance) == plain
+    known = re.findall(r"\"(NVAHA_\w+)\"", (ROOT / "nvaha/config/settings.py").read_text("utf-8"))
+    assert set(sample) <= {*known, *STORAGE}
 
 
 def test_only_storage_is_needed() -> None:

@@ -18,7 +18,7 @@ from nvaha.app.holder import AppHolder
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.operate.control import Refused
-from nvaha.ports import StoreUnavailable
+from nvaha.ports import StateUnreadable, StoreUnavailable
 from nvaha.web.api import PLAN_KEPT_S, Api
 from nvaha.web.lanes import RETRY_AFTER_S
 
@@ -44,6 +44,9 @@ class _Recorder:
 
     async def groups(self) -> dict[str, Any]:
         raise StoreUnavailable("storage is away")
+
+    async def group(self, _name: str) -> dict[str, Any]:
+        raise StateUnreadable("row group/edge cannot be read")
 
 
 class _Holder:
@@ -108,6 +111,13 @@ def test_any_limit_is_answered(limit: str) -> None:
     status, _, control = _call("history", limit=limit)
     assert status == (200 if control.limits else 400)
     assert all(1 <= each <= 100 for each in control.limits)
+
+
+def test_a_row_that_cannot_be_read_is_a_503_that_names_it() -> None:
+    """Storage has answered; asking again does not help, mending the row does."""
+    status, answer, _ = _call("group")
+    assert (status, answer["error"]["code"]) == (503, "state_unreadable")
+    assert answer["error"]["message"] == "row group/edge cannot be read"
 
 
 def test_storage_away_is_a_503() -> None:

@@ -114,6 +114,7 @@ class Storage:
             random_jitter_range=_JITTER_S,
             retry_backoff_factor=_JITTER_S,
         )
+        self.clock = clock
         self._credential: AsyncTokenCredential | None = None
         storage = settings.storage
         if storage.connection_string:

@@ -24,11 +24,14 @@ from azure.core.exceptions import HttpResponseError
 from azure.storage.blob.aio import BlobClient, BlobLeaseClient
 
 from nvaha.azure.storage.connection import Storage, answering, creating, error_code
-from nvaha.azure.storage.rows import StateUnreadable
-from nvaha.ports import LEASE_S, LeaseGrant, StoreUnavailable
+from nvaha.model import LARGEST
+from nvaha.ports import LEASE_CONTAINER, LEASE_S, LeaseGrant, StateUnreadable, StoreUnavailable
+from nvaha.text import shortened
 
-CONTAINER = "nvaha"
+CONTAINER = LEASE_CONTAINER
 _LONGEST_HOLDER = 200
+_LONGEST_EPOCH = 20
+_SHOWN = 80
 
 _TAKEN = frozenset({"LeaseAlreadyPresent", "LeaseIsBreakingAndCannotBeAcquired"})
 # The blob is leased under another id or no longer under ours (409, 412), or gone, lease and all (404).
@@ -137,12 +140,14 @@ async def _raise_epoch(
     """Write the next epoch under the lease; None if the lease is lost by then."""
     try:
         found = (await blob.get_blob_properties(lease=lease)).metadata.get("epoch", "0")
-        if not (found.isascii() and found.isdigit()):
+        # The length first: a number of thousands of digits is none to Python.
+        good = found.isascii() and found.isdigit() and len(found) < _LONGEST_EPOCH
+        epoch = max(int(found), at_least) + 1 if good else 0
+        if not 0 < epoch <= LARGEST:
             raise StateUnreadable(
-                f"blob {CONTAINER}/{name}, metadata epoch is {found[:80]!r}: not a number; "
-                "set it to a number above every epoch in the table nvahagroups"
+                f"blob {CONTAINER}/{name}, metadata epoch is {shortened(found, _SHOWN)!r}: not a number "
+                f"below {LARGEST}; set it to one that is not below any epoch in the table nvahagroups"
             )
-        epoch = max(int(found), at_least) + 1
         # Metadata travel as HTTP headers, which hold ASCII only.
         metadata = {"epoch": str(epoch), "holder": quote(holder, safe=" /:._-")[:_LONGEST_HOLDER]}
         await blob.set_blob_metadata(metadata, lease=lease)

@@ -20,9 +20,10 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from nvaha.azure.storage.bounds import Path, first_wild
 from nvaha.core.discovery import unread_sentence
 from nvaha.model import Drift, GroupState, Guards, LeaderRecord, Operation, StepRecord, Switch
-from nvaha.ports import StoreUnavailable
+from nvaha.ports import StateUnreadable, StoreUnavailable
 from nvaha.text import shortened
 
 SCHEMA = 1
@@ -53,10 +54,6 @@ Entity = dict[str, Any]
 _Value = TypeVar("_Value")
 
 
-class StateUnreadable(StoreUnavailable):
-    """What is stored cannot be read by this version: it is left as it is, and a person has to look."""
-
-
 Content = dict[str, Any]
 
 
@@ -70,6 +67,7 @@ class _Codec(Generic[_Value]):
     Args:
         kind: the value's type.
         table: where it is stored, for errors.
+        remedy: what a person is to do about a row that cannot be read.
         to_stored: turns the value's JSON into what is stored.
         from_stored: turns that back, in place of whatever an older or newer release left out or added.
     """
@@ -78,33 +76,35 @@ class _Codec(Generic[_Value]):
         self,
         kind: type[_Value],
         table: str,
+        remedy: str,
         to_stored: Callable[[Content], Content] = _as_it_is,
         from_stored: Callable[[Content], Content] = _as_it_is,
     ) -> None:
         self._adapter: TypeAdapter[_Value] = TypeAdapter(kind)
-        self._table = table
+        self._table, self._remedy = table, remedy
         self._to_stored, self._from_stored = to_stored, from_stored
 
     def text(self, value: _Value) -> str:
         content = self._to_stored(self._adapter.dump_python(value, mode="json"))
         return json.dumps({"schema": SCHEMA, **content}, separators=(",", ":"))
 
-    def read(self, entity: Mapping[str, Any], defaults: Mapping[str, Any]) -> _Value:
+    def read(self, entity: Mapping[str, Any], now: datetime, defaults: Mapping[str, Any]) -> _Value:
         """Return the value in an entity; `defaults` stand in for fields that are not there."""
         content = self._content(entity)
         schema = content.pop("schema", 0)
         if not isinstance(schema, int):
-            raise self._unreadable(entity, schema, "its schema is not a number")
+            raise self.unreadable(entity, schema, "its schema is not a number")
         if schema > SCHEMA:
-            raise self._unreadable(entity, schema, f"its schema is newer than {SCHEMA}: update this monitor")
+            raise self.unreadable(entity, schema, f"its schema is newer than {SCHEMA}", newer=True)
         try:
             value = self._adapter.validate_python(self._from_stored({**defaults, **content}))
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise self._unreadable(entity, first["input"], f"{where}: {first['msg']}") from error
-        if naive := _first_naive(value):
-            raise self._unreadable(entity, naive, "a time without a time zone")
+            where = _as_stored(tuple(map(str, first["loc"])))
+            raise self.unreadable(entity, first["input"], f"{where}: {first['msg']}") from error
+        if wild := first_wild(value, now):
+            path, found, problem = wild
+            raise self.unreadable(entity, found, f"{_as_stored(path)}: {problem}")
         return value
 
     def _content(self, entity: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,17 +113,22 @@ class _Codec(Generic[_Value]):
         try:
             content = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise self._unreadable(entity, text, "not JSON") from error
+            raise self.unreadable(entity, text, "not JSON") from error
         if not isinstance(content, dict):
-            raise self._unreadable(entity, text, "not a JSON object")
+            raise self.unreadable(entity, text, "not a JSON object")
+        if len(text) > _LONGEST:
+            raise self.unreadable(entity, text, f"it has {len(text)} characters; {_LONGEST} can be written")
         return content
 
-    def _unreadable(self, entity: Mapping[str, Any], value: object, problem: str) -> StateUnreadable:
+    def unreadable(
+        self, entity: Mapping[str, Any], value: object, problem: str, *, newer: bool = False
+    ) -> StateUnreadable:
+        """Return the error that names the row, what is wrong in it, and the remedy."""
         row = f"{entity.get('PartitionKey')}/{entity.get('RowKey')}"
-        return StateUnreadable(
-            f"table {self._table}, row {row}, column state is {str(value)[:_SHORTENED_TEXT]!r}: {problem}; "
-            "nothing was overwritten; correct or delete the row"
-        )
+        shown = repr(shortened(str(value), _SHORTENED_TEXT))
+        remedy = "update this monitor" if newer else self._remedy
+        text = f"table {self._table}, row {row}, column state is {shown}: {problem}; {remedy}"
+        return StateUnreadable(text, newer=newer)
 
 
 _PARTS = {"switch": Switch, "guards": Guards, "drift": Drift}
@@ -131,6 +136,12 @@ _PARTS = {"switch": Switch, "guards": Guards, "drift": Drift}
 _STORED_AS = {"probed_at": "heartbeat_at", "writes": "drift", "seen": "drift_seen"}
 """What is called otherwise in the table."""
 _IN_MEMORY = {stored: name for name, stored in _STORED_AS.items()}
+
+
+def _as_stored(path: Path) -> str:
+    """Return where in a row's JSON a value stands."""
+    name, *rest = path[1:] if path[:1] and path[0] in _PARTS and len(path) > 1 else path or ("",)
+    return ".".join((_STORED_AS.get(name, name), *rest))
 
 
 def _flat(content: Content) -> Content:
@@ -168,9 +179,17 @@ def _nested(stored: Content) -> Content:
     return {**flat, **content}
 
 
-_GROUP = _Codec(GroupState, GROUPS_TABLE, _flat, _nested)
-_LEADER = _Codec(LeaderRecord, GROUPS_TABLE)
-_OPERATION = _Codec(Operation, HISTORY_TABLE)
+_GROUP = _Codec(
+    GroupState,
+    GROUPS_TABLE,
+    "the group is not watched meanwhile; correct that value in the row, which may hold a pause",
+    _flat,
+    _nested,
+)
+_LEADER = _Codec(LeaderRecord, GROUPS_TABLE, "whoever leads writes this row anew")
+_OPERATION = _Codec(
+    Operation, HISTORY_TABLE, "only this entry of the history is missing; correct that value, or leave it"
+)
 
 
 def is_key(text: str) -> bool:
@@ -203,13 +222,27 @@ def group_entity(state: GroupState) -> Entity:
     }
 
 
-def read_group(entity: Mapping[str, Any]) -> GroupState:
+def read_group(entity: Mapping[str, Any], now: datetime) -> GroupState:
     """Return the group's state in an entity.
+
+    Args:
+        entity: as stored.
+        now: the time by the storage service's clock: what is too far ahead of it cannot have happened.
 
     Raises:
         StateUnreadable: it is of a newer schema, or not what this program writes.
     """
-    return _GROUP.read(entity, {"group": entity["RowKey"]})
+    state = _GROUP.read(entity, now, {"group": entity["RowKey"]})
+    if state.group != entity["RowKey"]:
+        raise _GROUP.unreadable(entity, state.group, "group: it is not the group of this row")
+    requests = [("request", state.request), *(("closings.request", each.request) for each in state.closings)]
+    ids = [("closings.operation", each.operation) for each in state.closings]
+    ids += [(f"{where}.operation", each.operation) for where, each in requests if each]
+    ids += [(f"{where}.group", f"{each.group}-0-0") for where, each in requests if each]
+    for where, operation in ids:
+        if (operation_keys(operation) or ("",))[0] != state.group:
+            raise _GROUP.unreadable(entity, operation, f"{where}: it is not of this group")
+    return state
 
 
 def leader_entity(record: LeaderRecord) -> Entity:
@@ -225,9 +258,9 @@ def leader_entity(record: LeaderRecord) -> Entity:
     }
 
 
-def read_leader(entity: Mapping[str, Any]) -> LeaderRecord:
+def read_leader(entity: Mapping[str, Any], now: datetime) -> LeaderRecord:
     """Return the leader's record in an entity; StateUnreadable if it cannot be read."""
-    return _LEADER.read(entity, {})
+    return _LEADER.read(entity, now, {})
 
 
 def operation_entity(operation: Operation) -> Entity:
@@ -259,9 +292,13 @@ def operation_entity(operation: Operation) -> Entity:
     }
 
 
-def read_operation(entity: Mapping[str, Any]) -> Operation:
+def read_operation(entity: Mapping[str, Any], now: datetime) -> Operation:
     """Return the operation in an entity; StateUnreadable if it cannot be read."""
-    return _OPERATION.read(entity, {})
+    operation = _OPERATION.read(entity, now, {})
+    keys = entity["PartitionKey"], entity["RowKey"]
+    if operation_keys(operation.id) != keys or operation.request.group != keys[0]:
+        raise _OPERATION.unreadable(entity, operation.id, "request.operation: it is not that of this row")
+    return operation
 
 
 def operation_keys(operation_id: str) -> tuple[str, str] | None:
@@ -345,17 +382,3 @@ def _nva_columns(state: GroupState) -> Entity:
         columns[f"health_{column}"] = nva.health.value
         columns[f"failures_{column}"] = (nva.failures, "Edm.Int64")
     return columns
-
-
-def _first_naive(value: object) -> datetime | None:
-    """Return a time without a time zone anywhere in a value: it could not be compared with any other."""
-    if isinstance(value, datetime):
-        return value if value.tzinfo is None else None
-    parts: Iterable[object] = ()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        parts = (getattr(value, field.name) for field in dataclasses.fields(value))
-    elif isinstance(value, Mapping):
-        parts = value.values()
-    elif isinstance(value, tuple):
-        parts = value
-    return next((naive for naive in map(_first_naive, parts) if naive), None)

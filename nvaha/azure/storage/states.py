@@ -7,8 +7,9 @@ its own value.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TypeVar
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
@@ -23,7 +24,6 @@ from nvaha.azure.storage.rows import (
     LEADER_ROW,
     MONITOR_PARTITION,
     Entity,
-    StateUnreadable,
     group_entity,
     is_key,
     leader_entity,
@@ -34,9 +34,9 @@ from nvaha.azure.storage.rows import (
     read_operation,
 )
 from nvaha.model import GroupState, LeaderRecord, Operation
-from nvaha.ports import Conflict, StoreUnavailable, Versioned
+from nvaha.ports import Conflict, StateUnreadable, StoreUnavailable, Versioned
 
-_log = logging.getLogger(__name__)
+_Row = TypeVar("_Row")
 
 _TRIES = 5
 _PAGE = 200
@@ -53,6 +53,7 @@ class TableStore:
     def __init__(self, storage: Storage) -> None:
         self._groups = storage.tables.get_table_client(GROUPS_TABLE)
         self._history = storage.tables.get_table_client(HISTORY_TABLE)
+        self._clock = storage.clock
         self._leader_version: str | None = None
         self._leader_epoch = 0
 
@@ -62,23 +63,19 @@ class TableStore:
             return None
         async with answering(f"read the state of group {group}"):
             entity = await _get(self._groups, GROUP_PARTITION, group)
-        return None if entity is None else Versioned(read_group(entity), _version(entity))
+        return None if entity is None else self._group(entity)
 
-    async def load_all(self) -> Mapping[str, Versioned]:
-        """Return every stored group's state that can be read, by group name.
-
-        One that cannot is logged and left out, so that it costs no other group its monitor; `load` and `save`
-        of that group still refuse it.
-        """
-        found: dict[str, Versioned] = {}
+    async def load_all(self) -> Mapping[str, Versioned | StateUnreadable]:
+        """Return every stored group's state, or why it cannot be read, by group name."""
+        found: dict[str, Versioned | StateUnreadable] = {}
         async with answering("read the states of all groups"):
             query = f"PartitionKey eq '{GROUP_PARTITION}'"
             try:
                 async for entity in self._groups.query_entities(query, results_per_page=_PAGE):
                     try:
-                        found[entity["RowKey"]] = Versioned(read_group(entity), _version(entity))
+                        found[entity["RowKey"]] = self._group(entity)
                     except StateUnreadable as error:
-                        _log.error("%s", error)
+                        found[entity["RowKey"]] = error
             except ResourceNotFoundError:
                 return {}
         return found
@@ -93,10 +90,10 @@ class TableStore:
         """Return what the leader last wrote of itself."""
         async with answering("read the leader's record"):
             entity = await _get(self._groups, MONITOR_PARTITION, LEADER_ROW)
-        return None if entity is None else read_leader(entity)
+        return None if entity is None else read_leader(entity, self._clock.now())
 
     async def save_leader(self, record: LeaderRecord) -> None:
-        """Write the leader's record, unless one of a newer epoch is there."""
+        """Write the leader's record, unless one of a newer epoch is there; over one that cannot be read."""
         if record.epoch < self._leader_epoch:
             return
         entity = leader_entity(record)
@@ -109,20 +106,23 @@ class TableStore:
                     return
                 found = await _get(self._groups, MONITOR_PARTITION, LEADER_ROW)
                 self._leader_version = None if found is None else _version(found)
-                self._leader_epoch = 0 if found is None else read_leader(found).epoch
+                there = _readable(read_leader, found, self._clock.now())
+                self._leader_epoch = there.epoch if there else 0
                 if self._leader_epoch > record.epoch:
                     return
         raise StoreUnavailable(f"write the leader's record: it changed {_TRIES} times meanwhile")
 
     async def record(self, operation: Operation) -> None:
-        """Write the operation, whole; the last write wins, except that an ended one is never reopened."""
+        """Write the operation, whole; the last write wins, except that an ended one is never reopened.
+
+        What cannot be read there is replaced, unless a newer release has written it.
+        """
         entity = operation_entity(operation)
         async with answering(f"record the operation {operation.id}"):
             for _ in range(_TRIES):
                 found = await _get(self._history, entity["PartitionKey"], entity["RowKey"])
-                # Read in any case, so that a record of a newer version is never overwritten.
-                ended = found is not None and read_operation(found).status.ended
-                if ended and not operation.status.ended:
+                there = _readable(read_operation, found, self._clock.now())
+                if there is not None and there.status.ended and not operation.status.ended:
                     return
                 version = None if found is None else _version(found)
                 if isinstance(await _put(self._history, entity, version), str):
@@ -136,23 +136,43 @@ class TableStore:
             return None
         async with answering(f"read the operation {operation_id}"):
             entity = await _get(self._history, *keys)
-        return None if entity is None else read_operation(entity)
+        return None if entity is None else read_operation(entity, self._clock.now())
 
-    async def history(self, group: str, limit: int) -> tuple[Operation, ...]:
-        """Return the group's operations, newest first."""
+    async def history(self, group: str, limit: int) -> tuple[Operation | StateUnreadable, ...]:
+        """Return the group's operations, newest first, or why one of them cannot be read."""
         if not is_key(group) or limit < 1:
             return ()
-        found: list[Operation] = []
+        found: list[Operation | StateUnreadable] = []
         async with answering(f"read the history of group {group}"):
             query = f"PartitionKey eq '{group}'"
             try:
                 async for entity in self._history.query_entities(query, results_per_page=min(limit, _PAGE)):
-                    found.append(read_operation(entity))
+                    try:
+                        found.append(read_operation(entity, self._clock.now()))
+                    except StateUnreadable as error:
+                        found.append(error)
                     if len(found) == limit:
                         break
             except ResourceNotFoundError:
                 return ()
         return tuple(found)
+
+    def _group(self, entity: TableEntity) -> Versioned:
+        return Versioned(read_group(entity, self._clock.now()), _version(entity))
+
+
+def _readable(
+    read: Callable[[TableEntity, datetime], _Row], entity: TableEntity | None, now: datetime
+) -> _Row | None:
+    """Return what is to be overwritten; what cannot be read is nothing, unless a newer release wrote it."""
+    if entity is None:
+        return None
+    try:
+        return read(entity, now)
+    except StateUnreadable as error:
+        if error.newer:
+            raise
+        return None
 
 
 async def _get(table: TableClient, partition: str, row: str) -> TableEntity | None:

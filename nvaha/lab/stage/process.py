@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,6 +40,27 @@ class HostEvent:
     event: str
     text: str
     fields: Mapping[str, Any]
+
+
+class News:
+    """What is new among events that are read again and again, each told once.
+
+    A crash has a notice told twice, by one host or by two, with the same `id`; and with several hosts a later
+    reading brings events that are older than some of the last one.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[object] = set()
+
+    def among(self, events: Iterable[HostEvent]) -> list[HostEvent]:
+        """Return the events that no earlier call was given, in the order of these."""
+        new = []
+        for each in events:
+            key = each.fields.get("id") or (each.at, each.host, each.text)
+            if key not in self._known:
+                self._known.add(key)
+                new.append(each)
+        return new
 
 
 def read_event(line: str, host: str) -> HostEvent | None:

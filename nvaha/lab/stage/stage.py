@@ -202,7 +202,10 @@ class Lab:
         """Start another monitor, with more settings than the others if given."""
         app = self.options.app or Path(nvaha.__file__).parent.parent
         if not (app / "function_app.py").is_file():
-            raise LabError(f"{app} holds no function_app.py: run the lab from a checkout of the project")
+            raise LabError(
+                f"{app} holds no function_app.py: the lab runs the app of the checkout that it is installed "
+                "from; there, type pip install --editable '.[lab]'"
+            )
         arguments = ["--key", self.options.key] if self.options.key else []
         host = HostProcess(
             name,

@@ -13,6 +13,7 @@ from tests.infra.tools import ROOT
 from .app import differences
 from .general import general_problems
 from .machines import LostError
+from .network import size_problems
 from .packets import Network, packet_problems
 from .sent import Sent, World
 
@@ -58,6 +59,9 @@ def _subnet_problems(world: World, network: Network) -> Iterator[str]:
     for at, prefix in enumerate(prefixes):
         if any(prefix.overlaps(other) for other in prefixes[:at]):
             yield f"{prefix} overlaps another subnet"
+        if not prefix.subnet_of(ip_network(network.space)):  # type: ignore[arg-type]
+            yield f"{prefix} is not in {network.space}"
+    yield from size_problems({id_.rpartition("/")[2]: each for id_, each in network.subnets.items()})
     for id_, subnet in network.subnets.items():
         guard = (subnet.get("networkSecurityGroup") or {}).get("id")
         if guard not in network.guards and not id_.endswith("/AzureBastionSubnet"):

@@ -59,15 +59,30 @@ def monitor_output_problems(world: World) -> Iterator[str]:
         "NVAHA_IDENTITY_PRINCIPAL_ID": "a1000000-0000-0000-0000-000000000000",
         "NVAHA_STATE_STORAGE_ID": world.parameter("existingStateStorageId")
         or world.one("Microsoft.Storage/storageAccounts").id,
+        "NVAHA_OPERATOR_ROLE_ID": world.parameter("operatorRoleId")
+        or world.one("Microsoft.Authorization/roleDefinitions").id,
+        "NVAHA_WORKSPACE_ID": world.parameter("existingWorkspaceId")
+        or world.one("Microsoft.OperationalInsights/workspaces").id,
+        **_subnets(world),
     }
-    yield from differences({name: world.outputs[name] for name in wanted}, wanted, "output")
-    if world.parameter("existingFunctionSubnetId"):
-        given = world.parameter("existingFunctionSubnetId")
-        yield from differences(world.outputs["NVAHA_SUBNET_ID"], given, "NVAHA_SUBNET_ID")
+    yield from differences(world.outputs, wanted, "output")
     named = world.parameter("resourceGroupName") or f"rg-{world.parameter('environmentName')}"
     yield from differences(group.name, named, "resource group")
     if not identity.id.startswith(f"{group.id}/"):
         yield f"the identity is in {identity.id}"
+
+
+def _subnets(world: World) -> dict[str, str]:
+    """Return what the outputs on subnets must say; other rules take them at their word."""
+    endpoints = world.parameter("privateEndpoints")
+    network = world.parameter("existingVirtualNetworkId")
+    prefix = f"nvaha-{world.parameter('environmentName')}-" if network else ""
+    if world.parameter("existingFunctionSubnetId"):
+        subnets = [world.parameter(f"existing{each}SubnetId") for each in ("Function", "PrivateEndpoint")]
+    else:
+        network = network or world.one("Microsoft.Network/virtualNetworks").id
+        subnets = [f"{network}/subnets/{prefix}{each}" for each in ("functions", "private-endpoints")]
+    return {"NVAHA_SUBNET_ID": subnets[0], "NVAHA_ENDPOINT_SUBNET_ID": subnets[1] if endpoints else ""}
 
 
 def tag_problems(world: World) -> Iterator[str]:

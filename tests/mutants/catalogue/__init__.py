@@ -7,7 +7,7 @@ from tests.mutants.catalogue.deciding import COMMANDING, DECIDING, DISCOVERING, 
 from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
 from tests.mutants.catalogue.sharing import SHARING
-from tests.mutants.catalogue.switching import FINISHING, HOLDING_BACK, SWITCHING
+from tests.mutants.catalogue.switching import FINISHING, HELD_UP, HOLDING_BACK, SWITCHING
 from tests.mutants.catalogue.watching import ANSWERING, LEADING, SEEING
 from tests.mutants.catalogue.writing import ATTEMPTING, MOVING_PUBLIC_IPS, WRITING
 from tests.mutants.mutant import Mutant
@@ -18,6 +18,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *COMMANDING,
     *LOOKING,
     *SWITCHING,
+    *HELD_UP,
     *FINISHING,
     *HOLDING_BACK,
     *COMMITTING,

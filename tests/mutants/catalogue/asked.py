@@ -14,6 +14,7 @@ DECISIONS = (
     "tests/unit/core/test_said_again.py",
 )
 PLANS = (
+    "tests/unit/core/test_one_place_each.py",
     "tests/unit/core/test_plan.py",
     "tests/unit/core/test_recognised.py",
     "tests/unit/core/test_where_it_may_go.py",
@@ -22,9 +23,13 @@ LONG_LOOKS = ("tests/unit/watch/test_long_looks.py",)
 WRITES = ("tests/unit/test_azure_following.py", "tests/unit/test_azure_following_asks.py")
 ELECTIONS = ("tests/unit/watch/test_elected_again.py",)
 COMMITS = ("tests/unit/state/test_lost_answers.py",)
+ABANDONED = ("tests/unit/watch/test_abandoned.py",)
+ILLEGIBLE = ("tests/unit/switch/test_illegible.py",)
+WILD_ROWS = ("tests/unit/watch/test_wild_rows.py",)
 REQUESTS = ("tests/unit/test_azure_network.py",)
 BUDGETS = ("tests/unit/azure/test_budget.py",)
 LANES = ("tests/unit/test_web.py", "tests/unit/test_web_lanes.py")
 THROTTLINGS = ("tests/simulation/test_throttled.py",)
 WIRINGS = ("tests/unit/app/test_wiring.py",)
+WORKERS = ("tests/unit/switch/test_worker.py",)
 REPORTS = ("tests/unit/core/test_lifecycle.py",)

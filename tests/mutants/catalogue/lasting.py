@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import ANSWERS, COMMITS, GOES_ON
+from tests.mutants.catalogue.asked import ANSWERS, COMMITS, GOES_ON, ILLEGIBLE, WILD_ROWS
 from tests.mutants.change import constant, drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -117,6 +117,46 @@ return await self._written(Versioned(state, written), decision, guard)""",
         replace("closing.request is not None", by="False"),
     ),
     Mutant(
+        "illegible-record-in-the-way",
+        "an operation's record that cannot be read is in nothing's way",
+        "nvaha.state.commit:recorded",
+        replace("StateUnreadable", by="()"),
+        tests=ILLEGIBLE,
+        simulated=False,
+    ),
+    Mutant(
+        "newer-record-overwritten",
+        "an operation's record of a newer release is left as it is",
+        "nvaha.state.commit:recorded",
+        replace("error.newer", by="False"),
+        tests=ILLEGIBLE,
+        simulated=False,
+    ),
+    Mutant(
+        "illegible-means-untouched",
+        "what an illegible record may have begun is not called not begun",
+        "nvaha.switch.record:OperationRecorder.untouched",
+        replace("not self.lost", by="True"),
+        tests=ILLEGIBLE,
+        simulated=False,
+    ),
+    Mutant(
+        "illegible-loses-a-public-ip",
+        "a public IP that an illegible record may have taken off goes back",
+        "nvaha.switch.attempt:Attempt._taken_from",
+        replace("record.lost", by="False"),
+        tests=ILLEGIBLE,
+        simulated=False,
+    ),
+    Mutant(
+        "illegible-asked-again",
+        "what was answered and cannot be read is not waited for",
+        "nvaha.switch.attempt:Attempt._answered",
+        replace("StateUnreadable", by="()"),
+        tests=ILLEGIBLE,
+        simulated=False,
+    ),
+    Mutant(
         "ended-again",
         "an operation that has ended on record stays ended",
         "nvaha.state.commit:Committer._close",
@@ -220,6 +260,54 @@ STORING = (
         "what release 0.1.0 says of an Azure that could not be read is known here too",
         "nvaha.azure.storage.rows:_nested",
         drop('flat.setdefault("unread", problems[0].removeprefix(said))'),
+        simulated=False,
+    ),
+    Mutant(
+        "wild-time-read",
+        "a time that cannot have been yet is refused where it is read",
+        "nvaha.azure.storage.bounds:_time",
+        replace("value <= now + ahead", by="True"),
+        tests=WILD_ROWS,
+        simulated=False,
+    ),
+    Mutant(
+        "wild-number-read",
+        "a number that nothing can be added to any more is refused where it is read",
+        "nvaha.azure.storage.bounds:_problem",
+        replace("0 <= value <= LARGEST", by="True"),
+        tests=WILD_ROWS,
+        simulated=False,
+    ),
+    Mutant(
+        "wild-text-read",
+        "a text that no row could hold for long is refused where it is read",
+        "nvaha.azure.storage.bounds:_text",
+        replace("len(value) <= _LONGEST_TEXT", by="True"),
+        tests=WILD_ROWS,
+        simulated=False,
+    ),
+    Mutant(
+        "wild-list-read",
+        "a list that is longer than is ever kept is refused where it is read",
+        "nvaha.azure.storage.bounds:_collection",
+        replace("len(value) > most", by="False"),
+        tests=WILD_ROWS,
+        simulated=False,
+    ),
+    Mutant(
+        "foreign-row-read",
+        "a row is that of its group",
+        "nvaha.azure.storage.rows:read_group",
+        replace('state.group != entity["RowKey"]', by="False"),
+        tests=WILD_ROWS,
+        simulated=False,
+    ),
+    Mutant(
+        "foreign-operation-read",
+        "a group's row refers to no other group's operations",
+        "nvaha.azure.storage.rows:read_group",
+        replace('(operation_keys(operation) or ("",))[0] != state.group', by="False"),
+        tests=WILD_ROWS,
         simulated=False,
     ),
     Mutant(

@@ -10,24 +10,44 @@ PLANNING = (
     Mutant(
         "no-if-match",
         "a write is conditional on what was read",
-        "nvaha.core.bodies:with_next_hops",
-        replace("table.etag", by='"*"'),
+        "nvaha.core.bodies:_with_children",
+        replace("resource.etag", by='"*"'),
     ),
     Mutant(
         "fields-selected",
         "unknown properties survive",
-        "nvaha.core.bodies:with_public_ips",
+        "nvaha.core.bodies:_with_properties",
         replace(
-            "public_ip = wanted[name]",
-            by="""public_ip = wanted[name]
-configuration["properties"].pop("unheardOf", None)""",
+            'part["properties"]',
+            by='{key: value for key, value in part["properties"].items() if key != "unheardOf"}',
         ),
     ),
     Mutant(
         "routes-by-their-case",
         "names in a body are compared without case",
         "nvaha.core.bodies:with_next_hops",
-        replace("name.casefold() in wanted", by="name in wanted"),
+        replace('str(route.get("name")).casefold()', by='str(route.get("name"))'),
+        simulated=False,
+    ),
+    Mutant(
+        "addresses-by-their-spaces",
+        "white space around a next hop does not make it another address",
+        "nvaha.core.bodies:canonical",
+        replace("address.strip()", by="address"),
+        simulated=False,
+    ),
+    Mutant(
+        "mapped-addresses-foreign",
+        "an IPv4 address mapped into IPv6 is the IPv4 address",
+        "nvaha.core.bodies:canonical",
+        replace("mapped or found", by="found"),
+        simulated=False,
+    ),
+    Mutant(
+        "octal-guessed",
+        "an address that may be read as two is nobody's",
+        "nvaha.core.bodies",
+        replace('r"(?<![0-9])0+(?=[0-7](?![0-9]))"', by='r"(?<![0-9])0+(?=[0-9])"'),
         simulated=False,
     ),
     Mutant(
@@ -111,6 +131,30 @@ configuration["properties"].pop("unheardOf", None)""",
 )
 
 ATTACHING = (
+    Mutant(
+        "two-for-one-place",
+        "of two public IPs that are meant for one IP configuration neither is moved",
+        "nvaha.core.attach:places",
+        replace("len(rivals) > 1", by="False"),
+        simulated=False,
+        tests=PLANS,
+    ),
+    Mutant(
+        "places-by-their-case",
+        "two names of an IP configuration that differ in case are one place",
+        "nvaha.core.attach:places",
+        replace("wanted.name.casefold()", by="public_ip.ip_configuration or ''"),
+        simulated=False,
+        tests=PLANS,
+    ),
+    Mutant(
+        "pushed-off",
+        "no public IP takes the place of one that stays there",
+        "nvaha.core.attach:_in_the_way",
+        replace("place.public_ip.casefold() not in moving", by="False"),
+        simulated=False,
+        tests=PLANS,
+    ),
     Mutant(
         "foreign-holder-ignored",
         "a public IP that somebody else holds is left alone",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import DECISIONS, TARGETS
+from tests.mutants.catalogue.asked import DECISIONS, REPORTS, TARGETS, WORKERS
 from tests.mutants.change import replace
 from tests.mutants.mutant import Mutant
 
@@ -43,6 +43,41 @@ SWITCHING = (
         "nvaha.core.lifecycle:reported",
         replace("switch.ended is ends_as", by="False"),
         tests=DECISIONS,
+    ),
+)
+
+HELD_UP = (
+    Mutant(
+        "held-up-in-silence",
+        "a switch whose lease a stranger holds says so",
+        "nvaha.core.lifecycle:_held_up",
+        replace("moves or state.blocked is not None", by="True"),
+        tests=WORKERS,
+        simulated=False,
+    ),
+    Mutant(
+        "held-up-by-its-worker",
+        "a switch that moves is not held up by whoever carries it out",
+        "nvaha.core.lifecycle:_held_up",
+        replace("not switch.tries and not stalled(state, now)", by="False"),
+        tests=WORKERS,
+        simulated=False,
+    ),
+    Mutant(
+        "held-up-for-ever",
+        "a switch that moves again is held up no longer",
+        "nvaha.core.lifecycle:reported",
+        replace("blocked=None", by="blocked=before.blocked"),
+        tests=WORKERS,
+        simulated=False,
+    ),
+    Mutant(
+        "failed-for-no-reason",
+        "a switch that failed because a stranger holds its lease says so",
+        "nvaha.core.lifecycle:_because",
+        replace("state.blocked is None", by="True"),
+        tests=REPORTS,
+        simulated=False,
     ),
 )
 

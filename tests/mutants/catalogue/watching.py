@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import ELECTIONS, GOES_ON, SCENARIOS
+from tests.mutants.catalogue.asked import ABANDONED, ELECTIONS, GOES_ON, SCENARIOS, WILD_ROWS
 from tests.mutants.change import drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -28,28 +28,62 @@ LEADING = (
     Mutant(
         "deposed-goes-on",
         "a leader that has lost its lease stops",
-        "nvaha.watch.rounds:Rounds._watch",
+        "nvaha.watch.troubles:Troubles.apart",
         replace("(LeaseLost, Deposed)", by="()"),
     ),
     Mutant(
-        "one-round-ends-all",
-        "one group's exception keeps no other group from its rounds",
-        "nvaha.watch.rounds:Rounds._watch",
+        "one-group-ends-all",
+        "one group's exception keeps no other group from its rounds, looks and elections",
+        "nvaha.watch.troubles:Troubles.apart",
         replace("Exception", by="()"),
         tests=GOES_ON,
     ),
     Mutant(
-        "one-look-ends-all",
-        "one group's exception in a look keeps nobody from rounds and looks",
-        "nvaha.watch.looks:Looks.run.look",
-        replace("Exception", by="()"),
-        tests=GOES_ON,
-    ),
-    Mutant(
-        "one-row-ends-all",
-        "one group's state that cannot be read keeps no other group from being watched",
-        "nvaha.watch.watched:WatchedGroups.take_over.stamp",
+        "silence-over-one-group-ends-all",
+        "one group's state that cannot be written ends nothing but its round",
+        "nvaha.watch.troubles:Troubles.apart",
         replace("StoreUnavailable", by="()"),
+        replace("Exception", by="ZeroDivisionError"),
+        tests=WILD_ROWS,
+    ),
+    Mutant(
+        "row-not-named",
+        "a group whose row cannot be read is told by name, as such",
+        "nvaha.watch.troubles:Troubles.apart",
+        replace("StateUnreadable", by="()"),
+        tests=WILD_ROWS,
+    ),
+    Mutant(
+        "row-told-at-each-tick",
+        "a row that cannot be read is told when that changes",
+        "nvaha.watch.troubles:Troubles.apart",
+        replace("self._rows.get(group) != text", by="True"),
+        tests=WILD_ROWS,
+        simulated=False,
+    ),
+    Mutant(
+        "trouble-told-at-each-round",
+        "what nobody expected is not told at each round",
+        "nvaha.watch.troubles:Troubles.apart",
+        replace("text not in self._told", by="True"),
+        tests=WILD_ROWS,
+        simulated=False,
+    ),
+    Mutant(
+        "mended-too-soon",
+        "a row is called mended only once it was read",
+        "nvaha.watch.watched:WatchedGroups._take",
+        drop("if watched is not None: watched.unsure = True"),
+        tests=WILD_ROWS,
+        simulated=False,
+    ),
+    Mutant(
+        "epoch-of-no-leader-outbid",
+        "an epoch that no leader can have had deposes nobody and raises no lease",
+        "nvaha.watch.watched:WatchedGroups._still_lead",
+        replace("state.epoch > mine + EPOCHS_APART", by="False"),
+        tests=WILD_ROWS,
+        simulated=False,
     ),
     Mutant(
         "stalled-round-believed",
@@ -72,16 +106,40 @@ LEADING = (
         tests=GOES_ON,
     ),
     Mutant(
+        "abandoned-for-ever",
+        "a switch of a group that nobody has configured any more ends",
+        "nvaha.core.lifecycle:abandoned",
+        replace("(now - moved_at).total_seconds() < ABANDONED_S", by="True"),
+        tests=ABANDONED,
+        simulated=False,
+    ),
+    Mutant(
+        "others-switch-ended",
+        "a switch that a worker with another configuration goes on with is left alone",
+        "nvaha.core.lifecycle:abandoned",
+        replace("(now - moved_at).total_seconds() < ABANDONED_S", by="False"),
+        tests=ABANDONED,
+        simulated=False,
+    ),
+    Mutant(
+        "abandoned-record-left-open",
+        "what a leader that died has left open of a removed group is closed by the next",
+        "nvaha.watch.watched:WatchedGroups._clear_up",
+        replace("state.closings", by="False"),
+        tests=ABANDONED,
+        simulated=False,
+    ),
+    Mutant(
         "newer-epoch-overlooked",
         "a leader that finds a newer epoch stops",
-        "nvaha.watch.watched:WatchedGroups.take_over",
-        drop("self._still_lead(now.state)"),
+        "nvaha.watch.watched:WatchedGroups._take",
+        drop("self._still_lead(found.state)"),
     ),
     Mutant(
         "epoch-not-outbid",
         "whoever was deposed by an epoch does not lead with one that is not newer",
-        "nvaha.watch.watched:WatchedGroups._commit",
-        drop("self.newest_epoch = max(self.newest_epoch, committed.held.state.epoch)"),
+        "nvaha.watch.watched:WatchedGroups._still_lead",
+        drop("self.newest_epoch = max(self.newest_epoch, state.epoch)"),
     ),
     Mutant(
         "elections-buy-looks",
@@ -136,12 +194,27 @@ SEEING = (
 
 ANSWERING = (
     Mutant(
+        "unwatched-group-healthy",
+        "an app that has a group which nobody probes is not healthy",
+        "nvaha.operate.control:Control.healthy",
+        replace("await self._all_probed()", by="True"),
+        simulated=False,
+    ),
+    Mutant(
+        "probed-in-the-future",
+        "a group whose probing is told for a time to come is not watched",
+        "nvaha.core.health:lately_probed",
+        replace("abs((now - state.probed_at).total_seconds())", by="(now - state.probed_at).total_seconds()"),
+        tests=("tests/unit/operate/test_control.py",),
+        simulated=False,
+    ),
+    Mutant(
         "bad-health-asked-again",
         "an answer about health is kept, also where storage gave none",
         "nvaha.operate.control:Control.healthy",
         replace(
-            "self._health = (self._clock.monotonic(), answer)",
-            by="if answer: self._health = (self._clock.monotonic(), answer)",
+            "self._health = (ended + kept_s, answer)",
+            by="if answer: self._health = (ended + kept_s, answer)",
         ),
     ),
     Mutant(

@@ -44,7 +44,7 @@ from nvaha.model import (
 )
 from nvaha.operate.views import group_view
 from tests.builders import group_of, later
-from tests.strategies import leaders, operations, states
+from tests.strategies import READ_AT, leaders, operations, states
 
 ROWS: dict[str, Any] = json.loads((Path(__file__).parent / "rows_0_1_0.json").read_text())
 GONE_KEYS = {"blind_since"}
@@ -267,16 +267,16 @@ class TestRead:
     @pytest.mark.parametrize("situation", MEANING)
     def test_a_groups_row_means_what_it_meant(self, situation: str) -> None:
         """Every value is where this release keeps it."""
-        assert read_group(ROWS["groups"][situation]) == MEANING[situation]
+        assert read_group(ROWS["groups"][situation], READ_AT) == MEANING[situation]
 
     @pytest.mark.parametrize("situation", OPERATIONS)
     def test_an_operations_row_means_what_it_meant(self, situation: str) -> None:
         """The request, every step, how it ended."""
-        assert read_operation(ROWS["operations"][situation]) == OPERATIONS[situation]
+        assert read_operation(ROWS["operations"][situation], READ_AT) == OPERATIONS[situation]
 
     def test_the_leaders_row_means_what_it_meant(self) -> None:
         """Who leads, since which round, and that it is blind."""
-        assert read_leader(ROWS["leader"]) == LEADER
+        assert read_leader(ROWS["leader"], READ_AT) == LEADER
 
 
 class TestWritten:
@@ -286,7 +286,7 @@ class TestWritten:
     def test_a_groups_row_that_was_read_says_the_same_when_it_is_written_again(self, situation: str) -> None:
         """Field by field, in the JSON and in the columns for people."""
         before = ROWS["groups"][situation]
-        after = group_entity(read_group(before))
+        after = group_entity(read_group(before, READ_AT))
         reads(after, "GroupState")
         assert said(content(before), content(after)) == content(before)
         assert shown(after) == shown(before)
@@ -297,7 +297,7 @@ class TestWritten:
     ) -> None:
         """Field by field, under the same keys."""
         before = ROWS["operations"][situation]
-        after = operation_entity(read_operation(before))
+        after = operation_entity(read_operation(before, READ_AT))
         reads(after, "Operation")
         assert said(content(before), content(after)) == content(before)
         assert shown(after) == shown(before)
@@ -305,7 +305,7 @@ class TestWritten:
     def test_the_leaders_row_that_was_read_says_the_same_when_it_is_written_again(self) -> None:
         """All but since when it is blind, which nothing was decided on."""
         before = ROWS["leader"]
-        after = leader_entity(read_leader(before))
+        after = leader_entity(read_leader(before, READ_AT))
         reads(after, "LeaderRecord")
         kept = {key: value for key, value in content(before).items() if key not in GONE_KEYS}
         assert content(after) == kept
@@ -331,7 +331,7 @@ class TestWritten:
         unread = state(**STEADY, unread=SILENCE, drift=Drift(problems=("a problem",), seen=1))
         stored = content(group_entity(unread))
         assert stored["problems"] == [f"Azure could not be read: {SILENCE}", "a problem"]
-        assert read_group(group_entity(unread)) == unread
+        assert read_group(group_entity(unread), READ_AT) == unread
 
     @given(states)
     def test_what_0_1_0_leaves_of_a_state_is_read_and_says_the_same(self, state: GroupState) -> None:
@@ -339,7 +339,7 @@ class TestWritten:
         schema = ROWS["schemas"]["GroupState"]
         kept = known(content(group_entity(state)), schema, schema["$defs"])
         row = {"PartitionKey": "group", "RowKey": state.group, "state": json.dumps(kept)}
-        again = content(group_entity(read_group(row)))
+        again = content(group_entity(read_group(row, READ_AT)))
         assert said(kept, again) == kept
 
 
@@ -361,13 +361,13 @@ class TestUnread:
 
     def test_it_is_said_no_longer_once_azure_was_read(self) -> None:
         """Azure answers, nothing points at any NVA: operators see that, and not an old silence."""
-        before = read_group(ROWS["groups"]["unread"])
+        before = read_group(ROWS["groups"]["unread"], READ_AT)
         survey = Survey({}, {}, {"nva1": (), "nva2": ()})
         after = decide(self.group, before, NetworkRead(3, survey), later(0)).state
         assert not any("could not be read" in each for each in group_view(self.group, after)["drift"])
 
     def test_it_is_said_once_while_azure_is_silent(self) -> None:
         """The next look fails as well: one sentence is enough."""
-        before = read_group(ROWS["groups"]["unread"])
+        before = read_group(ROWS["groups"]["unread"], READ_AT)
         after = decide(self.group, before, NetworkUnread(3, SILENCE), later(0)).state
         assert len(group_view(self.group, after)["drift"]) == 1

@@ -119,6 +119,36 @@ def scenes(draw: st.DrawFn) -> tuple[Group, Snapshot, str]:
     return group, snapshot_of(*resources), draw(st.sampled_from(names))
 
 
+@st.composite
+def crowded_scenes(draw: st.DrawFn) -> tuple[Group, Snapshot, str]:
+    """Draw a group whose public IPs may be meant for the same place, by role, by name, or in another case.
+
+    Whatever carries one now; nothing of it is free to begin with, unless nobody has it.
+    """
+    roles = ROLES[: draw(st.integers(1, 2))]
+    named = st.sampled_from([None, "second", "SECOND", "first", "First", "third"])
+    wishes = [
+        PublicIp(draw(st.sampled_from(roles)), pip_id(f"p{number}"), draw(named))
+        for number in range(draw(st.integers(2, 4)))
+    ]
+    group = group_of("a", "b", roles=roles, public_ips=tuple(wishes))
+    slots = [(nva, role, name) for nva in group.names for role in roles for name in ("first", "second")]
+    carried: dict[tuple[str, str], dict[str, str]] = {}
+    resources: list[Resource] = [table("table", {"r": address("a", roles[0])})]
+    for public_ip, (nva, role, name) in zip(wishes, draw(st.permutations(slots)), strict=False):
+        holder = f"{nic_id(nva, role)}/ipConfigurations/{name}" if draw(st.booleans()) else None
+        if holder is not None:
+            carried.setdefault((nva, role), {})[name] = public_ip.id
+        resources.append(pip(public_ip.id.rpartition("/")[2], holder))
+    for nva in group.names:
+        for role in roles:
+            # Which one is primary may differ from NVA to NVA.
+            order = draw(st.permutations([("first", False), ("second", True)]))
+            addresses = {name: address(nva, role, second=second) for name, second in order}
+            resources.append(nic(nva, role, addresses, carried.get((nva, role), {})))
+    return group, snapshot_of(*resources), draw(st.sampled_from(group.names))
+
+
 def scene_of(
     hops: Mapping[str, str],
     carried: Mapping[str, str],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import ipaddress
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -88,11 +90,45 @@ def test_an_empty_table_has_no_next_hops() -> None:
     assert next_hops(Resource("x", "e", body)) == ()
 
 
-def test_addresses_compare_in_one_form() -> None:
-    """IPv6 addresses are the same however they are written; what is no address stays as it is."""
-    assert canonical("FD00:0:0::0:4") == canonical("fd00::4")
-    assert canonical("10.0.0.4") == "10.0.0.4"
-    assert canonical("not an address") == "not an address"
+SPELLINGS: dict[str, Callable[[ipaddress.IPv4Address], str]] = {
+    "as it is": str,
+    "white space around it": lambda address: f" \t{address}\u00a0\n",
+    "mapped into IPv6": lambda address: f"::ffff:{address}",
+    "mapped, in hexadecimal": lambda address: f"::FFFF:{int(address) >> 16:X}:{int(address) & 0xFFFF:x}",
+    "mapped, written out": lambda address: f" 0:0:0:0:0:ffff:{address} ",
+    "zeros before small numbers": lambda address: ".".join(
+        f"00{each}" if each < 8 else str(each) for each in address.packed
+    ),
+}
+
+
+@given(st.ip_addresses(v=4), st.sampled_from(sorted(SPELLINGS)))
+def test_an_ipv4_address_is_itself_however_it_is_spelt(address: ipaddress.IPv4Address, spelling: str) -> None:
+    """Azure keeps a next hop as it was written; whose it is does not hang on that."""
+    assert canonical(SPELLINGS[spelling](address)) == str(address)
+
+
+@given(st.ip_addresses(v=6))
+def test_an_ipv6_address_is_itself_however_it_is_spelt(address: ipaddress.IPv6Address) -> None:
+    """Upper or lower case, short or written out."""
+    assert canonical(f" {address.exploded.upper()}") == canonical(str(address))
+
+
+@given(st.text(max_size=20) | st.from_regex(r"\A[0-9:. ]{1,20}\Z"))
+def test_the_canonical_form_of_anything_is_its_own(text: str) -> None:
+    """And what is no address stays as it is, white space and all."""
+    found = canonical(text)
+    assert canonical(found) == found
+    try:
+        ipaddress.ip_address(found)
+    except ValueError:
+        assert found == text
+
+
+@pytest.mark.parametrize("text", ["not an address", " ", "", "010.0.0.4", "10.0.0.08", "10.0.0.4 10.0.0.5"])
+def test_what_is_no_address_or_may_be_two_stays_as_it_is(text: str) -> None:
+    """010.0.0.4 is 8.0.0.4 to some and 10.0.0.4 to others: whose it is nobody can tell."""
+    assert canonical(text) == text
 
 
 def test_ip_configurations_tell_who_is_primary() -> None:

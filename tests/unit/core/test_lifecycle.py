@@ -67,6 +67,9 @@ class TestUnderWay:
         decision = probed(state, now=now)
         assert (decision.state.phase, decision.send) == (Phase.UNKNOWN, None)
         assert [each.status for each in decision.state.closings] == [Status.FAILED]
+        held_up = probed(replace(state, blocked="a stranger holds the lease"), now=now).state
+        assert "a stranger holds the lease" in (held_up.closings[-1].error or "")
+        assert held_up.blocked is None
 
     def test_a_target_that_falls_is_left_for_another_that_is_up(self) -> None:
         """The next generation goes elsewhere, and the old operation ends as superseded."""

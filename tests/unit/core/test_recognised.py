@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nvaha.core.bodies import next_hops, with_next_hops
 from nvaha.core.plan import plan
+from nvaha.core.survey import survey
 from nvaha.model import NvaState, Snapshot
 from tests.builders import group_of, nic, nic_id, snapshot_of, table
 
@@ -45,3 +48,33 @@ def test_a_nic_that_azure_does_not_have_leaves_nothing_unknown() -> None:
     for absent, whole in ((frozenset({gone.casefold()}), True), (frozenset[str](), False)):
         snapshot = Snapshot(there, {gone.casefold(): "could not be read"}, absent=absent)
         assert (plan(GROUP, snapshot, "a", {}).problems == ()) is whole
+
+
+SPELT = st.sampled_from([" {} ", "::ffff:{}", "\t::FFFF:{}\n", "{}"])
+
+
+@given(spelt=SPELT, active=st.sampled_from("ab"), target=st.sampled_from("ab"))
+def test_a_next_hop_is_ours_however_its_address_is_spelt(spelt: str, active: str, target: str) -> None:
+    """It is moved when it has to be; where it is right already, it stays as somebody has written it."""
+    there = {"a": OF_A, "b": OF_B}
+    before = table("table", {"r": spelt.format(there[active]["ip"])})
+    snapshot = snapshot_of(before, *NICS)
+    assert survey(GROUP, snapshot, {}).routes == {"a": 0, "b": 0, active: 1}
+    todo = plan(GROUP, snapshot, target, {})
+    expected = [] if target == active else [{"r": there[target]["ip"]}]
+    assert ([step.next_hops for step in todo.steps], todo.problems) == (expected, ())
+
+
+@pytest.mark.parametrize("hop", ["10.0.1.4x", "10.0.1", "", "010.0.1.4", "::ffff:10.0.1.99"])
+def test_a_next_hop_that_is_no_address_of_ours_is_left_alone(hop: str) -> None:
+    """What cannot be read as an address of an NVA is somebody else's."""
+    snapshot = snapshot_of(table("table", {"r": hop}), *NICS)
+    assert plan(GROUP, snapshot, "b", {}).steps == ()
+
+
+def test_what_stands_beside_a_misspelt_next_hop_stays_as_it_is() -> None:
+    """Only the address of the route that moves is written anew."""
+    before = table("table", {"r": " 10.0.1.4 ", "theirs": " 10.9.9.9 "})
+    (step,) = plan(GROUP, snapshot_of(before, *NICS), "b", {}).steps
+    expected = table("table", {"r": "10.0.1.5", "theirs": " 10.9.9.9 "})
+    assert step.edit(before).body == expected.body

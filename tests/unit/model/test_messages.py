@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.model import SwitchRequest, Trigger
+from nvaha.model import LARGEST, SwitchRequest, Trigger
 from nvaha.model.messages import MAX_BYTES, BadMessage, SwitchMessage, parse_message, write_message
 
 GOOD: dict[str, Any] = {"v": 1, "group": "edge", "generation": 3, "operation": "edge-3-1", "epoch": 7}
@@ -25,7 +25,7 @@ def test_a_message_says_what_release_0_1_0_reads() -> None:
     assert json.loads(write_message(request)) == GOOD
 
 
-@given(st.text(min_size=1, max_size=50), st.integers(0, 2**53), st.integers(0, 2**53))
+@given(st.text(min_size=1, max_size=50), st.integers(0, LARGEST), st.integers(0, 2**53))
 def test_what_is_written_is_read(group: str, generation: int, epoch: int) -> None:
     """A request comes back from its message as group, generation and operation."""
     request = SwitchRequest(

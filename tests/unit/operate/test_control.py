@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -22,9 +23,20 @@ from nvaha.model import (
     Status,
 )
 from nvaha.operate.control import HEALTH_KEPT_S, PLAN_WITHIN_S, Control, Refused
-from nvaha.ports import NetworkError, NetworkFault, StoreUnavailable
-from tests.builders import azure_of, down, group_of, later, pip_id, request_to, steady, switching, table_id
-from tests.fakes import Outside
+from nvaha.ports import NetworkError, NetworkFault, StateUnreadable, StoreUnavailable
+from tests.builders import (
+    SPEC,
+    azure_of,
+    down,
+    group_of,
+    later,
+    pip_id,
+    request_to,
+    steady,
+    switching,
+    table_id,
+)
+from tests.fakes import FakeStore, Outside
 
 GROUP = group_of(public_ips=(PublicIp("external", pip_id("p")),))
 TABLE = table_id("table")
@@ -289,6 +301,62 @@ class TestLooking:
             assert len(str(raised.value)) < 200
 
 
+class TestIllegible:
+    """A stored row cannot be read: it alone is missing, and is named."""
+
+    async def test_one_row_of_the_history_hides_itself_and_nothing_else(self) -> None:
+        """The others are shown, and a sentence says which is not."""
+        out = outside()
+        first = await control(out).failover("g", TO_B)
+        out.store.put(replace(out.state(), phase=Phase.STEADY, active="b"))
+        second = await control(out).failover("g", FailoverCommanded("a", "somebody"))
+        out.store.illegible.add(second["id"])
+        answer = await control(out).history("g", 9)
+        assert [each["id"] for each in answer["operations"]] == [first["id"]]
+        assert [second["id"] in each for each in answer["unreadable"]] == [True]
+
+    async def test_a_group_whose_last_operation_cannot_be_read_shows_what_the_state_knows(self) -> None:
+        """To where, by whom, and that the record is illegible; the same request id finds it as well."""
+        out = outside()
+        command = replace(TO_B, request_id="r")
+        started = await control(out).failover("g", command)
+        out.store.illegible.add(started["id"])
+        shown = (await control(out).group("g"))["operation"]
+        assert (shown["id"], shown["to"], shown["requested_by"]) == (started["id"], "b", "somebody")
+        assert started["id"] in shown["error"]
+        assert (await control(out).failover("g", command))["id"] == started["id"]
+        with pytest.raises(StateUnreadable):
+            await control(out).operation(started["id"])
+
+    async def test_a_group_whose_row_cannot_be_read_says_so_and_is_not_commanded(self) -> None:
+        """It looks like none that was never seen; the other group is shown and moved as ever."""
+        out = outside()
+        out.store.put(replace(steady(), group="other"))
+        out.store.unreadable.add("g")
+        mine = control(out, GROUP, replace(GROUP, name="other"))
+        one, other = (await mine.groups())["groups"]
+        assert "cannot be read" in one["blocked"]
+        assert other["blocked"] is None
+        assert "cannot be read" in (await mine.group("g"))["blocked"]
+        with pytest.raises(StateUnreadable):
+            await mine.pause("g", PauseCommanded(paused=True, by="somebody"))
+        assert (await mine.failover("other", TO_B))["to"] == "b"
+
+    async def test_a_leaders_record_that_cannot_be_read_hides_no_group(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who leads is not known until it is said again, and that is no health."""
+        out = outside()
+
+        async def illegible(_: object) -> LeaderRecord:
+            raise StateUnreadable("the leader's row cannot be read")
+
+        monkeypatch.setattr(type(out.store), "load_leader", illegible)
+        answer = await control(out).groups()
+        assert (answer["leader"], len(answer["groups"])) == (None, 1)
+        assert not await control(out).healthy()
+
+
 class TestHealthy:
     """Whether anybody leads, for whoever asks without a key."""
 
@@ -306,6 +374,46 @@ class TestHealthy:
         out.store.leader = record
         assert await control(out).healthy() is healthy
 
+    @pytest.mark.parametrize(
+        ("state", "interval_s", "healthy"),
+        [
+            (steady(), 1.0, True),
+            (steady(paused=True), 1.0, True),
+            (steady(probed_at=later(-STALE_AFTER_S)), 1.0, True),
+            (steady(probed_at=later(-STALE_AFTER_S - 0.1)), 1.0, False),
+            (steady(probed_at=later(STALE_AFTER_S + 0.1)), 1.0, False),
+            (steady(probed_at=None), 1.0, False),
+            (steady(probed_at=later(-3 * 60.0)), 60.0, True),
+            (steady(probed_at=later(-3 * 60.0 - 0.1)), 60.0, False),
+        ],
+    )
+    async def test_a_group_that_nobody_probes_is_no_health(
+        self, state: GroupState, interval_s: float, healthy: bool
+    ) -> None:
+        """A leader that has another configuration leads well, and leaves this instance's group alone."""
+        out = outside(state)
+        out.store.leader = LeaderRecord("one", 1, later(0))
+        mine = group_of(spec=replace(SPEC, interval_s=interval_s))
+        assert await control(out, mine).healthy() is healthy
+
+    async def test_a_group_without_a_row_or_with_one_that_cannot_be_read_is_no_health(self) -> None:
+        """Neither is watched by anybody."""
+        out = outside()
+        out.store.leader = LeaderRecord("one", 1, later(0))
+        other = replace(GROUP, name="other")
+        assert not await control(out, GROUP, other).healthy()
+        out.store.put(replace(steady(), group="other"))
+        assert await control(out, GROUP, other).healthy()
+        out.store.unreadable.add("g")
+        assert not await control(out, GROUP, other).healthy()
+
+    async def test_another_apps_groups_are_none_of_its_business(self) -> None:
+        """Two apps share a storage account; each says how its own groups are."""
+        out = outside()
+        out.store.leader = LeaderRecord("one", 1, later(0))
+        out.store.put(replace(steady(probed_at=None), group="theirs"))
+        assert await control(out).healthy()
+
     async def test_storage_is_asked_only_once_in_a_while(self) -> None:
         """However often anybody asks, what was answered a moment ago is answered again."""
         out = outside()
@@ -317,6 +425,25 @@ class TestHealthy:
             await out.clock.sleep(wait_s)
             answers.append(await mine.healthy())
         assert answers == [False, False, True]
+
+    @pytest.mark.parametrize(("took_s", "kept_s"), [(0.0, 2.0), (0.3, 6.0), (4.5, 10.0)])
+    async def test_what_takes_long_to_tell_is_asked_the_less_often(
+        self, took_s: float, kept_s: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However often anybody asks, reading the states of a thousand groups takes little of the time."""
+        out, asked = outside(), []
+
+        async def load_leader(_: FakeStore) -> None:
+            asked.append(out.clock.monotonic())
+            await out.clock.sleep(took_s)
+
+        monkeypatch.setattr(FakeStore, "load_leader", load_leader)
+        mine = control(out)
+        while len(asked) < 3:
+            await mine.healthy()
+            await out.clock.sleep(0.01)
+        gaps = [later - earlier for earlier, later in pairwise(asked)]
+        assert gaps == [pytest.approx(took_s + kept_s, abs=0.03)] * 2
 
     async def test_a_silence_of_storage_is_no_health(self) -> None:
         """Whether anybody leads cannot be told, and whoever asks gets an answer all the same."""

@@ -10,7 +10,7 @@ from nvaha.core.inputs import FailoverCommanded, Input, PauseCommanded, Probed, 
 from nvaha.model import GroupState, Operation, Phase, Status
 from nvaha.ports import StoreUnavailable, Versioned
 from nvaha.state.commit import MAX_RACES, Committed, Committer
-from tests.builders import BAD, NOON, OK, group_of, steady, switching
+from tests.builders import BAD, NOON, OK, group_of, request_to, steady, switching
 from tests.fakes import Outside
 
 GROUP = group_of()
@@ -181,3 +181,15 @@ async def test_the_state_after_a_race_is_the_winners_and_ours() -> None:
     await commit(out, Probed(1, {"a": BAD, "b": OK}), out.store.states["g"])
     assert out.state().paused
     assert out.state().nvas["a"].failures == 1
+
+
+async def test_an_operation_whose_record_cannot_be_read_is_closed_all_the_same() -> None:
+    """It is written anew from the request in the state; else it would be tried again for ever."""
+    out = Outside(switching())
+    out.store.operations["g-1-0"] = Operation(request_to("b"))
+    out.store.illegible.add("g-1-0")
+    await commit(out, SwitchFailed(1, "g-1-0", "why"))
+    assert (out.store.operations["g-1-0"].status, out.store.illegible) == (Status.FAILED, set())
+    assert [each.fields["operation"] for each in out.told.notices if each.event == "state_unreadable"] == [
+        "g-1-0"
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nvaha.model import Operation, PublicIp
+from nvaha.model import Group, Operation, PublicIp
 from nvaha.model.messages import SwitchMessage
 from nvaha.state.commit import Committer
 from nvaha.state.lease import HeldLease
@@ -28,12 +28,12 @@ TABLE, OLD_NIC, NEW_NIC, PIP = (
 MESSAGE = SwitchMessage(v=1, group="g", generation=1, operation="g-1-0")
 
 
-async def attempt(out: Outside) -> str:
+async def attempt(out: Outside, group: Group = GROUP) -> str:
     """Make an attempt at the switch, with its lease held."""
     lease = HeldLease(out.ports, "switch-g", "worker")
     assert await lease.acquire()
     return await Attempt(
-        GROUP, MESSAGE, out.state(), lease, out.ports, Committer(out.ports), "worker"
+        group, MESSAGE, out.state(), lease, out.ports, Committer(out.ports), "worker"
     ).carry_out()
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from nvaha.model import Phase, Resource, Trigger
+from nvaha.model import Phase, PublicIp, Resource, Trigger
 from nvaha.ports import NetworkError, NetworkFault
 from nvaha.switch.attempt import SwitchIncomplete
 from tests.builders import (
@@ -14,6 +14,8 @@ from tests.builders import (
     azure_of,
     down,
     nic,
+    pip,
+    pip_id,
     request_to,
     switching,
     up,
@@ -132,6 +134,35 @@ class TestAskedFirst:
         assert moved(out) == (True, True)
 
 
+class TestOnePlaceEach:
+    """Two public IPs that are meant for one IP configuration: one would push the other off for ever."""
+
+    RIVAL = PublicIp("external", pip_id("q"), "IP")
+    CROWDED = replace(GROUP, public_ips=(*GROUP.public_ips, RIVAL))
+
+    @pytest.fixture
+    def crowded(self, out: Outside) -> Outside:
+        """Return an outside with a second public IP, which nobody carries."""
+        out.network.put_there(*azure_of(GROUP, "a"), pip("q"))
+        return out
+
+    async def test_a_planned_move_is_not_begun(self, crowded: Outside) -> None:
+        """Nothing is written, and it is said which two it is about."""
+        crowded.store.put(switching(trigger=Trigger.MANUAL))
+        with pytest.raises(SwitchIncomplete, match="p and q"):
+            await attempt(crowded, self.CROWDED)
+        assert (moved(crowded), crowded.network.tried) == ((False, False), [])
+        assert (crowded.state().phase, crowded.state().active) == (Phase.STEADY, "a")
+
+    async def test_a_failover_moves_the_rest(self, crowded: Outside) -> None:
+        """The routes leave the dead NVA in one write; the public IP stays where it was."""
+        crowded.store.put(switching(nvas={"a": down()}))
+        with pytest.raises(SwitchIncomplete, match="p and q"):
+            await attempt(crowded, self.CROWDED)
+        assert (moved(crowded), crowded.network.tried) == ((True, False), [TABLE])
+        assert crowded.network.body(PIP)["properties"]["ipConfiguration"]["id"].startswith(OLD_NIC)
+
+
 class TestPutBack:
     """A public IP that was taken off and could not be attached."""
 
@@ -181,6 +212,20 @@ class TestPutBack:
         with pytest.raises(SwitchIncomplete):
             await attempt(dying)
         assert dying.network.body(PIP)["properties"]["ipConfiguration"]["id"].startswith(OLD_NIC)
+
+    async def test_it_does_not_go_back_where_another_is_by_now(self, dying: Outside) -> None:
+        """What somebody has put there meanwhile stays, and why this one does not go back is said."""
+
+        theirs = nic("a", "external", {"ip": address("a", "external")}, {"ip": pip_id("theirs")})
+
+        def race(resource: Resource) -> None:
+            if resource.id == NEW_NIC:
+                dying.network.put_there(theirs)
+
+        dying.network.before_put = race
+        with pytest.raises(SwitchIncomplete):
+            await attempt(dying)
+        assert any(each.startswith("not put back") and "theirs" in each for each in record(dying).unfinished)
 
     async def test_a_switch_from_nowhere_puts_nothing_back(self, dying: Outside) -> None:
         """Nobody knows where it came from: it is named as left undone."""

@@ -13,7 +13,7 @@ from nvaha.ports import LEASE_S, NetworkError, NetworkFault
 from nvaha.state.lease import HeldLease
 from nvaha.switch.attempt import OtherConfiguration, SwitchIncomplete
 from nvaha.switch.worker import TAKE_S, Switcher
-from tests.builders import request_to, steady, switching, table_id
+from tests.builders import later, request_to, steady, switching, table_id
 from tests.fakes import Outside, after
 from tests.unit.switch.stage import GROUP, MESSAGE
 
@@ -85,9 +85,49 @@ async def test_a_switch_that_somebody_is_at_is_left_to_them(out: Outside) -> Non
     """A lease that stays held is waited for only a little longer than a dead holder's would last."""
     out.leases.steal("switch-g")
 
+    def moves() -> None:
+        out.store.put(switching(progress_at=out.clock.now()))
+
+    after(TAKE_S - 5.0, moves)
     await worker(out).run(MESSAGE)
     assert LEASE_S < TAKE_S <= out.clock.monotonic() < TAKE_S + 1.0
     assert (out.network.tried, out.told.events) == ([], ["message_refused"])
+    assert out.state().blocked is None
+
+
+@pytest.mark.parametrize("tries", [0, 1])
+async def test_a_switch_whose_lease_a_stranger_holds_says_so_once(out: Outside, tries: int) -> None:
+    """By name of the blob, since when, and what to do; whether or not a leader asks for it again."""
+    out.leases.steal("switch-g")
+    after(15.0, lambda: out.store.put(switching(progress_at=later(15.0 if tries else 0.0), tries=tries)))
+    for _ in range(3):
+        await worker(out).run(MESSAGE)
+    (said,) = [each for each in out.told.notices if each.event == "switch_held_up"]
+    blocked = out.state().blocked or ""
+    assert blocked in said.text
+    assert all(each in blocked for each in ("switch-g", "container nvaha", "12:00:00 UTC", "break"))
+    assert out.network.tried == []
+
+
+async def test_a_lease_that_is_broken_lets_the_switch_go_on(out: Outside) -> None:
+    """What was said of it is over as soon as a worker moves."""
+    out.leases.steal("switch-g")
+    await worker(out).run(MESSAGE)
+    assert out.state().blocked is not None
+    out.leases.held.clear()
+    out.network.operation_s = 3.0
+    after(2.0, lambda: seen.append(out.state().blocked))
+    seen: list[str | None] = []
+    await worker(out).run(MESSAGE)
+    assert (seen, out.state().active) == ([None], "b")
+
+
+async def test_a_switch_that_is_over_by_the_time_is_not_held_up(out: Outside) -> None:
+    """Somebody else has ended it: that is what is said of its message."""
+    out.leases.steal("switch-g")
+    after(5.0, lambda: out.store.put(steady("b")))
+    assert "not under way" in await worker(out).run(MESSAGE)
+    assert "switch_held_up" not in out.told.events
 
 
 async def test_the_lease_of_a_worker_that_died_is_waited_for(out: Outside) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from nvaha.model import GroupState, Phase
 from nvaha.ports import NetworkError, NetworkFault
-from nvaha.watch.watched import Deposed
+from nvaha.watch.troubles import Deposed
 from tests.builders import azure_of, table_id, up
 from tests.fakes import after
 from tests.unit.watch.stage import Leader, known, outside, watched_group

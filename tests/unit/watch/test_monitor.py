@@ -90,6 +90,29 @@ async def test_a_follower_changes_nothing_and_takes_over_when_the_lease_runs_out
     assert A in out.prober.asked
 
 
+@pytest.mark.parametrize("started_after_s", [0.1, 1.3, 3.9, 11.7, 14.6])
+async def test_a_process_started_again_watches_half_a_second_after_its_dead_selfs_lease(
+    started_after_s: float,
+) -> None:
+    """Whenever it comes up, it has probed within half a second of being able to lead."""
+    out = outside(known())
+    assert await out.leases.acquire("leader", "dead", at_least=4)
+    await out.clock.sleep(started_after_s)
+    await monitor(out).tick(LEASE_S + 0.5 - started_after_s)
+    assert A in out.prober.asked
+
+
+async def test_a_follower_that_has_waited_for_a_while_asks_once_a_second() -> None:
+    """Each time costs a transaction, and a leader that is well is no leader that has just died."""
+    out = outside(known())
+    out.leases.steal("leader")
+    mine = monitor(out)
+    await mine.tick(TICK_S)
+    asked = out.leases.asked
+    await mine.tick(TICK_S)
+    assert TICK_S - 1 <= out.leases.asked - asked <= TICK_S + 1
+
+
 async def test_of_two_monitors_one_leads() -> None:
     """Both tick at the same time; one switch comes of an NVA's death."""
     out = outside(known())

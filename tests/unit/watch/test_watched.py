@@ -10,7 +10,7 @@ from nvaha.core.inputs import Probed
 from nvaha.model import Closing, Status
 from nvaha.ports import StoreUnavailable
 from nvaha.state.lease import LeaseLost
-from nvaha.watch.watched import Deposed
+from nvaha.watch.troubles import Deposed
 from tests.builders import BAD, OK, request_to
 from tests.fakes import Outside
 from tests.unit.watch.stage import Leader, known, outside, watched_group
