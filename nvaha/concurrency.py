@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+# Not the loop's own threads: aiohttp asks one of those before each request, the renewal of a lease included.
+_ASIDE = ThreadPoolExecutor(1, "nvaha-aside")
 _Result = TypeVar("_Result")
 
 
@@ -40,3 +43,8 @@ async def uninterrupted(duty: Coroutine[Any, Any, _Result]) -> _Result:
         if task.done() and not task.cancelled():
             task.exception()  # it has been seen: what is raised is that nobody waits any more
         raise
+
+
+async def aside(work: Callable[..., Any], *args: object) -> Any:
+    """Compute something beside the event loop, one at a time, so that nobody waits for it but who asked."""
+    return await asyncio.get_running_loop().run_in_executor(_ASIDE, work, *args)

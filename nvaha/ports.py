@@ -50,6 +50,11 @@ LEASE_MARGIN_S = 3.0
 """Seconds of a lease that are never relied on: clocks run at slightly different rates."""
 
 
+LONGEST_WAIT_S = 30.0
+"""Longer than this nobody waits at a time, whatever Retry-After says: ARM's buckets are full again after ten
+seconds, and a word that is wrong by an hour must not cost an hour of traffic."""
+
+
 class Clock(Protocol):
     """Time, passed in."""
 
@@ -166,7 +171,8 @@ class NetworkFault(StrEnum):
     """What an answer of ARM means for the one who asked."""
 
     CHANGED = "changed"  # 412: someone else wrote; read again
-    BUSY = "busy"  # another operation, throttled, or superseded: try again later
+    BUSY = "busy"  # another operation, or superseded: try again later
+    THROTTLED = "throttled"  # too many requests, of whomever: nothing is wrong with this one, so wait
     IN_USE = "in_use"  # the public IP is still attached elsewhere
     REFUSED = "refused"  # this write will not be accepted as it is: 4xx, or the operation failed for good
     DENIED = "denied"  # 401, 403

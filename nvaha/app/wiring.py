@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from nvaha.app.schedule import tick_budget_s
+from nvaha.azure.arm.budget import Purpose
 from nvaha.azure.arm.network import ArmNetwork
 from nvaha.azure.clock import ServiceClock
 from nvaha.azure.credentials import arm_credential
@@ -13,6 +15,7 @@ from nvaha.azure.storage.connection import Storage
 from nvaha.azure.storage.leases import BlobLeases
 from nvaha.azure.storage.queue import StorageSwitchQueue
 from nvaha.azure.storage.states import TableStore
+from nvaha.concurrency import aside
 from nvaha.config import Loaded
 from nvaha.config.settings import Settings
 from nvaha.model import Notice
@@ -46,9 +49,12 @@ class App:
             new_id=lambda: uuid.uuid4().hex[:12],
         )
         configuration, instance = loaded.configuration, settings.instance
-        self._monitor = Monitor(configuration, ports, instance)
+        # Whatever is looked at or planned, the reads of a switch come first.
+        looking = replace(ports, network=self._network.of(Purpose.LOOK))
+        planning = replace(ports, network=self._network.of(Purpose.PLAN))
+        self._monitor = Monitor(configuration, looking, instance)
         self._switcher = Switcher(configuration, ports, instance)
-        self.control = Control(configuration, ports)
+        self.control = Control(configuration, planning, aside=aside)
         for warning in loaded.warnings:
             self._notifier.notify(Notice("config_warning", "warning", str(warning), {"instance": instance}))
 

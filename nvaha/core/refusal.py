@@ -19,6 +19,7 @@ class RefusalCode(StrEnum):
     SWITCHING = "switching"
     OTHER_CONFIGURATION = "other_configuration"
     AZURE_UNREAD = "azure_unread"
+    BUSY = "busy"  # too much is asked for at once; what is asked for was not done
     # a leader or a worker that is not the present one
     DEPOSED = "deposed"
     NOT_UNDER_WAY = "not_under_way"

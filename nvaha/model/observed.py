@@ -69,7 +69,8 @@ class Snapshot:
         missing: why others are not here.
         unanswered: those of the missing whose reason may pass: nothing is known of them.
         absent: those of the missing that Azure does not have: that is knowledge.
-        retry_after_s: how long ARM asked to wait before the unanswered are asked for again.
+        retry_after_s: how long ARM asked to wait before the unanswered are asked for again; None if none is.
+        throttled: whether one of the unanswered was refused only because too much was asked for.
     """
 
     resources: Mapping[str, Resource]
@@ -77,6 +78,7 @@ class Snapshot:
     unanswered: frozenset[str] = frozenset()
     absent: frozenset[str] = frozenset()
     retry_after_s: float | None = None
+    throttled: bool = False
 
     def get(self, resource_id: str) -> Resource | None:
         """Return the resource of that id, if it was read."""

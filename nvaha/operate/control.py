@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from nvaha.core.commands import refuses
 from nvaha.core.decide import as_configured
@@ -23,33 +25,60 @@ from nvaha.model import (
     Switch,
 )
 from nvaha.operate.views import Json, group_view, leader_view, operation_view, plan_view
-from nvaha.ports import NetworkError, Ports, StateUnreadable, StoreUnavailable, Versioned
+from nvaha.ports import (
+    LONGEST_WAIT_S,
+    NetworkError,
+    NetworkFault,
+    Ports,
+    StateUnreadable,
+    StoreUnavailable,
+    Versioned,
+)
 from nvaha.state.commit import Committer
 from nvaha.state.snapshot import read_snapshot
 
 MAX_HISTORY = 100
-HEALTH_KEPT_S = 2.0
+HEALTH_KEPT_S, HEALTH_KEPT_LONGEST_S, HEALTH_KEPT_TIMES = 2.0, 10.0, 20.0
+"""An answer about health is kept at least so long, and so many times as long as it took, up to the longest:
+who needs no key does not have all states of a large monitor read without a pause."""
+PLAN_WITHIN_S = 10.0
+"""So long Azure is read for a plan; what has not answered by then is a problem of the plan."""
+
+Aside = Callable[..., Awaitable[Any]]
+"""Calls a function with arguments and returns what it returns, perhaps beside the event loop."""
 PROBES_MISSED = 3
 """A group that is probed so seldom that 30 s say nothing is not watched once so many rounds are missing."""
 
 
 class Refused(Exception):
-    """A request is not followed; carries why."""
+    """A request is not followed; carries why, and after how many seconds it may be, if that is known."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Refusal, retry_after_s: float | None = None) -> None:
         super().__init__(refusal.message)
         self.refusal = refusal
+        self.retry_after_s = retry_after_s
+
+
+async def _here(work: Callable[..., Any], *args: object) -> Any:
+    return work(*args)
 
 
 class Control:
-    """Answers operators."""
+    """Answers operators.
 
-    def __init__(self, configuration: Configuration, ports: Ports) -> None:
+    Args:
+        configuration: their groups.
+        ports: the outside; its network is read for plans only.
+        aside: where what takes long to compute is computed, so that the event loop can go on.
+    """
+
+    def __init__(self, configuration: Configuration, ports: Ports, *, aside: Aside = _here) -> None:
         self._groups = {group.name: group for group in configuration.groups}
         self._store = ports.store
         self._network = ports.network
         self._clock = ports.clock
         self._committer = Committer(ports)
+        self._aside = aside
         self._health = (float("-inf"), False)
         self._asking = asyncio.Lock()
 
@@ -59,8 +88,9 @@ class Control:
         Anybody may ask, so storage is asked no more than once in a while however often they do.
         """
         async with self._asking:
-            asked_at, answer = self._health
-            if self._clock.monotonic() - asked_at < HEALTH_KEPT_S:
+            kept_until, answer = self._health
+            began = self._clock.monotonic()
+            if began < kept_until:
                 return answer
             try:
                 view = leader_view(await self._store.load_leader(), self._clock.now())
@@ -68,7 +98,9 @@ class Control:
                 answer = fresh and await self._all_probed()
             except StoreUnavailable:
                 answer = False
-            self._health = (self._clock.monotonic(), answer)
+            ended = self._clock.monotonic()
+            kept_s = min(max(HEALTH_KEPT_S, HEALTH_KEPT_TIMES * (ended - began)), HEALTH_KEPT_LONGEST_S)
+            self._health = (ended + kept_s, answer)
             return answer
 
     async def _all_probed(self) -> bool:
@@ -87,8 +119,13 @@ class Control:
         """Return the leader and every configured group."""
         stored = await self._store.load_all()
         leader = leader_view(await self._leader(), self._clock.now())
-        views = [group_view(group, _shown(group, stored.get(group.name))) for group in self._groups.values()]
-        return {"leader": leader, "groups": views}
+
+        def views() -> list[Json]:
+            return [
+                group_view(group, _shown(group, stored.get(group.name))) for group in self._groups.values()
+            ]
+
+        return {"leader": leader, "groups": await self._aside(views)}
 
     async def group(self, name: str) -> Json:
         """Return one group with its last operation; Refused if there is none of that name."""
@@ -102,22 +139,32 @@ class Control:
         return view
 
     async def plan(self, name: str, to: str) -> Json:
-        """Return what a failover would change and what forbids it; Refused if that cannot be told."""
+        """Return what a failover would change and what forbids it; Refused if that cannot be told.
+
+        A switch never uses it: it reads and plans for itself.
+        """
         group = self._group(name)
         state = await self._state(group)
         to = group.named(to) or to
         refusal = refuses(group, state, FailoverCommanded(to=to, by=""), self._clock.now())
         if refusal is not None and refusal.code is RefusalCode.UNKNOWN_NVA:
             raise Refused(refusal)
+        read_at = self._clock.now()
         try:
-            snapshot = await read_snapshot(self._network, group)
-            todo = plan(group, snapshot, to, state.nvas)
+            snapshot = await read_snapshot(self._network, group, PLAN_WITHIN_S)
         except NetworkError as error:
+            if error.fault is NetworkFault.THROTTLED:
+                raise _throttled(str(error), error.retry_after_s) from error
             raise Refused(Refusal(RefusalCode.AZURE_UNREAD, unread_sentence(str(error)))) from error
+        if snapshot.throttled:
+            # Half a plan would read as if the failover could not be done.
+            missing = (f"{each} {snapshot.missing[each]}" for each in sorted(snapshot.unanswered))
+            raise _throttled(next(missing), snapshot.retry_after_s)
+        todo = await self._aside(plan, group, snapshot, to, state.nvas)
         forbids = refusal.message if refusal else None
         if forbids is None and todo.problems:
             forbids = f"it could not end well: {listed(todo.problems)}; force moves what can be moved"
-        return plan_view(group, todo, forbids)
+        return plan_view(group, todo, forbids, read_at)
 
     async def failover(self, name: str, command: FailoverCommanded) -> Json:
         """Start a failover, or find the one that the same request id started; Refused with the reason."""
@@ -180,6 +227,11 @@ class Control:
             text = f"there is no group {name[:80]!r}; configured are: {known}"
             raise Refused(Refusal(RefusalCode.UNKNOWN_GROUP, text))
         return group
+
+
+def _throttled(reason: str, retry_after_s: float | None) -> Refused:
+    text = f"{unread_sentence(reason)}; a failover is carried out all the same"
+    return Refused(Refusal(RefusalCode.BUSY, text), min(retry_after_s or 1.0, LONGEST_WAIT_S))
 
 
 def _shown(group: Group, held: Versioned | StateUnreadable | None) -> GroupState:

@@ -109,7 +109,7 @@ def _step_view(step: StepRecord) -> Json:
     }
 
 
-def plan_view(group: Group, todo: Plan, forbids: str | None) -> Json:
+def plan_view(group: Group, todo: Plan, forbids: str | None, read_at: datetime) -> Json:
     """Return what a failover would change, as `GET /groups/{group}/plan` answers it."""
     return {
         "group": group.name,
@@ -120,6 +120,7 @@ def plan_view(group: Group, todo: Plan, forbids: str | None) -> Json:
             {"kind": step.kind, "resource_id": step.resource_id, "detail": step.detail} for step in todo.steps
         ],
         "problems": list(todo.problems),
+        "read_at": _time(read_at),
     }
 
 

@@ -61,10 +61,12 @@ async def read_snapshot(network: Network, group: Group, within_s: float = math.i
         if not lasting(answer):
             passing[resource_id.casefold()] = answer
     if passing and not resources:
-        raise next(iter(passing.values()))
+        # Of several reasons the one that says how long to wait.
+        raise max(passing.values(), key=lambda error: error.fault is NetworkFault.THROTTLED)
     waits = [error.retry_after_s or 0.0 for error in passing.values()]
     retry_after_s = max(waits) if waits else None
-    return Snapshot(resources, missing, frozenset(passing), frozenset(absent), retry_after_s)
+    throttled = any(error.fault is NetworkFault.THROTTLED for error in passing.values())
+    return Snapshot(resources, missing, frozenset(passing), frozenset(absent), retry_after_s, throttled)
 
 
 def lasting(error: NetworkError) -> bool:

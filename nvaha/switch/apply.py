@@ -10,11 +10,12 @@ from nvaha.concurrency import run_all
 from nvaha.core.bodies import UnreadableBodyError
 from nvaha.core.plan import Plan, Step
 from nvaha.model import Resource, Snapshot, StepStatus
-from nvaha.ports import NetworkError, NetworkFault, Ports
+from nvaha.ports import LONGEST_WAIT_S, Clock, NetworkError, NetworkFault, Ports
 from nvaha.switch.record import OperationRecorder
 
-ATTEMPTS = 6
-BACK_OFF_S, MAX_WAIT_S = 0.5, 30.0
+ATTEMPTS, BACK_OFF_S = 6, 0.5
+THROTTLED_FOR_S, THROTTLED_WAIT_S = 300.0, 5.0
+"""So long throttling is waited out without an attempt lost, and how long where ARM names no time."""
 FRESH_S = 1.0
 """A resource read longer ago than this is read again before it is written: NICs may ignore If-Match
 (azure-facts B1), so what keeps somebody else's edit is a short time between reading and writing."""
@@ -88,9 +89,8 @@ class Applier:
         async def try_(step: Step) -> None:
             pass_ = _Pass(snapshot.resources, snapshot.unanswered, float("-inf"), snapshot.missing)
             error: NetworkError | UnreadableBodyError | None = None
-            for attempt in range(ATTEMPTS):
-                if isinstance(error, NetworkError):
-                    await self._clock.sleep(_wait_s(error, attempt))
+            tries = _Tries(self._clock)
+            while await tries.another(error):
                 try:
                     current = await self._cleared(step, again, pass_, again=True)
                     if current is None:
@@ -143,11 +143,10 @@ class Applier:
 
     async def _carry_out(self, step: Step, plan_again: PlanAgain, pass_: _Pass, applied: Applied) -> None:
         error: NetworkError | UnreadableBodyError | None = None
-        for attempt in range(ATTEMPTS):
-            if isinstance(error, NetworkError):
-                await self._clock.sleep(_wait_s(error, attempt))
+        tries = _Tries(self._clock)
+        while await tries.another(error):
             try:
-                current = await self._cleared(step, plan_again, pass_, again=attempt > 0)
+                current = await self._cleared(step, plan_again, pass_, again=error is not None)
                 if current is None:
                     break
                 wanted = current.edit(pass_.resources[step.resource_id.casefold()])
@@ -235,9 +234,27 @@ class _Pass:
         self._read_at.pop(resource.id.casefold(), None)
 
 
-def _wait_s(error: NetworkError, attempt: int) -> float:
-    if error.fault is NetworkFault.CHANGED:
-        return 0.0
-    if error.retry_after_s is not None:
-        return min(error.retry_after_s, MAX_WAIT_S)
-    return min(BACK_OFF_S * 2.0 ** (attempt - 1), MAX_WAIT_S)
+class _Tries:
+    """The tries of one write: a few, with ever longer waits; what was only throttled was none."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failed = 0
+        self._throttled_until = clock.monotonic() + THROTTLED_FOR_S
+
+    async def another(self, error: Exception | None) -> bool:
+        """Tell, when it is time for it, whether there is another try after an error, None at first."""
+        if not isinstance(error, NetworkError):
+            return True
+        throttled = error.fault is NetworkFault.THROTTLED
+        self._failed += not (throttled and self._clock.monotonic() < self._throttled_until)
+        if self._failed == ATTEMPTS:
+            return False
+        if error.fault is not NetworkFault.CHANGED:
+            asked_s = error.retry_after_s
+            if throttled:
+                asked_s = asked_s or THROTTLED_WAIT_S
+            elif asked_s is None:
+                asked_s = BACK_OFF_S * 2.0 ** (self._failed - 1)
+            await self._clock.sleep(min(asked_s, LONGEST_WAIT_S))
+        return True

@@ -19,18 +19,25 @@ from nvaha.core.notices import listed
 from nvaha.core.plan import Plan, Step, plan, plan_again, plan_back, unread_public_ips, unsettled
 from nvaha.model import Group, GroupState, NvaState, Operation, PublicIp, Snapshot, SwitchRequest, Trigger
 from nvaha.model.messages import SwitchMessage
-from nvaha.ports import NetworkError, Ports, StateUnreadable, StoreUnavailable
+from nvaha.ports import (
+    LONGEST_WAIT_S,
+    NetworkError,
+    NetworkFault,
+    Ports,
+    StateUnreadable,
+    StoreUnavailable,
+)
 from nvaha.state.commit import Committer, recorded
 from nvaha.state.lease import HeldLease
 from nvaha.state.snapshot import read_snapshot
-from nvaha.switch.apply import Applier
+from nvaha.switch.apply import THROTTLED_FOR_S, THROTTLED_WAIT_S, Applier
 from nvaha.switch.record import OperationRecorder
 
 PROGRESS_S = 5.0
 WATCH_S = 1.0
 SETTLE_S, SETTLE_EVERY_S = 300.0, 1.0
 """How long a switch waits for the end of a write that a worker before it began, and how often it looks."""
-READ_WAITS_S, MAX_WAIT_S = (0.5, 1.0, 2.0), 30.0
+READ_WAITS_S = (0.5, 1.0, 2.0)
 PASSES = 5
 """So often is the network read and planned for again before a switch is called incomplete."""
 
@@ -282,26 +289,37 @@ class Attempt:
         """Return the network and the monotonic clock before it was asked for.
 
         What Azure does not answer for is asked for a few times; then the switch goes on without it, and the
-        plan says what that leaves undone. A failover to `target` does not wait for it while there is
-        something else to write.
+        plan says what that leaves undone. Throttling, of all or of a part, costs no try: Azure answers, and
+        says when. A failover to `target` waits for neither while there is something else to write.
         """
-        request = self.state.request
-        urgent = request is not None and request.trigger is Trigger.FAILOVER
-        for wait_s in READ_WAITS_S:
-            asked_at = self.ports.clock.monotonic()
+        clock, tries = self.ports.clock, 0
+        throttled_until = clock.monotonic() + THROTTLED_FOR_S
+        while True:
+            asked_at = clock.monotonic()
+            last = tries == len(READ_WAITS_S)
             try:
                 snapshot = await read_snapshot(self.ports.network, self.group)
             except NetworkError as error:
-                retry_after_s = error.retry_after_s or 0.0
+                throttled, retry_after_s = error.fault is NetworkFault.THROTTLED, error.retry_after_s or 0.0
+                waits_on = throttled and clock.monotonic() < throttled_until
+                if last and not waits_on:
+                    raise
             else:
-                if snapshot.retry_after_s is None:
+                waits_on = snapshot.throttled and clock.monotonic() < throttled_until
+                if snapshot.retry_after_s is None or (last and not waits_on):
                     return snapshot, asked_at
-                if urgent and target and plan(self.group, snapshot, target, self.state.nvas).steps:
+                if self._is_urgent and target and plan(self.group, snapshot, target, self.state.nvas).steps:
                     return snapshot, asked_at
                 retry_after_s = snapshot.retry_after_s
-            await self.ports.clock.sleep(max(wait_s, min(retry_after_s, MAX_WAIT_S)))
-        asked_at = self.ports.clock.monotonic()
-        return await read_snapshot(self.ports.network, self.group), asked_at
+            if waits_on:
+                least_s = retry_after_s or THROTTLED_WAIT_S
+            else:
+                least_s, tries = READ_WAITS_S[tries], tries + 1
+            await clock.sleep(min(max(least_s, retry_after_s), LONGEST_WAIT_S))
+
+    @property
+    def _is_urgent(self) -> bool:
+        return self.state.request is not None and self.state.request.trigger is Trigger.FAILOVER
 
     async def _answered(self, ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
         """Ask storage until it answers: as long as the lease stands, nobody else carries this switch out."""

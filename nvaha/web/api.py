@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -10,17 +11,21 @@ import azure.functions as func
 from pydantic import ValidationError
 
 from nvaha.app.holder import AppHolder
+from nvaha.concurrency import aside
 from nvaha.config import ConfigError
 from nvaha.config.settings import SettingsError
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.core.refusal import RefusalCode
-from nvaha.operate.control import MAX_HISTORY, Control, Refused
+from nvaha.operate.control import MAX_HISTORY, Aside, Control, Refused
 from nvaha.ports import StateUnreadable, StoreUnavailable
 from nvaha.web.bodies import MAX_BYTES, FailoverBody, PauseBody, complaints
+from nvaha.web.lanes import RETRY_AFTER_S, Crowded, Lane
 
 Request = func.HttpRequest
 Response = func.HttpResponse
 Body = TypeVar("Body", FailoverBody, PauseBody)
+Call = Callable[[Control], Awaitable[dict[str, Any]]]
+_MIMETYPE = "application/json"
 
 
 STATUS = dict.fromkeys(RefusalCode, 412) | {
@@ -30,8 +35,12 @@ STATUS = dict.fromkeys(RefusalCode, 412) | {
     RefusalCode.SWITCHING: 409,
     RefusalCode.OTHER_CONFIGURATION: 409,
     RefusalCode.AZURE_UNREAD: 502,
+    RefusalCode.BUSY: 503,
 }
 """What a refusal is over HTTP: not possible as things stand, unless something else is said here."""
+
+
+PLAN_KEPT_S = 2.0
 
 
 class BadRequestError(Exception):
@@ -49,11 +58,17 @@ class Api:
         holder: holds the app.
         signed_in: whether App Service authentication stands before the app, so that the caller's name in
             `x-ms-client-principal-name` is the platform's word and not the caller's own.
+        aside: where long answers are written, so that the event loop can go on.
     """
 
-    def __init__(self, holder: AppHolder, *, signed_in: bool = False) -> None:
+    def __init__(self, holder: AppHolder, *, signed_in: bool = False, aside: Aside = aside) -> None:
         self._holder = holder
+        self._aside = aside
         self._signed_in = signed_in
+        # Together no more than the host carries out at once: what is asked leaves room for what is commanded.
+        self._reads = Lane[Response](at_once=4, asking=16)
+        self._plans = Lane[Response](at_once=2, asking=8, kept_s=PLAN_KEPT_S)
+        self._commands = Lane[Response](at_once=4, asking=8)
 
     async def health(self, _request: Request) -> Response:
         """200 while all of the app's groups are watched, else 503; no detail, since it asks for no key."""
@@ -66,31 +81,43 @@ class Api:
 
     async def groups(self, request: Request) -> Response:
         """The leader and all groups."""
-        return await self._answer(request, lambda control: control.groups())
+        return await self._read(request, ("groups",), lambda control: control.groups())
 
     async def group(self, request: Request) -> Response:
         """One group with its last operation."""
-        return await self._answer(request, lambda control: control.group(_group(request)))
+        name = _group(request)
+        return await self._read(request, ("group", name), lambda control: control.group(name))
 
     async def plan(self, request: Request) -> Response:
-        """What a failover would change, and what forbids it."""
-        to = request.params.get("to") or ""
+        """What a failover would change, and what forbids it; perhaps read for another who asked the same."""
+        name, to = _group(request), (request.params.get("to") or "")[:100]
         if not to:
             return _error(400, "bad_request", "say where to: ?to=NVA")
-        return await self._answer(request, lambda control: control.plan(_group(request), to[:100]))
+
+        async def read() -> Response:
+            return await self._answer(request, lambda control: control.plan(name, to), large=True)
+
+        try:
+            response, age_s = await self._plans.shared((name, to), read)
+        except Crowded:
+            return _crowded()
+        body, headers = response.get_body(), {**response.headers, "Age": str(math.floor(age_s))}
+        return func.HttpResponse(body, status_code=response.status_code, headers=headers, mimetype=_MIMETYPE)
 
     async def history(self, request: Request) -> Response:
         """The group's operations, newest first."""
         text = request.params.get("limit") or "20"
         if not text.isascii() or not text.isdigit() or len(text) > 3 or not 1 <= int(text) <= MAX_HISTORY:
             return _error(400, "bad_request", f"limit is {text[:20]!r}; it goes from 1 to {MAX_HISTORY}")
-        return await self._answer(request, lambda control: control.history(_group(request), int(text)))
+        name, limit = _group(request), int(text)
+        return await self._read(
+            request, ("history", name, limit), lambda control: control.history(name, limit)
+        )
 
     async def operation(self, request: Request) -> Response:
         """One operation."""
-        return await self._answer(
-            request, lambda control: control.operation(str(request.route_params.get("id", "")))
-        )
+        name = str(request.route_params.get("id", ""))
+        return await self._read(request, ("operation", name), lambda control: control.operation(name))
 
     async def failover(self, request: Request) -> Response:
         """Start a failover: 202 with the operation and where to follow it."""
@@ -106,7 +133,7 @@ class Api:
             )
             return await control.failover(_group(request), command)
 
-        return await self._answer(request, call, status=202)
+        return await self._command(request, call, status=202)
 
     async def pause(self, request: Request) -> Response:
         """Stop what the leader does to a group by itself."""
@@ -128,16 +155,32 @@ class Api:
             command = PauseCommanded(paused=paused, by=self._caller(request), reason=body.reason)
             return await control.pause(_group(request), command)
 
-        return await self._answer(request, call)
+        return await self._command(request, call)
+
+    async def _read(self, request: Request, question: tuple[object, ...], call: Call) -> Response:
+        """Answer a question; whoever asks the same at the same time gets the same answer."""
+        try:
+            answer, _ = await self._reads.shared(question, lambda: self._answer(request, call, large=True))
+        except Crowded:
+            return _crowded()
+        return answer
+
+    async def _command(self, request: Request, call: Call, *, status: int = 200) -> Response:
+        try:
+            return await self._commands.alone(lambda: self._answer(request, call, status=status))
+        except Crowded:
+            return _crowded()
 
     async def _answer(
-        self, request: Request, call: Callable[[Control], Awaitable[dict[str, Any]]], *, status: int = 200
+        self, request: Request, call: Call, *, status: int = 200, large: bool = False
     ) -> Response:
+        """Call and make an answer of what comes of it; of what may be `large` beside the event loop."""
         try:
             async with self._holder.using() as app:
                 content = await call(app.control)
         except Refused as refused:
-            return _error(STATUS[refused.refusal.code], refused.refusal.code, refused.refusal.message)
+            refusal, after_s = refused.refusal, refused.retry_after_s
+            return _error(STATUS[refusal.code], refusal.code, refusal.message, retry_after_s=after_s)
         except BadRequestError as bad:
             return _error(400, "bad_request", str(bad), bad.details)
         except StateUnreadable as error:
@@ -156,6 +199,9 @@ class Api:
         if status == 202:
             base = request.url.partition("/groups/")[0]
             headers["Location"] = f"{base}/operations/{content['id']}"
+        if large:
+            response: Response = await self._aside(_json, status, content)
+            return response
         return _json(status, content, headers)
 
 
@@ -177,11 +223,24 @@ def _body(request: Request, kind: type[Body], *, may_be_empty: bool) -> Body:
         raise BadRequestError("the body cannot be used", complaints(error)) from None
 
 
-def _error(status: int, code: str, message: str, details: list[dict[str, str]] | None = None) -> Response:
-    return _json(status, {"error": {"code": code, "message": message, "details": details or []}})
+def _crowded() -> Response:
+    text = "too much is asked for at once; this was not done: ask again in a moment"
+    return _error(503, RefusalCode.BUSY, text, retry_after_s=RETRY_AFTER_S)
+
+
+def _error(
+    status: int,
+    code: str,
+    message: str,
+    details: list[dict[str, str]] | None = None,
+    *,
+    retry_after_s: float | None = None,
+) -> Response:
+    headers = {} if retry_after_s is None else {"Retry-After": str(max(1, math.ceil(retry_after_s)))}
+    return _json(status, {"error": {"code": code, "message": message, "details": details or []}}, headers)
 
 
 def _json(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     sent = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})}
     text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
-    return func.HttpResponse(text, status_code=status, headers=sent, mimetype="application/json")
+    return func.HttpResponse(text, status_code=status, headers=sent, mimetype=_MIMETYPE)

@@ -20,7 +20,7 @@ from azure.storage.queue.aio import QueueClient
 from nvaha.app.holder import AppHolder
 from nvaha.lab.arm import ArmSimulator, Switches
 from nvaha.lab.stage.azurite import Azurite
-from nvaha.lab.stage.profiles import PROFILES
+from nvaha.lab.stage.profiles import PROFILES, Profile
 from nvaha.lab.stage.sample import Environment, configuration
 from nvaha.web.api import Api
 
@@ -47,17 +47,22 @@ def needed(arm: ArmSimulator) -> set[str]:
 
 
 class Appliance:
-    """A fake NVA: a listener that a test stops and starts."""
+    """A fake NVA: a listener that a test stops and starts; `probed_at` is when it was connected to."""
 
     def __init__(self, host: str) -> None:
         self.host = host
         self.port = 0
+        self.probed_at: list[float] = []
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Answer probes, on the same port as before."""
-        self._server = await asyncio.start_server(lambda _, writer: writer.close(), self.host, self.port)
+        self._server = await asyncio.start_server(self._answer, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def _answer(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.probed_at.append(time.monotonic())
+        writer.close()
 
     async def stop(self) -> None:
         """Refuse connections."""
@@ -121,13 +126,15 @@ class Running:
 async def running(
     azurite: Azurite, folder: Path, sample: Environment, *, switches: Switches | None = None,
     policy: Mapping[str, object] | None = None, edit: Callable[[Json], object] | None = None,
+    profile: Profile = PROFILES["fast"],
 ) -> AsyncIterator[Running]:  # fmt: skip
     """Run the app on a sample environment; every NVA answers at first.
 
     Args:
         edit: changes the configuration before it is used.
+        profile: how long Azure takes.
     """
-    arm = ArmSimulator(sample.resources, PROFILES["fast"], folder=folder, switches=switches)
+    arm = ArmSimulator(sample.resources, profile, folder=folder, switches=switches)
     await arm.start()
     nvas = {nva.name: Appliance(f"127.0.0.{10 + index}") for index, nva in enumerate(sample.nvas)}
     for appliance in nvas.values():

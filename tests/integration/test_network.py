@@ -133,7 +133,7 @@ def test_a_nics_retry_after_is_not_waited_for(run: Callable[..., None]) -> None:
 @pytest.mark.parametrize(
     ("fault", "meaning"),
     [
-        (throttled(7, method="PUT"), NetworkFault.BUSY),
+        (throttled(7, method="PUT"), NetworkFault.THROTTLED),
         (retryable(), NetworkFault.BUSY),
         (Fault(FaultKind.ERROR, method="PUT", status=403, code="AuthorizationFailed"), NetworkFault.DENIED),
         (

@@ -233,9 +233,10 @@ class NetworkPort:
             return world.arm.get(resource_id)
 
         lost = NetworkError(NetworkFault.UNAVAILABLE, resource_id, "no answer")
-        world.oracle.looks.asked(self._process, resource_id)
-        fate = world.faults.read_fate(resource_id)
         try:
+            await self._turn(resource_id)
+            world.oracle.looks.asked(self._process, resource_id)
+            fate = world.faults.read_fate(resource_id)
             found: Resource = await self._process.send(fate, serve, lost)
         except (NetworkError, asyncio.CancelledError) as error:
             world.oracle.looks.answered(self._process, resource_id, error)
@@ -245,6 +246,15 @@ class NetworkPort:
         self._read_s[_by(writer), resource_id.casefold()] = served[0]
         world.oracle.writes.read(self._process, writer, found, served[0])
         return found
+
+    async def _turn(self, resource_id: str) -> None:
+        """Wait in vain for a turn to read, where only switches have one: ARM is not asked then."""
+        world, short = self._world, NetworkError(NetworkFault.THROTTLED, resource_id, "not asked for")
+        if self._process.kind != "worker" and world.loop.now_s < world.faults.reads_short_until_s:
+            world.count("reads left to switches")
+            short.retry_after_s = world.rng.choice([1.0, 7.0])
+            await self._process.sleep(world.rng.choice([0.0, 4.5]))
+            raise short
 
     async def put(self, resource: Resource, *, alive: Callable[[], Awaitable[None]]) -> None:
         """Write a resource and wait for its operation."""

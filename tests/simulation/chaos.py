@@ -50,6 +50,7 @@ class Chaos:
             "lease_outage": self._lease_outage,
             "arm_outage": self._arm_outage,
             "reads_fail": self._fail_reads,
+            "reads_short": self._leave_reads_to_switches,
             "table_locked": self._lock_table,
             "nic_busy": self._keep_nic_busy,
             "attach_refused": self._refuse_attach,
@@ -202,10 +203,16 @@ class Chaos:
         """Let one resource not be read for a while: throttled, unanswered, or forbidden."""
         rng, faults = self._world.rng, self._world.faults
         entry = rng.choice(list(self._world.arm.entries.values()))
-        fault = rng.choice([*[NetworkFault.BUSY] * 2, NetworkFault.UNAVAILABLE, NetworkFault.DENIED])
+        fault = rng.choice([*[NetworkFault.THROTTLED] * 2, NetworkFault.UNAVAILABLE, NetworkFault.DENIED])
         seconds = rng.uniform(5.0, 180.0)
         self._world.note("arm", f"does not let {entry.id} be read for {seconds:.1f} s: {fault}")
         self._for_a_while(faults.unreadable, entry.id.casefold(), fault, seconds)
+
+    def _leave_reads_to_switches(self) -> None:
+        """Let what ARM may be asked be so short for a while that looks and plans go without."""
+        seconds = self._world.rng.uniform(5.0, 180.0)
+        self._world.note("arm", f"is read by switches only for {seconds:.1f} s")
+        self._world.faults.reads_short_until_s = self._world.loop.now_s + seconds
 
     def _lock_table(self) -> None:
         """Lock a table against writes, for a while or for as long as anything goes wrong."""

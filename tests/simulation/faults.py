@@ -49,6 +49,7 @@ class Faults:
         self._rates = world.knobs.rates
         self.on = True
         self.storage_out_until_s = self.lease_out_until_s = self.arm_out_until_s = 0.0
+        self.reads_short_until_s = 0.0
         self.planned: list[Planned] = []
         self.unreadable: dict[str, NetworkFault] = {}
         self.unwritable: dict[str, NetworkFault] = {}
@@ -64,6 +65,7 @@ class Faults:
     def stop(self) -> None:
         """End the first phase."""
         self.on = False
+        self.reads_short_until_s = 0.0
         self.unreadable.clear()
         self.unwritable.clear()
         self.unattachable.clear()
@@ -137,10 +139,8 @@ class Faults:
             which = rng.random()
             if which < 0.4:
                 return self._broken(fate, which / 0.4, unavailable)
-            busy = NetworkError(
-                NetworkFault.BUSY, "", "429", retry_after_s=rng.choice([None, 1.0, 5.0, 17.0])
-            )
-            fate.refused = busy
+            fault = rng.choice([NetworkFault.BUSY, NetworkFault.THROTTLED])
+            fate.refused = NetworkError(fault, "", "429", retry_after_s=rng.choice([None, 1.0, 5.0, 17.0]))
         elif self.happens("arm_slow"):
             fate.out_s = rng.uniform(0.5, 2 * GET_LIMIT_S)
         elif write and self.happens("arm_late"):

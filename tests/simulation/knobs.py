@@ -25,6 +25,7 @@ RATES: dict[str, tuple[float, float]] = {
     "lease_outage": (0.1, 2.0),
     "arm_outage": (0.05, 0.5),
     "reads_fail": (0.2, 4.0),
+    "reads_short": (0.1, 2.0),
     "table_locked": (0.2, 3.0),
     "nic_busy": (0.2, 3.0),
     "attach_refused": (0.2, 2.0),

@@ -21,7 +21,7 @@ def test_a_look_that_could_not_see_everything_names_no_owner() -> None:
         first, *others = world.group("g0").route_tables
         point_at(world, first, "g0n1")
         for each in others:
-            world.faults.unreadable[each.casefold()] = NetworkFault.BUSY
+            world.faults.unreadable[each.casefold()] = NetworkFault.THROTTLED
         await world.pass_time(60.0)
         world.faults.unreadable.clear()
         await world.pass_time(60.0)
@@ -39,7 +39,7 @@ def test_a_resource_that_is_throttled_is_no_drift() -> None:
     async def scene(world: World) -> None:
         await until(world, lambda state: state.phase is Phase.STEADY)
         table = world.group("g0").route_tables[0]
-        world.faults.unreadable[table.casefold()] = NetworkFault.BUSY
+        world.faults.unreadable[table.casefold()] = NetworkFault.THROTTLED
         for _ in range(40):
             await world.pass_time(15.0)
             seen.append(the_state(world).drift.seen)

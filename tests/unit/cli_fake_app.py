@@ -143,7 +143,7 @@ def plan(forbids: str | None = None) -> Json:
     step = Step(
         "routes", "routes", TABLE, "route table ha-nva-udr: default (0.0.0.0/0) from 10.0.0.100 to 10.0.0.101"
     )
-    return plan_view(GROUP, Plan("nva2", (step,)), forbids)
+    return plan_view(GROUP, Plan("nva2", (step,)), forbids, now())
 
 
 def error(code: str, message: str, details: list[Json] | None = None) -> Json:

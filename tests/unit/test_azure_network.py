@@ -11,6 +11,7 @@ from aiohttp import web
 from azure.core.exceptions import ClientAuthenticationError
 
 from nvaha import __version__
+from nvaha.azure.arm.budget import Purpose
 from nvaha.azure.arm.network import API_VERSIONS, ArmNetwork
 from nvaha.config.settings import Cloud, Settings
 from nvaha.model import Resource
@@ -110,7 +111,7 @@ def test_a_read_is_tried_again_soon(run: Run, trouble: Any) -> None:
         (answer(404), NetworkFault.MISSING, 1),
         (answer(403), NetworkFault.DENIED, 1),
         (answer(401), NetworkFault.DENIED, 1),
-        (answer(429, Retry_After="7"), NetworkFault.BUSY, 1),
+        (answer(429, Retry_After="7"), NetworkFault.THROTTLED, 1),
         (answer(302, Location="https://127.0.0.1/elsewhere"), NetworkFault.REFUSED, 1),
         (answer(500), NetworkFault.UNAVAILABLE, 3),
     ],
@@ -307,3 +308,50 @@ def test_paths_stay_paths(run: Run) -> None:
         assert arm.asked[0][1].startswith(f"{TABLE.replace(' ', '%20')}%3Fx%23y?api-version=")
 
     run(test, Arm([answer(404)]))
+
+
+def test_a_throttled_read_keeps_looks_and_plans_away_and_no_switch(run: Run) -> None:
+    """Over the same connections, within one budget; whoever would wait too long is told so at once."""
+
+    async def test(network: Network, arm: Arm) -> None:
+        assert isinstance(network, ArmNetwork)
+        looking, planning = network.of(Purpose.LOOK), network.of(Purpose.PLAN)
+        assert await looking.get(TABLE) == await planning.get(TABLE) == RESOURCE
+        assert (await fault_of(network.get(TABLE))).fault is NetworkFault.THROTTLED
+        for of_others in (looking, planning):
+            error = await fault_of(of_others.get(TABLE))
+            assert error.fault is NetworkFault.THROTTLED
+            assert (error.retry_after_s or 0.0) >= 7.0
+        assert len(arm.asked) == 3
+        assert await network.get(TABLE) == RESOURCE
+        await arm.clock.sleep(30.0)
+        assert await planning.get(TABLE) == RESOURCE
+        assert len(arm.peers) == 1
+
+    fine = answer(200, BODY)
+    run(test, Arm([fine, fine, answer(429, Retry_After="7"), fine]))
+
+
+def test_a_busy_resource_is_no_throttling(run: Run) -> None:
+    """A 429 for another operation on the same resource keeps nobody away."""
+
+    async def test(network: Network, arm: Arm) -> None:
+        assert isinstance(network, ArmNetwork)
+        assert (await fault_of(network.get(TABLE))).fault is NetworkFault.BUSY
+        assert await network.of(Purpose.PLAN).get(TABLE) == RESOURCE
+
+    busy = answer(429, {"error": {"code": "RetryableErrorDueToAnotherOperation"}}, Retry_After="7")
+    run(test, Arm([busy, answer(200, BODY)]))
+
+
+def test_what_arm_says_is_left_is_left_to_switches(run: Run) -> None:
+    """The polls of a write count as well as reads; what another process has used, only ARM knows."""
+
+    async def test(network: Network, arm: Arm) -> None:
+        assert isinstance(network, ArmNetwork)
+        await network.get(TABLE)
+        assert (await fault_of(network.of(Purpose.PLAN).get(TABLE))).fault is NetworkFault.THROTTLED
+        await network.get(TABLE)
+        assert len(arm.asked) == 2
+
+    run(test, Arm([answer(200, BODY, x_ms_ratelimit_remaining_subscription_reads="12")]))

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import azure.functions as func
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nvaha.app.holder import AppHolder
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
+from nvaha.core.refusal import Refusal, RefusalCode
+from nvaha.operate.control import Refused
 from nvaha.ports import StateUnreadable, StoreUnavailable
-from nvaha.web.api import Api
+from nvaha.web.api import PLAN_KEPT_S, Api
+from nvaha.web.lanes import RETRY_AFTER_S
 
 
 class _Recorder:
@@ -119,3 +124,139 @@ def test_storage_away_is_a_503() -> None:
     """Storage that does not answer is a 503 with its own code, not an empty list."""
     status, answer, _ = _call("groups")
     assert (status, answer["error"]["code"]) == (503, "storage_unavailable")
+
+
+class _Slow:
+    """Stands in for Control: everything takes a second of virtual time; `asked` is what began."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+        self.refusal: Refused | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*args: object) -> dict[str, Any]:
+            self.asked.append((name, *args))
+            number = len(self.asked)
+            await asyncio.sleep(1.0)
+            if self.refusal:
+                raise self.refusal
+            return {"id": "edge-1-1", "number": number}
+
+        return call
+
+
+class _SlowHolder:
+    def __init__(self) -> None:
+        self.control = _Slow()
+
+    @asynccontextmanager
+    async def using(self) -> AsyncIterator[_SlowHolder]:
+        yield self
+
+
+def _slow() -> tuple[Api, _Slow]:
+    holder = _SlowHolder()
+
+    async def aside(work: Callable[..., Any], *args: object) -> Any:
+        return work(*args)
+
+    return Api(cast("AppHolder", holder), aside=aside), holder.control
+
+
+def _asked(body: bytes = b"", group: str = "edge", **params: str) -> func.HttpRequest:
+    return func.HttpRequest(
+        method="GET",
+        url="http://127.0.0.1/api/groups/edge/x",
+        params=params,
+        route_params={"group": group, "id": "edge-1-1"},
+        body=body,
+    )
+
+
+BODIES = {"failover": b'{"to": "b"}', "pause": b"", "resume": b""}
+
+
+@pytest.mark.parametrize(
+    ("function", "answered", "begun"),
+    [
+        ("groups", 16, 1),
+        ("group", 16, 1),
+        ("history", 16, 1),
+        ("operation", 16, 1),
+        ("plan", 8, 1),
+        ("failover", 8, 8),
+        ("pause", 8, 8),
+        ("resume", 8, 8),
+    ],
+)
+async def test_too_much_at_once_is_told_to_come_again(function: str, answered: int, begun: int) -> None:
+    """A few are answered, of what is only read all from one reading; the rest at once with 503."""
+    api, control = _slow()
+    asking = [getattr(api, function)(_asked(BODIES.get(function, b""), to="b")) for _ in range(500)]
+    responses = await asyncio.gather(*asking)
+    crowded = [each for each in responses if each.status_code == 503]
+    assert len(responses) - len(crowded) == answered
+    assert len(control.asked) == begun
+    assert asyncio.get_running_loop().time() <= 2.0
+    for each in crowded:
+        assert each.headers["Retry-After"] == str(int(RETRY_AFTER_S))
+        assert json.loads(each.get_body())["error"]["code"] == "busy"
+
+
+async def test_what_is_looked_at_leaves_room_for_what_is_commanded() -> None:
+    """However much is asked, a failover begins at once; and plans do not keep status from being shown."""
+    api, _ = _slow()
+    flood = [
+        asyncio.create_task(getattr(api, function)(_asked(to="b", group=f"g{number}")))
+        for function in ("plan", "group", "history")
+        for number in range(200)
+    ]
+    await asyncio.sleep(0.1)
+    assert (await api.failover(_asked(b'{"to": "b"}'))).status_code == 202
+    assert asyncio.get_running_loop().time() == pytest.approx(1.1)
+    await asyncio.gather(*flood)
+
+
+async def test_what_is_looked_at_never_fills_the_host() -> None:
+    """All who may ask at once are fewer than the host carries out, so that a command finds a place there."""
+    api, _ = _slow()
+    host = json.loads((Path(__file__).parents[2] / "host.json").read_text())["extensions"]["http"]
+    flood = [
+        asyncio.create_task(getattr(api, function)(_asked(to="b", group=f"g{number}")))
+        for function in ("plan", "group")
+        for number in range(200)
+    ]
+    await asyncio.sleep(0.1)
+    held = sum(not each.done() for each in flood)
+    assert held + 8 <= host["maxConcurrentRequests"]
+    await asyncio.gather(*flood)
+
+
+async def test_a_plan_is_shown_for_a_while_and_says_how_old_it_is() -> None:
+    """The header is HTTP's own; a plan to another NVA, or of another group, is another plan."""
+    api, _ = _slow()
+
+    async def shown(to: str, group: str = "edge") -> tuple[int, str]:
+        response = await api.plan(_asked(group=group, to=to))
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.mimetype == "application/json"
+        return json.loads(response.get_body())["number"], response.headers["Age"]
+
+    assert await shown("b") == (1, "1")
+    assert await shown("b") == (1, "1")
+    assert await shown("c") == (2, "1")
+    assert await shown("b", "other") == (3, "1")
+    await asyncio.sleep(PLAN_KEPT_S)
+    assert await shown("b") == (4, "1")
+    assert (await api.plan(_asked())).status_code == 400
+
+
+@pytest.mark.parametrize(("told_s", "header"), [(7.2, "8"), (0.0, "1"), (None, None)])
+async def test_a_refusal_says_when_to_come_again_if_that_is_known(
+    told_s: float | None, header: str | None
+) -> None:
+    """In whole seconds, at least one."""
+    api, control = _slow()
+    control.refusal = Refused(Refusal(RefusalCode.BUSY, "throttled"), told_s)
+    response = await api.plan(_asked(to="b"))
+    assert (response.status_code, response.headers.get("Retry-After")) == (503, header)

@@ -23,10 +23,11 @@ from azure.mgmt.core import AsyncARMPipelineClient
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 
 from nvaha import __version__
-from nvaha.azure.arm.errors import bounded
+from nvaha.azure.arm.budget import CONNECTIONS, Budget, Purpose
+from nvaha.azure.arm.errors import answer_error, bounded
 from nvaha.azure.clouds import ENDPOINTS
 from nvaha.config.settings import Settings
-from nvaha.ports import NetworkError, NetworkFault
+from nvaha.ports import Clock, NetworkError, NetworkFault
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -36,7 +37,6 @@ _TOKEN_TIMEOUT_S = 3.0
 IDENTITY_SILENT = "no_token"
 """The code of an error that is the identity's and not ARM's."""
 _CONNECT_S = 3.0
-_CONNECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,10 @@ class ArmClient:
     Args:
         settings: the cloud, or another endpoint and the CA file to trust for it.
         credential: who we are; closed by whoever made it.
+        clock: by which reads are counted.
     """
 
-    def __init__(self, settings: Settings, credential: AsyncTokenCredential) -> None:
+    def __init__(self, settings: Settings, credential: AsyncTokenCredential, clock: Clock) -> None:
         cloud = ENDPOINTS[settings.cloud]
         self.endpoint = settings.arm_endpoint or cloud.arm
         self._ca = settings.arm_ca
@@ -74,6 +75,7 @@ class ArmClient:
             RequestIdPolicy(),
             AsyncARMChallengeAuthenticationPolicy(credential, cloud.arm_scope),
         ]
+        self._budget = Budget(clock)
         self._session: aiohttp.ClientSession | None = None
         self._client: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse] | None = None
 
@@ -90,30 +92,55 @@ class ArmClient:
             return None
         return absolute if same and there.username is None else None
 
-    async def send(
+    async def read(
+        self, url: str, resource_id: str, *, timeout_s: float, purpose: Purpose = Purpose.SWITCH
+    ) -> Answer:
+        """Read, when it is the purpose's turn; else as `write`.
+
+        Args:
+            url: absolute.
+            resource_id: the resource that it is about, for errors and for its subscription.
+            timeout_s: for the answer.
+            purpose: what for; a poll of a write is its switch's.
+
+        Raises:
+            NetworkError: as `write`; or THROTTLED, without ARM having been asked.
+        """
+        async with self._budget.read(purpose, resource_id):
+            answer = await self._send(HttpRequest("GET", url), resource_id, timeout_s)
+        throttled_s = None
+        if answer.status == 429:
+            error = answer_error(resource_id, answer.status, answer.headers, answer.body)
+            if error.fault is NetworkFault.THROTTLED:
+                throttled_s = error.retry_after_s or 0.0
+        self._budget.learn(resource_id, answer.headers, throttled_s)
+        return answer
+
+    async def write(
         self,
-        method: str,
         url: str,
         resource_id: str,
         *,
         timeout_s: float,
-        content: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
+        content: Mapping[str, Any],
+        headers: Mapping[str, str],
     ) -> Answer:
-        """Send one request and read the whole answer, whatever its status.
+        """Send one PUT and read the whole answer, whatever its status.
 
         Args:
-            method: `GET` or `PUT`.
             url: absolute.
             resource_id: the resource that it is about, for errors.
-            timeout_s: for everything, getting a token included.
+            timeout_s: for the answer.
             content: a JSON body.
             headers: more headers.
 
         Raises:
             NetworkError: no answer, no token, or an answer without end.
         """
-        request = HttpRequest(method, url, headers=dict(headers or {}), json=content)
+        request = HttpRequest("PUT", url, headers=dict(headers), json=content)
+        return await self._send(request, resource_id, timeout_s)
+
+    async def _send(self, request: HttpRequest, resource_id: str, timeout_s: float) -> Answer:
         await self._have_token(resource_id)
         try:
             async with asyncio.timeout(timeout_s):
@@ -154,7 +181,7 @@ class ArmClient:
             # Our own session: given a CA file, the SDK's transport makes a TLS context for each request, and
             # with it a new connection.
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=trust, limit=_CONNECTIONS),
+                connector=aiohttp.TCPConnector(ssl=trust, limit=CONNECTIONS),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=True,

@@ -37,10 +37,9 @@ _BUSY = frozenset(
         "retryableerror",
         "retryableerrorduetoanotheroperation",
         "serverbusy",
-        "subscriptionrequeststhrottled",
-        "toomanyrequests",
     }
 )
+_THROTTLED = frozenset({"subscriptionrequeststhrottled", "toomanyrequests"})
 _IN_USE = frozenset({"publicipaddressinuse"})
 # The last is ARM's word for a right that is missing on a linked resource, in a 400 (Azure/mpf #44).
 _DENIED = frozenset(
@@ -227,8 +226,11 @@ def _fault_of_answer(status: int, codes: frozenset[str]) -> NetworkFault:
         return NetworkFault.IN_USE
     if status == 409 and codes & _LASTING_CONFLICTS:
         return NetworkFault.REFUSED
-    if status in {409, 429} or (status < 500 and codes & _BUSY):
+    if status == 409 or (status < 500 and codes & _BUSY):
         return NetworkFault.BUSY
+    # A 429 that names no other operation is real throttling, under whatever code.
+    if status == 429 or (status < 500 and codes & _THROTTLED):
+        return NetworkFault.THROTTLED
     if status == 408 or status >= 500:
         return NetworkFault.UNAVAILABLE
     return NetworkFault.REFUSED
@@ -242,7 +244,7 @@ def _fault_of_operation(status: str, codes: frozenset[str]) -> NetworkFault:
     if codes & _CHANGED:
         return NetworkFault.CHANGED
     # Cancelled means superseded: a newer write to the same resource ended this one.
-    if codes & _BUSY or status.casefold() in {"canceled", "cancelled"}:
+    if codes & (_BUSY | _THROTTLED) or status.casefold() in {"canceled", "cancelled"}:
         return NetworkFault.BUSY
     if codes & _UNAVAILABLE:
         return NetworkFault.UNAVAILABLE

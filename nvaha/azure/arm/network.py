@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
+from nvaha.azure.arm.budget import Purpose
 from nvaha.azure.arm.client import IDENTITY_SILENT, Answer, ArmClient
 from nvaha.azure.arm.errors import AnswerError, answer_error
 from nvaha.azure.arm.operation import Crowd, Following
@@ -25,27 +27,32 @@ _GET_TIMEOUT_S = 5.0
 _PUT_TIMEOUT_S = 30.0
 _PAUSES_S = (0.1, 0.4)
 _ALIVE_EVERY_S = 1.0
-_AT_ONCE = 50
 
 Alive = Callable[[], Awaitable[None]]
 _Result = TypeVar("_Result")
 
 
 class ArmNetwork:
-    """The `Network` of ports.py; an async context manager, or `close` it.
+    """The `Network` of ports.py, for switches, and `of` other purposes; use `async with`, or `close` it.
 
     Args:
         settings: the cloud, or another endpoint.
         credential: who we are; closed by whoever made it.
-        clock: waits between the polls of an operation.
+        clock: waits between the polls of an operation, and counts what ARM lets us read.
     """
 
     def __init__(self, settings: Settings, credential: AsyncTokenCredential, clock: Clock) -> None:
-        self._client = ArmClient(settings, credential)
+        self.purpose = Purpose.SWITCH
+        self._client = ArmClient(settings, credential, clock)
         self._api_version = settings.arm_api_version or API_VERSIONS[settings.cloud]
         self._clock = clock
         self._crowd = Crowd()
-        self._places = asyncio.Semaphore(_AT_ONCE)
+
+    def of(self, purpose: Purpose) -> ArmNetwork:
+        """Return this network as it is read for a purpose: over the same connections, within one budget."""
+        other = copy.copy(self)
+        other.purpose = purpose
+        return other
 
     async def get(self, resource_id: str) -> Resource:
         """Read a resource, with two more quick tries if ARM does not answer, or answers oddly.
@@ -61,10 +68,9 @@ class ArmNetwork:
         return await self._tried(lambda: self._get_once(resource_id), passing)
 
     async def _get_once(self, resource_id: str) -> Resource:
-        async with self._places:
-            answer = await self._client.send(
-                "GET", self._url(resource_id), resource_id, timeout_s=_GET_TIMEOUT_S
-            )
+        answer = await self._client.read(
+            self._url(resource_id), resource_id, timeout_s=_GET_TIMEOUT_S, purpose=self.purpose
+        )
         if answer.status != 200:
             raise answer_error(resource_id, answer.status, answer.headers, answer.body)
         return _resource(resource_id, answer)
@@ -103,8 +109,7 @@ class ArmNetwork:
         await following.until_done(answer)
 
     async def _put_once(self, resource: Resource) -> Answer:
-        answer = await self._client.send(
-            "PUT",
+        answer = await self._client.write(
             self._url(resource.id),
             resource.id,
             timeout_s=_PUT_TIMEOUT_S,

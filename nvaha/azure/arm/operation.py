@@ -24,7 +24,7 @@ from typing import Any
 from nvaha.azure.arm.client import Answer, ArmClient
 from nvaha.azure.arm.errors import answer_error, bounded, operation_error
 from nvaha.model import same_id
-from nvaha.ports import Clock, NetworkError, NetworkFault
+from nvaha.ports import LONGEST_WAIT_S, Clock, NetworkError, NetworkFault
 
 # An operation that has ended is noticed at the next poll, and traffic waits for it: polls are frequent.
 _PAUSES_S = ((10.0, 0.3), (60.0, 1.0), (float("inf"), 2.0))
@@ -34,7 +34,6 @@ _GIVE_UP_AFTER_S = 900.0
 _POLL_TIMEOUT_S = 5.0
 _TOLERATED_S = 30.0
 _THROTTLED_PAUSE_S = 5.0
-_LONGEST_PAUSE_S = 60.0
 _ALIVE_EVERY_S = 1.0
 
 _SUCCEEDED = frozenset({"succeeded"})
@@ -60,7 +59,7 @@ class _Word:
     def wait_s(self) -> float:
         """How long not to ask again: throttled is no failure, and ARM says itself when to come again."""
         asked_s = (self.trouble.retry_after_s if self.trouble else None) or 0.0
-        return min(asked_s or (_THROTTLED_PAUSE_S if self.throttled else 0.0), _LONGEST_PAUSE_S)
+        return min(asked_s or (_THROTTLED_PAUSE_S if self.throttled else 0.0), LONGEST_WAIT_S)
 
 
 @dataclass(slots=True)
@@ -173,7 +172,7 @@ class Following:
     async def _ask(self, url: str) -> Answer | _Word:
         """Return the answer, if it is a 200, or else what is wrong."""
         try:
-            answer = await self.client.send("GET", url, self.resource_id, timeout_s=_POLL_TIMEOUT_S)
+            answer = await self.client.read(url, self.resource_id, timeout_s=_POLL_TIMEOUT_S)
         except NetworkError as error:
             return _Word(trouble=error)
         if answer.status == 200:

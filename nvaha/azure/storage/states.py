@@ -39,7 +39,8 @@ from nvaha.ports import Conflict, StateUnreadable, StoreUnavailable, Versioned
 _Row = TypeVar("_Row")
 
 _TRIES = 5
-_PAGE = 1000
+_PAGE = 200
+"""Rows that are read in one go: the event loop is held for as long as they take to be decoded, some 0.1 s."""
 
 
 class TableStore:

@@ -6,6 +6,7 @@ from tests.mutants.catalogue.arm import ERRORS, FOLLOWING, TALKING
 from tests.mutants.catalogue.deciding import COMMANDING, DECIDING, DISCOVERING, LOOKING
 from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
+from tests.mutants.catalogue.sharing import SHARING
 from tests.mutants.catalogue.switching import FINISHING, HELD_UP, HOLDING_BACK, SWITCHING
 from tests.mutants.catalogue.watching import ANSWERING, LEADING, SEEING
 from tests.mutants.catalogue.writing import ATTEMPTING, MOVING_PUBLIC_IPS, WRITING
@@ -36,4 +37,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *FOLLOWING,
     *TALKING,
     *ERRORS,
+    *SHARING,
 )

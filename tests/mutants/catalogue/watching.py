@@ -213,8 +213,8 @@ ANSWERING = (
         "an answer about health is kept, also where storage gave none",
         "nvaha.operate.control:Control.healthy",
         replace(
-            "self._health = (self._clock.monotonic(), answer)",
-            by="if answer: self._health = (self._clock.monotonic(), answer)",
+            "self._health = (ended + kept_s, answer)",
+            by="if answer: self._health = (ended + kept_s, answer)",
         ),
     ),
     Mutant(

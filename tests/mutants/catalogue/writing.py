@@ -28,7 +28,7 @@ if look == 0: await self._record.started(step.key)""",
         "retry-without-reading",
         "a write is tried again on a fresh copy only",
         "nvaha.switch.apply:Applier._carry_out",
-        replace("attempt > 0", by="False"),
+        replace("error is not None", by="False"),
     ),
     Mutant(
         "changed-taken-for-done",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -19,7 +22,7 @@ from nvaha.model import (
     PublicIp,
     Status,
 )
-from nvaha.operate.control import HEALTH_KEPT_S, Control, Refused
+from nvaha.operate.control import HEALTH_KEPT_S, PLAN_WITHIN_S, Control, Refused
 from nvaha.ports import NetworkError, NetworkFault, StateUnreadable, StoreUnavailable
 from tests.builders import (
     SPEC,
@@ -33,7 +36,7 @@ from tests.builders import (
     switching,
     table_id,
 )
-from tests.fakes import Outside
+from tests.fakes import FakeStore, Outside
 
 GROUP = group_of(public_ips=(PublicIp("external", pip_id("p")),))
 TABLE = table_id("table")
@@ -153,6 +156,51 @@ class TestPlan:
             await control(out).plan("g", "b")
         assert raised.value.refusal.code is RefusalCode.AZURE_UNREAD
         assert "503" in str(raised.value)
+
+    @pytest.mark.parametrize("struck", [(TABLE,), GROUP.resource_ids], ids=["some", "all"])
+    @pytest.mark.parametrize(("asked_s", "told_s"), [(7.0, 7.0), (3600.0, 30.0), (None, 1.0)])
+    async def test_it_is_refused_for_a_while_where_azure_is_asked_too_much(
+        self, struck: tuple[str, ...], asked_s: float | None, told_s: float
+    ) -> None:
+        """Half a plan would say that the failover cannot end well; who asks is told when to come again."""
+        out = outside()
+        throttled = NetworkError(NetworkFault.THROTTLED, TABLE, "429: too many", retry_after_s=asked_s)
+        out.network.unread = dict.fromkeys(struck, throttled)
+        with pytest.raises(Refused) as raised:
+            await control(out).plan("g", "b")
+        assert (raised.value.refusal.code, raised.value.retry_after_s) == (RefusalCode.BUSY, told_s)
+        assert "429" in str(raised.value)
+
+    async def test_it_says_when_azure_was_read(self) -> None:
+        """An answer may be shown for some seconds; so its time is that of the reading."""
+        out = outside()
+        out.network.read_s = 1.5
+        await out.clock.sleep(60.0)
+        assert (await control(out).plan("g", "b"))["read_at"] == "2026-03-01T12:01:00.000Z"
+
+    async def test_an_azure_that_hangs_is_not_waited_for_without_end(self) -> None:
+        """However many tables there are, whoever asks is told in time."""
+        group = group_of(tables=tuple(f"t{number}" for number in range(200)))
+        out = Outside(steady())
+        out.network.put_there(*azure_of(group, "a"))
+        out.network.slow = dict.fromkeys((table_id(f"t{number}") for number in range(200)), 600.0)
+        with pytest.raises(Refused) as raised:
+            await control(out, group).plan("g", "b")
+        assert raised.value.refusal.code is RefusalCode.AZURE_UNREAD
+        assert out.clock.monotonic() <= PLAN_WITHIN_S
+
+    async def test_what_takes_long_to_compute_is_computed_aside(self) -> None:
+        """The event loop is the monitor's, too."""
+        out, aside = outside(), []
+
+        async def elsewhere(work: Callable[..., Any], *args: object) -> Any:
+            aside.append(work)
+            return work(*args)
+
+        asked = Control(Configuration((GROUP,)), out.ports, aside=elsewhere)
+        await asked.plan("g", "b")
+        await asked.groups()
+        assert len(aside) == 2
 
     async def test_it_is_refused_for_an_nva_that_the_group_does_not_have(self) -> None:
         """The reason names those it has."""
@@ -378,6 +426,25 @@ class TestHealthy:
             await out.clock.sleep(wait_s)
             answers.append(await mine.healthy())
         assert answers == [False, False, True]
+
+    @pytest.mark.parametrize(("took_s", "kept_s"), [(0.0, 2.0), (0.3, 6.0), (4.5, 10.0)])
+    async def test_what_takes_long_to_tell_is_asked_the_less_often(
+        self, took_s: float, kept_s: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However often anybody asks, reading the states of a thousand groups takes little of the time."""
+        out, asked = outside(), []
+
+        async def load_leader(_: FakeStore) -> None:
+            asked.append(out.clock.monotonic())
+            await out.clock.sleep(took_s)
+
+        monkeypatch.setattr(FakeStore, "load_leader", load_leader)
+        mine = control(out)
+        while len(asked) < 3:
+            await mine.healthy()
+            await out.clock.sleep(0.01)
+        gaps = [later - earlier for earlier, later in pairwise(asked)]
+        assert gaps == [pytest.approx(took_s + kept_s, abs=0.03)] * 2
 
     async def test_a_silence_of_storage_is_no_health(self) -> None:
         """Whether anybody leads cannot be told, and whoever asks gets an answer all the same."""

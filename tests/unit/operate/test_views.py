@@ -210,6 +210,7 @@ def test_a_plan_is_shown_with_its_steps_and_what_forbids_it() -> None:
         "to": "b",
         "steps": [{"kind": "routes", "resource_id": "/t", "detail": "moves r"}],
         "problems": ["a problem"],
+        "read_at": "2026-03-01T12:00:01.500Z",
     }
-    assert plan_view(GROUP, todo, None) == {**shown, "allowed": True, "forbids": None}
-    assert plan_view(GROUP, todo, "not up") == {**shown, "allowed": False, "forbids": "not up"}
+    assert plan_view(GROUP, todo, None, later(1.5)) == {**shown, "allowed": True, "forbids": None}
+    assert plan_view(GROUP, todo, "not up", later(1.5)) == {**shown, "allowed": False, "forbids": "not up"}

@@ -114,3 +114,23 @@ def test_only_an_answer_about_the_resource_itself_lasts(fault: NetworkFault) -> 
     """Denied, missing and unreadable stay so; everything else is worth another read."""
     expected = fault in {NetworkFault.DENIED, NetworkFault.MISSING, NetworkFault.UNREADABLE}
     assert lasting(NetworkError(fault, TABLE, "?")) is expected
+
+
+@pytest.mark.parametrize("fault", list(NetworkFault))
+async def test_what_is_only_throttled_is_known_as_that(out: Outside, fault: NetworkFault) -> None:
+    """Azure answers, and is asked again; it is another thing than silence."""
+    out.network.unread[TABLE] = NetworkError(fault, TABLE, "?", retry_after_s=1.0)
+    snapshot, _ = await read(out)
+    assert snapshot.throttled is (fault is NetworkFault.THROTTLED)
+
+
+async def test_of_several_reasons_the_one_that_passes_by_itself_is_told(out: Outside) -> None:
+    """All of it is unread, the first for silence and one for throttling: the wait is the throttling's."""
+    silence = NetworkError(NetworkFault.UNAVAILABLE, TABLE, "503")
+    out.network.unread = dict.fromkeys(GROUP.resource_ids, silence)
+    out.network.unread[pip_id("p")] = NetworkError(
+        NetworkFault.THROTTLED, pip_id("p"), "429", retry_after_s=7.0
+    )
+    with pytest.raises(NetworkError) as raised:
+        await read(out)
+    assert (raised.value.fault, raised.value.retry_after_s) == (NetworkFault.THROTTLED, 7.0)

@@ -13,7 +13,7 @@ from nvaha.core.plan import Step, plan, plan_again
 from nvaha.model import Group, Operation, PublicIp, Resource, Snapshot, StepStatus
 from nvaha.ports import NetworkError, NetworkFault
 from nvaha.state.snapshot import read_snapshot
-from nvaha.switch.apply import ATTEMPTS, Applied, Applier
+from nvaha.switch.apply import ATTEMPTS, THROTTLED_FOR_S, Applied, Applier
 from nvaha.switch.record import OperationRecorder
 from tests.builders import address, azure_of, group_of, nic_id, pip_id, request_to, table_id
 from tests.fakes import Outside
@@ -319,3 +319,36 @@ async def test_no_more_than_fifty_writes_are_under_way_at_once() -> None:
 
     assert await applied(out, group, alive=alive) == Applied()
     assert most == 50
+
+
+@pytest.mark.parametrize("asked_s", [17.0, None, 0.0])
+async def test_throttled_writes_cost_no_attempt(asked_s: float | None) -> None:
+    """For two minutes every write is turned away for no fault of its own; then it is written."""
+    out = outside()
+    out.network.before_put = lambda resource: throttle(resource.id)
+
+    def throttle(resource_id: str) -> None:
+        if out.clock.monotonic() < 120.0:
+            raise error(NetworkFault.THROTTLED, resource_id, retry_after_s=asked_s)
+
+    assert await applied(out) == Applied()
+    assert (hop(out), holder(out)) == (address("b", "internal"), "b")
+    assert out.clock.monotonic() < 120.0 + 17.0 + 5.0
+    assert len(out.network.tried) <= 3 * (120.0 / (asked_s or 5.0) + 2)
+
+
+@pytest.mark.parametrize("asked_s", [3600.0, None, 0.0])
+async def test_throttling_of_writes_without_end_is_left_for_a_fresh_look(asked_s: float | None) -> None:
+    """After five minutes it counts as what it may be: trouble that does not pass."""
+    out = outside(group_of())
+    out.network.refuse[TABLE] = [error(NetworkFault.THROTTLED, retry_after_s=asked_s)] * 10_000
+    assert list((await applied(out, group_of())).unanswered) == [f"routes:{TABLE.casefold()}"]
+    assert THROTTLED_FOR_S <= out.clock.monotonic() <= THROTTLED_FOR_S + ATTEMPTS * 30.0
+
+
+async def test_throttling_in_between_does_not_use_up_the_attempts_at_something_else() -> None:
+    """Trouble, throttling, trouble: each attempt that failed counts once."""
+    out = outside(group_of())
+    trouble, throttled = error(NetworkFault.UNAVAILABLE), error(NetworkFault.THROTTLED, retry_after_s=1.0)
+    out.network.refuse[TABLE] = [*[trouble, throttled] * (ATTEMPTS - 1), *[throttled] * 20]
+    assert await applied(out, group_of()) == Applied()

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from nvaha.model import Operation, Phase, Resource, Status, StepStatus, Switch
+from nvaha.model import Operation, Phase, Resource, Status, StepStatus, Switch, Trigger
 from nvaha.ports import NetworkError, NetworkFault, StoreUnavailable
 from nvaha.state.lease import LeaseLost
+from nvaha.switch.apply import THROTTLED_FOR_S
 from nvaha.switch.attempt import PASSES, PROGRESS_S, SETTLE_S, Superseded, SwitchIncomplete
 from tests.builders import (
     address,
@@ -285,3 +286,50 @@ async def test_a_public_ip_of_somebody_else_on_the_target_is_left_alone(out: Out
     assert out.network.body(NEW_NIC) == theirs.body
     assert moved(out) == (True, False)
     assert switch_of(out.state()) == Switch(request_to("b"), ended=Status.FAILED)
+
+
+THROTTLED = NetworkError(NetworkFault.THROTTLED, TABLE, "429: too many", retry_after_s=17.0)
+
+
+@pytest.mark.parametrize("trigger", [Trigger.FAILOVER, Trigger.MANUAL])
+@pytest.mark.parametrize("struck", [(TABLE,), GROUP.resource_ids], ids=["some", "all"])
+async def test_throttled_reads_are_waited_out(
+    out: Outside, trigger: Trigger, struck: tuple[str, ...]
+) -> None:
+    """Some or all, for minutes, as ARM asks: one attempt moves everything."""
+    request = replace(request_to("b"), trigger=trigger)
+    out.store.put(switching(request=request))
+    out.network.unread = dict.fromkeys(struck, THROTTLED)
+    after(200.0, out.network.unread.clear)
+    await attempt(out)
+    assert moved(out) == (True, True)
+    assert 200.0 <= out.clock.monotonic() < 200.0 + 17.0 + 5.0
+    assert (record(out).status, record(out).attempts) == (Status.DONE, 1)
+    assert out.network.reads.count(TABLE) <= 200.0 / 17.0 + 5
+
+
+async def test_a_failover_does_not_wait_for_what_is_throttled_while_there_is_something_to_write(
+    out: Outside,
+) -> None:
+    """The public IP of a dead NVA moves at once, the table when Azure shows it."""
+    out.store.put(switching(request=replace(request_to("b"), trigger=Trigger.FAILOVER)))
+    out.network.unread[TABLE] = THROTTLED
+    done: list[tuple[bool, bool]] = []
+    after(10.0, lambda: done.append(moved(out)))
+    after(60.0, out.network.unread.clear)
+    await attempt(out)
+    assert done == [(False, True)]
+    assert moved(out) == (True, True)
+
+
+@pytest.mark.parametrize(("asked_s", "obeyed_s"), [(3600.0, 30.0), (0.0, 5.0), (None, 5.0)])
+async def test_throttling_without_end_ends_an_attempt(
+    out: Outside, asked_s: float | None, obeyed_s: float
+) -> None:
+    """However long ARM asks for: it is asked again in half a minute, for five minutes, and not in a rush."""
+    error = NetworkError(NetworkFault.THROTTLED, TABLE, "429: too many", retry_after_s=asked_s)
+    out.network.unread = dict.fromkeys(GROUP.resource_ids, error)
+    with pytest.raises(NetworkError):
+        await attempt(out)
+    assert THROTTLED_FOR_S <= out.clock.monotonic() < THROTTLED_FOR_S + 4 * 30.0
+    assert out.network.reads.count(TABLE) <= THROTTLED_FOR_S / obeyed_s + 4

@@ -94,6 +94,13 @@ class TestAskedFirst:
         await attempt(out)
         assert moved(out) == (True, True)
 
+    async def test_throttling_is_no_answer_to_a_question(self, out: Outside) -> None:
+        """For a minute nothing may be asked; then the public IP moves like everything else."""
+        throttled = NetworkError(NetworkFault.THROTTLED, NEW_NIC, "429: too many", retry_after_s=5.0)
+        out.network.refuse[NEW_NIC] = [throttled] * 12
+        await attempt(out)
+        assert moved(out) == (True, True)
+
     async def test_a_question_without_an_answer_leaves_the_public_ip_where_it_is(self, out: Outside) -> None:
         """Only so often is it asked; what is not known to be taken there is not taken off."""
         out.network.refuse[NEW_NIC] = [NetworkError(NetworkFault.BUSY, NEW_NIC, "429: busy")] * 1000
