@@ -16,6 +16,7 @@ from nvaha.operate.views import Json, group_view, leader_view, operation_view, p
 from nvaha.ports import NetworkError, Ports, StoreUnavailable
 from nvaha.state.commit import Committer
 from nvaha.state.snapshot import read_snapshot
+from nvaha.text import shown
 
 MAX_HISTORY = 100
 HEALTH_KEPT_S = 2.0
@@ -123,7 +124,7 @@ class Control:
         operation = await self._store.operation(operation_id)
         if operation is None:
             raise Refused(
-                Refusal(RefusalCode.UNKNOWN_OPERATION, f"there is no operation {operation_id[:80]!r}")
+                Refusal(RefusalCode.UNKNOWN_OPERATION, f"there is no operation '{shown(operation_id, 80)}'")
             )
         return operation_view(operation)
 
@@ -135,6 +136,6 @@ class Control:
         group = self._groups.get(name)
         if group is None:
             known = ", ".join(list(self._groups)[:20])
-            text = f"there is no group {name[:80]!r}; configured are: {known}"
+            text = f"there is no group '{shown(name, 80)}'; configured are: {known}"
             raise Refused(Refusal(RefusalCode.UNKNOWN_GROUP, text))
         return group

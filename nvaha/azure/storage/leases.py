@@ -26,6 +26,7 @@ from azure.storage.blob.aio import BlobClient, BlobLeaseClient
 from nvaha.azure.storage.connection import Storage, answering, creating, error_code
 from nvaha.azure.storage.rows import StateUnreadable
 from nvaha.ports import LEASE_S, LeaseGrant, StoreUnavailable
+from nvaha.text import shown
 
 CONTAINER = "nvaha"
 _LONGEST_HOLDER = 200
@@ -139,7 +140,7 @@ async def _raise_epoch(
         found = (await blob.get_blob_properties(lease=lease)).metadata.get("epoch", "0")
         if not (found.isascii() and found.isdigit()):
             raise StateUnreadable(
-                f"blob {CONTAINER}/{name}, metadata epoch is {found[:80]!r}: not a number; "
+                f"blob {CONTAINER}/{name}, metadata epoch is '{shown(found, 80)}': not a number; "
                 "set it to a number above every epoch in the table nvahagroups"
             )
         epoch = max(int(found), at_least) + 1

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from nvaha.core.discovery import unread_sentence
 from nvaha.model import Drift, GroupState, Guards, LeaderRecord, Operation, StepRecord, Switch
 from nvaha.ports import StoreUnavailable
-from nvaha.text import shortened
+from nvaha.text import shortened, shown
 
 SCHEMA = 1
 GROUPS_TABLE = "nvahagroups"
@@ -121,8 +121,8 @@ class _Codec(Generic[_Value]):
     def _unreadable(self, entity: Mapping[str, Any], value: object, problem: str) -> StateUnreadable:
         row = f"{entity.get('PartitionKey')}/{entity.get('RowKey')}"
         return StateUnreadable(
-            f"table {self._table}, row {row}, column state is {str(value)[:_SHORTENED_TEXT]!r}: {problem}; "
-            "nothing was overwritten; correct or delete the row"
+            f"table {self._table}, row {row}, column state is '{shown(str(value), _SHORTENED_TEXT)}': "
+            f"{problem}; nothing was overwritten; correct or delete the row"
         )
 
 

@@ -147,15 +147,60 @@ ANSWERING = (
     Mutant(
         "closed-in-use",
         "an app that was replaced is closed only after its last use",
-        "nvaha.app.holder:AppHolder.using",
+        "nvaha.app.holder:AppHolder._used",
         replace("not self._uses[app]", by="True"),
         simulated=False,
     ),
     Mutant(
         "replaced-never-closed",
         "an app that was replaced is closed",
-        "nvaha.app.holder:AppHolder.using",
+        "nvaha.app.holder:AppHolder._used",
         drop("await app.close()"),
+        simulated=False,
+    ),
+)
+
+HIDING = (
+    Mutant(
+        "connection-string-shown",
+        "a connection string where a setting's name belongs is not shown",
+        "nvaha.config.settings:_Reader.storage",
+        replace("not _CONNECTION.fullmatch(connection)", by="False"),
+        simulated=False,
+    ),
+    Mutant(
+        "connection-string-to-the-host",
+        "the Functions host is given no connection string where it expects a name, since it repeats that",
+        "nvaha.config.settings:for_triggers",
+        replace("_CONNECTION.fullmatch(connection)", by="True"),
+        simulated=False,
+    ),
+    Mutant(
+        "cause-tells",
+        "an error is cut off from a cause that tells a secret",
+        "nvaha.text:fit_to_raise",
+        drop("error.__cause__ = error.__context__ = None"),
+        simulated=False,
+    ),
+    Mutant(
+        "raised-as-it-is",
+        "what the app's functions raise leaves without a secret",
+        "nvaha.app.holder:AppHolder.using",
+        replace("fit_to_raise(error)", by="error"),
+        simulated=False,
+    ),
+    Mutant(
+        "cut-before-looking",
+        "a text is cut only after secrets were looked for",
+        "nvaha.text:shown",
+        replace("safe(value)", by="safe(value[:longest])"),
+        simulated=False,
+    ),
+    Mutant(
+        "key-comes-back",
+        "a key that comes back in an answer is not printed",
+        "nvaha.cli.client:App._call",
+        replace("self.where.key is not None", by="False"),
         simulated=False,
     ),
 )
