@@ -180,12 +180,13 @@ def test_a_refusal_is_shown_as_the_app_says_it(fake: FakeApp) -> None:
 
 
 def test_what_a_server_sends_cannot_move_the_terminal(fake: FakeApp) -> None:
-    """Control characters and turned writing directions are gone before anything is printed."""
+    """Control characters and turned writing directions are printed as what they are, and do nothing."""
     evil = group_view(GROUP, state(blocked="\x1b[2Jall is well\r\n\u202e\x9b31m", active="nva1"))
     fake.says("GET /groups", {**groups(), "groups": [evil]})
     result = run(fake, "status")
     assert result.exit_code == ExitCode.DONE
     assert not {"\x1b", "\r", "\u202e", "\x9b"} & set(result.stdout)
+    assert r"\x1b[2Jall is well\r\n\u202e\x9b31m" in result.stdout
 
 
 @pytest.mark.parametrize(

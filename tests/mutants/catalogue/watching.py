@@ -160,6 +160,37 @@ ANSWERING = (
     ),
 )
 
+TELLING = (
+    Mutant(
+        "sentence-imitates",
+        "nothing in a sentence can be taken for the event of its line",
+        "nvaha.notify:_tame",
+        replace("text.replace(BEGINS, BEGINS.replace('{', '{ '))", by="text"),
+        simulated=False,
+    ),
+    Mutant(
+        "library-imitates",
+        "no line but a notice's own is an event",
+        "nvaha.notify:SafeRecord.getMessage",
+        replace("_tame(safe(super().getMessage()))", by="safe(super().getMessage())"),
+        simulated=False,
+    ),
+    Mutant(
+        "event-cut-off",
+        "a line is never so long that its event is cut off",
+        "nvaha.notify:EventLine.__str__",
+        replace("len(line) <= _LONGEST_LINE", by="True"),
+        simulated=False,
+    ),
+    Mutant(
+        "traceback-imitates",
+        "a traceback's last line is no event",
+        "nvaha.notify:SafeRecord.__init__",
+        replace("_tame(safe(line))", by="line"),
+        simulated=False,
+    ),
+)
+
 HIDING = (
     Mutant(
         "connection-string-shown",
