@@ -18,7 +18,7 @@ LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERR
 BEGINS = '{"event":'
 """What the queries look for (infra/queries): the last on a line is the event, and no other line has it."""
 _LONGEST_SENTENCE, _TAIL = 4000, 1000
-_LONGEST_LINE = 16_000
+_LONGEST_READ = _LONGEST_LINE = 16_000
 """Half of what Application Insights stores of a message; what it cuts off would be the event."""
 
 
@@ -29,12 +29,13 @@ class EventLine:
     notice: Notice
 
     def __str__(self) -> str:
-        sentence = shortened(_tame(safe(self.notice.text)), _LONGEST_SENTENCE, tail=_TAIL)
-        fields = {"event": self.notice.event, **self.notice.fields}
+        sentence = shortened(_tame(_safe(self.notice.text)), _LONGEST_SENTENCE, tail=_TAIL)
+        plain = json.dumps({"event": self.notice.event, **self.notice.fields}, default=str)
+        fields = in_texts(json.loads(plain), _safe)
         line = ""
         for longest in (2000, 200, 20):
-            told = in_texts(fields, partial(_field, longest=longest))
-            line = f"{sentence} {json.dumps(told, default=partial(_field, longest=longest))}"
+            told = in_texts(fields, partial(shortened, longest=longest))
+            line = f"{sentence} {json.dumps(told)}"
             if len(line) <= _LONGEST_LINE:
                 break
         return line
@@ -47,15 +48,15 @@ class SafeRecord(logging.LogRecord):
         super().__init__(*args, **more)
         if self.exc_info and self.exc_info[1] is not None:
             lines = "".join(traceback.format_exception(self.exc_info[1])).splitlines()
-            self.exc_text = "\n".join(_tame(safe(line)) for line in lines)
+            self.exc_text = "\n".join(_tame(_safe(line)) for line in lines)
 
     def getMessage(self) -> str:  # noqa: N802 - logging's name
         """Return the text; only a notice's own line is an event."""
-        return str(self.msg) if isinstance(self.msg, EventLine) else _tame(safe(super().getMessage()))
+        return str(self.msg) if isinstance(self.msg, EventLine) else _tame(_safe(super().getMessage()))
 
 
-def _field(value: object, longest: int) -> str:
-    return shortened(safe(str(value)), longest)
+def _safe(text: str) -> str:
+    return safe(text[:_LONGEST_READ])
 
 
 def _tame(text: str) -> str:

@@ -35,7 +35,7 @@ from nvaha.model import Configuration, Notice
 from nvaha.notify import LogNotifier
 from nvaha.operate.control import Control
 from nvaha.ports import StoreUnavailable
-from nvaha.text import fit_to_raise, has_secret, safe, shown, without_secrets
+from nvaha.text import _SECRETS, fit_to_raise, has_secret, safe, shown, without_secrets
 from nvaha.web.api import Api
 from tests import fakes
 from tests.builders import group_of
@@ -488,6 +488,7 @@ def test_what_is_safe_stays_so(text: str) -> None:
     assert safe(once) == once
     assert once.isprintable()
     assert not has_secret(once)
+    assert all(pattern.sub(told, once) == once for pattern, told in _SECRETS), "no mark, so nobody looked"
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ TELLING = (
         "library-imitates",
         "no line but a notice's own is an event",
         "nvaha.notify:SafeRecord.getMessage",
-        replace("_tame(safe(super().getMessage()))", by="safe(super().getMessage())"),
+        replace("_tame(_safe(super().getMessage()))", by="_safe(super().getMessage())"),
         simulated=False,
     ),
     Mutant(
@@ -186,7 +186,7 @@ TELLING = (
         "traceback-imitates",
         "a traceback's last line is no event",
         "nvaha.notify:SafeRecord.__init__",
-        replace("_tame(safe(line))", by="line"),
+        replace("_tame(_safe(line))", by="line"),
         simulated=False,
     ),
 )
