@@ -82,6 +82,8 @@ class Commands(TyperGroup):
                 windows_expand_args=windows_expand_args,
                 **extra,
             )
+            if code == ExitCode.INTERRUPTED:  # before the command itself had begun
+                raise _stopped("")  # noqa: TRY301 - told as any other
         except Failure as failure:
             code = failure.exit_code
             _unhurried(show, failure, as_json=as_json)
@@ -103,8 +105,12 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            text = "stopped by Ctrl-C" if ctx.invoked_subcommand == LAB else "stopped; nothing was changed"
-            raise Failure(ExitCode.INTERRUPTED, "interrupted", text) from None
+            raise _stopped(ctx.invoked_subcommand) from None
+
+
+def _stopped(command: str | None) -> Failure:
+    text = "stopped by Ctrl-C" if command == LAB else "stopped; nothing was changed"
+    return Failure(ExitCode.INTERRUPTED, "interrupted", text)
 
 
 def _unhurried(tell: Any, *what: Any, as_json: bool) -> None:

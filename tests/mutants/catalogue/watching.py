@@ -160,6 +160,25 @@ ANSWERING = (
     ),
 )
 
+ENDING = (
+    Mutant(
+        "stopped-and-sure",
+        "who stops a failover whose reply is out is told that nobody knows whether it was started",
+        "nvaha.cli.act:_ask_for",
+        drop("known.failure = _unknown(wish, request_id, ExitCode.INTERRUPTED, 'stopped while asking')"),
+        simulated=False,
+        tests=("tests/unit/test_cli_ends.py",),
+    ),
+    Mutant(
+        "full-disk-is-done",
+        "a document that could not be written is no success",
+        "nvaha.cli.streams:lost_output",
+        replace("trouble.errno in _LEFT", by="True"),
+        simulated=False,
+        tests=("tests/unit/test_cli_ends.py",),
+    ),
+)
+
 TELLING = (
     Mutant(
         "sentence-imitates",
