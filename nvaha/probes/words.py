@@ -26,6 +26,10 @@ _BY_NUMBER = {
 _LONGEST = 100
 
 
+class OddAnswer(ValueError):
+    """What came is no answer; its text says why in few words."""
+
+
 def timed_out(timeout_s: float) -> str:
     """Return the words for an answer that did not come in time."""
     return f"timed out after {timeout_s:.1f} s" if timeout_s >= 0.1 else f"timed out after {timeout_s:g} s"
@@ -41,6 +45,8 @@ def of_error(error: BaseException) -> str:
         return _said("TLS failed", error.reason)
     if isinstance(error, OSError) and error.errno in _BY_NUMBER:
         return _BY_NUMBER[error.errno]
+    if isinstance(error, OddAnswer):
+        return str(error)
     return _said(type(error).__name__, error)
 
 

@@ -49,6 +49,14 @@ main()
 """Runs the command and presses Ctrl-C at the so manieth call in it, the loading of its modules among them."""
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """Let children hear Ctrl-C, also where these tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def fake() -> Iterator[FakeApp]:
     """Serve an app with a group to move."""

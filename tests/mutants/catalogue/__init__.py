@@ -7,7 +7,7 @@ from tests.mutants.catalogue.deciding import COMMANDING, DECIDING, DISCOVERING, 
 from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
 from tests.mutants.catalogue.switching import FINISHING, HOLDING_BACK, SWITCHING
-from tests.mutants.catalogue.watching import ANSWERING, ENDING, HIDING, LEADING, SEEING, TELLING
+from tests.mutants.catalogue.watching import ANSWERING, ENDING, FLOODED, HIDING, LEADING, SEEING, TELLING
 from tests.mutants.catalogue.writing import ATTEMPTING, MOVING_PUBLIC_IPS, WRITING
 from tests.mutants.mutant import Mutant
 
@@ -27,6 +27,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *SEEING,
     *ANSWERING,
     *ENDING,
+    *FLOODED,
     *HIDING,
     *TELLING,
     *PLANNING,

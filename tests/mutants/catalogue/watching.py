@@ -160,6 +160,23 @@ ANSWERING = (
     ),
 )
 
+FLOODED = (
+    Mutant(
+        "interim-without-end",
+        "a probe reads no more than some interim answers",
+        "nvaha.probes.http:_final_status",
+        replace("MOST_INTERIM + 1", by="10**9"),
+        simulated=False,
+    ),
+    Mutant(
+        "head-without-end",
+        "a probe reads no more than so much of a head",
+        "nvaha.probes.http:_final_status",
+        replace("read > MOST_HEAD", by="False"),
+        simulated=False,
+    ),
+)
+
 ENDING = (
     Mutant(
         "stopped-and-sure",
