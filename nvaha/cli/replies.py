@@ -64,6 +64,7 @@ class NvaReply(Reply):
     latency_ms: Figure | None = None
     last_error: Text | None = None
     not_ready: tuple[Text, ...] = ()
+    unsteady: bool = False
     address: Text | None = None
     port: Count | None = None
 

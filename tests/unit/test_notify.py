@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nvaha.model import Notice
@@ -73,7 +73,7 @@ def event_of(message: str) -> dict[str, Any] | None:
     return fields if isinstance(fields, dict) else None
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(words, words, words, st.sampled_from(sorted(EVENTS)))
 @example(ATTACKS[0], ATTACKS[1], ATTACKS[2], "nva_up")
 def test_a_notice_is_one_line_with_its_own_event(sentence: str, reason: str, name: str, event: str) -> None:
@@ -89,7 +89,7 @@ def test_a_notice_is_one_line_with_its_own_event(sentence: str, reason: str, nam
     assert all(str(each).isprintable() for each in found.values())
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(words, words)
 def test_no_other_line_has_an_event(text: str, cause: str) -> None:
     """What a library logs, its exception included, is no event, and each line of it is printable."""

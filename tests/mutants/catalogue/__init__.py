@@ -7,7 +7,16 @@ from tests.mutants.catalogue.deciding import COMMANDING, DECIDING, DISCOVERING, 
 from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
 from tests.mutants.catalogue.switching import FINISHING, HOLDING_BACK, SWITCHING
-from tests.mutants.catalogue.watching import ANSWERING, ENDING, FLOODED, HIDING, LEADING, SEEING, TELLING
+from tests.mutants.catalogue.watching import (
+    ANSWERING,
+    ENDING,
+    FLOODED,
+    HIDING,
+    LEADING,
+    SEEING,
+    STEADY,
+    TELLING,
+)
 from tests.mutants.catalogue.writing import ATTEMPTING, MOVING_PUBLIC_IPS, WRITING
 from tests.mutants.mutant import Mutant
 
@@ -29,6 +38,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *ENDING,
     *FLOODED,
     *HIDING,
+    *STEADY,
     *TELLING,
     *PLANNING,
     *ATTACHING,

@@ -160,6 +160,40 @@ ANSWERING = (
     ),
 )
 
+STEADY = (
+    Mutant(
+        "unsteady-by-itself-down",
+        "an unsteady NVA is down only where the policy says so",
+        "nvaha.core.health:advance",
+        replace("nva.unsteady and unsteady_is_down", by="nva.unsteady"),
+    ),
+    Mutant(
+        "blind-makes-unsteady",
+        "what a blind monitor did not see makes no NVA unsteady",
+        "nvaha.core.health:_seen",
+        replace("blind and not reading.ok", by="False"),
+    ),
+    Mutant(
+        "outage-makes-unsteady",
+        "an outage that ended in a row of failures is counted afresh after it",
+        "nvaha.core.health:advance",
+        replace("health is Health.DOWN and not held", by="False"),
+    ),
+    Mutant(
+        "unsteady-forgotten-at-an-answer",
+        "traffic leaves an NVA that is down for being unsteady, also right after an answer of it",
+        "nvaha.core.health:fallen",
+        replace("nva.unsteady or nva.confirmed >= spec.fall", by="nva.confirmed >= spec.fall"),
+    ),
+    Mutant(
+        "window-is-news",
+        "nothing is written because a reading of long ago moved on in the window",
+        "nvaha.core.health:same_for_the_reader.essence",
+        replace("recent=0", by="recent=nva.recent"),
+        simulated=False,
+    ),
+)
+
 FLOODED = (
     Mutant(
         "interim-without-end",
