@@ -8,11 +8,10 @@ from pathlib import Path
 import azure.functions as func
 
 from nvaha.app.holder import AppHolder
-from nvaha.config.settings import DEFAULT_CONNECTION, DEFAULT_SCHEDULE
+from nvaha.config.settings import for_triggers
 from nvaha.web.api import Api
 
-CONNECTION = os.environ.get("NVAHA_STORAGE") or DEFAULT_CONNECTION
-SCHEDULE = os.environ.get("NVAHA_SCHEDULE") or DEFAULT_SCHEDULE
+CONNECTION, SCHEDULE = for_triggers(os.environ)
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 holder = AppHolder(Path(__file__).parent)

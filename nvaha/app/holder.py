@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from nvaha.config import ConfigError, load
 from nvaha.config.settings import Settings, SettingsError
 from nvaha.switch.attempt import OtherConfiguration
+from nvaha.text import fit_to_raise
 
 if TYPE_CHECKING:
     from nvaha.app.wiring import App
@@ -65,9 +66,20 @@ class AppHolder:
     async def using(self) -> AsyncIterator[App]:
         """Return the app for as long as it is needed; one that was replaced is closed after its last use.
 
+        Every function of the app goes through here, so what it raises, which the host logs with all its
+        causes, leaves without a secret.
+
         Raises:
             SettingsError, ConfigError: the settings or the configuration cannot be used.
         """
+        try:
+            async with self._used() as app:
+                yield app
+        except Exception as error:  # noqa: BLE001 - it is raised again, made fit for it
+            raise fit_to_raise(error)  # noqa: B904 - with a cause of its own, or without on purpose
+
+    @asynccontextmanager
+    async def _used(self) -> AsyncIterator[App]:
         app = await self.get()
         self._uses[app] += 1
         try:

@@ -1,5 +1,5 @@
 """Lets `python -m nvaha.cli` be the `nvaha` command."""
 
-from nvaha.cli.main import main
+from nvaha.cli.start import main
 
 main()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Annotated
 from uuid import uuid4
 
@@ -24,6 +24,7 @@ from nvaha.cli.look import where_to
 from nvaha.cli.no_answer import NoAnswer
 from nvaha.cli.options import AsJson, GroupName, Key, Reason, Url
 from nvaha.cli.replies import GroupReply, OperationReply, PlanReply
+from nvaha.cli.streams import nobody_reads
 from nvaha.cli.words import duration
 
 POLL_S = 0.5
@@ -42,6 +43,25 @@ class Wish:
     force: bool
     reason: str
     request_id: str | None
+
+
+def _nothing_yet() -> Failure:
+    return Failure(ExitCode.INTERRUPTED, "interrupted", "stopped; nothing was asked for, nothing was changed")
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known of the outcome at every moment, for whoever presses Ctrl-C then."""
+
+    failure: Failure = field(default_factory=_nothing_yet)
+
+    @contextlib.contextmanager
+    def told(self) -> Iterator[None]:
+        """Let Ctrl-C end the command with what is known."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise self.failure from None
 
 
 @app.command()
@@ -88,7 +108,8 @@ def failover(
     On a terminal: show where the group stands and what would change, ask, do it, and follow it to its end.
     """
     person = on_terminal() and not as_json
-    with App(address(url, key)) as there:
+    known = Known()
+    with known.told(), App(address(url, key)) as there:
         if to is None:
             raise where_to(there, "failover", group)
         if not yes and not person:
@@ -97,7 +118,7 @@ def failover(
         if not yes and not _agreed(there, wish):
             typer.echo("Nothing was asked for, nothing was changed.")
             raise typer.Exit(ExitCode.REFUSED)
-        accepted = _ask_for(there, wish)
+        accepted = _ask_for(there, wish, known)
         waits = person if wait is None else wait
         if not waits and not accepted.view.ended:  # a repeated request may find its operation at its end
             if as_json:
@@ -105,9 +126,12 @@ def failover(
             else:
                 render.console().print(render.operation(accepted.view, accepted.now))
                 typer.echo(f"\nIt goes on by itself. See how it ends: nvaha status {group}")
+            _tell_the_unseen(accepted.view)
             return
         ended = _follow(there, accepted, limit_s, quiet=as_json)
-    _tell_the_end(ended, as_json=as_json)
+        known.failure = _left(ended.view)
+        _tell_the_end(ended, as_json=as_json)
+        _tell_the_unseen(ended.view)
 
 
 def on_terminal() -> bool:
@@ -134,7 +158,19 @@ def _agreed(there: App, wish: Wish) -> bool:
     if wish.force:
         console.print(Text(_warning(wish, answer.view), style="bold yellow"))
     console.print()
-    return typer.confirm(f"Move {wish.group} to {wish.to} now?", default=False)
+    return _confirmed(f"Move {wish.group} to {wish.to} now?")
+
+
+def _confirmed(question: str) -> bool:
+    """Ask; the end of input, and input that cannot be read, are no yes."""
+    typer.echo(f"{question} [y/N]: ", nl=False)
+    try:
+        answer = sys.stdin.readline()
+    except (OSError, ValueError):
+        answer = ""
+    if not answer:
+        typer.echo()
+    return answer.strip().casefold() in {"y", "yes"}
 
 
 def _warning(wish: Wish, view: GroupReply) -> str:
@@ -147,7 +183,7 @@ def _warning(wish: Wish, view: GroupReply) -> str:
     return text
 
 
-def _ask_for(there: App, wish: Wish) -> Answer[OperationReply]:
+def _ask_for(there: App, wish: Wish, known: Known) -> Answer[OperationReply]:
     """Ask for the failover under one request id, however often it takes."""
     request_id = wish.request_id or f"cli-{uuid4()}"
     body: dict[str, object] = {"to": wish.to, "request_id": request_id}
@@ -156,6 +192,7 @@ def _ask_for(there: App, wish: Wish) -> Answer[OperationReply]:
     if wish.reason:
         body["reason"] = wish.reason
     lost: list[str] = []
+    known.failure = _unknown(wish, request_id, ExitCode.INTERRUPTED, "stopped while asking")
 
     def tell(text: str) -> None:
         lost.append(text)
@@ -176,9 +213,8 @@ def _ask_for(there: App, wish: Wish) -> Answer[OperationReply]:
         if not failure.maybe_done:
             raise
         raise _unknown(wish, request_id, ExitCode.NO_ANSWER, failure.message) from None
-    except KeyboardInterrupt:
-        raise _unknown(wish, request_id, ExitCode.INTERRUPTED, "stopped while asking") from None
     earlier = answer.view
+    known.failure = _left(earlier)
     if (earlier.group, earlier.to) != (wish.group, wish.to):
         text = f"request id {request_id} was used before, for {earlier.group} to {earlier.to} ({earlier.id})"
         raise Failure(ExitCode.REFUSED, "request_id_used", f"{text}; nothing new was started")
@@ -224,8 +260,6 @@ def _follow(
             except (NoAnswer, AppRefused) as failure:
                 # A record that is not there yet, an app that restarts: the limit bounds our patience.
                 trouble = failure.message
-            except KeyboardInterrupt:
-                raise _left(answer.view) from None
 
 
 def _picture(answer: Answer[OperationReply], trouble: str) -> RenderableType:
@@ -248,12 +282,17 @@ def _still_open(view: OperationReply, limit_s: float, trouble: str) -> Failure:
 
 
 def _left(view: OperationReply) -> Failure:
-    return Failure(
-        ExitCode.INTERRUPTED,
-        "interrupted",
-        f"no longer followed. {view.id} goes on by itself: Ctrl-C does not stop a switch",
-        hints=[f"nvaha status {view.group}"],
-    )
+    text = f"stopped. {view.id} has ended as {view.status}"
+    if not view.ended:
+        text = f"no longer followed. {view.id} goes on by itself: Ctrl-C does not stop a switch"
+    return Failure(ExitCode.INTERRUPTED, "interrupted", text, hints=[f"nvaha status {view.group}"])
+
+
+def _tell_the_unseen(view: OperationReply) -> None:
+    """Say on standard error what standard output has lost: something was begun."""
+    if nobody_reads():
+        text = f"nobody reads standard output; {view.id} was last seen as {view.status}"
+        typer.echo(f"{text}: nvaha status {view.group}", err=True)
 
 
 def _tell_the_end(ended: Answer[OperationReply], *, as_json: bool) -> None:
@@ -316,16 +355,32 @@ def _set_paused(
     call: str, group: str, reason: str, *, as_json: bool, url: str | None, key: str | None
 ) -> GroupReply | None:
     """Pause or resume, which changes nothing the second time; return the group unless it was printed."""
-    with App(address(url, key)) as there:
-        answer = there.post_surely(
-            GroupReply,
-            "groups",
-            group,
-            call,
-            body={"reason": reason},
-            tell=lambda text: typer.echo(text, err=True),
+    known, wanted = Known(), call == "pause"
+
+    def unknown(code: ExitCode, why: str) -> Failure:
+        text = f"{why}. Whether {group} is {'' if wanted else 'still '}paused is not known"
+        return Failure(
+            code,
+            "outcome_unknown",
+            text,
+            hints=[f"nvaha status {group}", f"nvaha {call} {group}   (harmless if it was done)"],
         )
-    wanted = call == "pause"
+
+    with known.told(), App(address(url, key)) as there:
+        known.failure = unknown(ExitCode.INTERRUPTED, "stopped while asking")
+        try:
+            answer = there.post_surely(
+                GroupReply,
+                "groups",
+                group,
+                call,
+                body={"reason": reason},
+                tell=lambda text: typer.echo(text, err=True),
+            )
+        except NoAnswer as failure:
+            if not failure.maybe_done:
+                raise
+            raise unknown(ExitCode.NO_ANSWER, failure.message) from None
     if answer.view.paused is not wanted:
         text = f"{group} was asked to {call}, but is {'not ' if wanted else ''}paused by the app's answer"
         raise Failure(ExitCode.REFUSED, "not_followed", text, hints=[f"nvaha status {group}"])

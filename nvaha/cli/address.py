@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 from nvaha.cli.failure import usage
+from nvaha.text import has_secret
 
 _LONGEST_KEY = 512
 
@@ -39,8 +40,9 @@ def address(url: str | None, key: str | None) -> Address:
             "the app's address is not known",
             hints=["export NVAHA_URL=https://YOUR-APP.azurewebsites.net (or give --url)"],
         )
-    parts = _split((url or "").strip())
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+    url = (url or "").strip()
+    parts = _split(url)
+    if "@" in url or parts.query or parts.fragment or has_secret(url):
         raise usage(
             "the address may hold nothing but scheme, host and path: a key belongs in NVAHA_KEY, "
             "and is sent in a header"

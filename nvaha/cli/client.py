@@ -23,7 +23,7 @@ from nvaha.cli.address import Address
 from nvaha.cli.failure import ExitCode, Failure, usage
 from nvaha.cli.no_answer import NoAnswer, from_exception, from_status
 from nvaha.cli.replies import ErrorReply, Reply
-from nvaha.cli.words import clean
+from nvaha.text import HIDDEN, has_secret, in_texts, safe, shown, without_secrets
 
 CONNECT_S, READ_S = 5.0, 30.0
 LARGEST_ANSWER = 16 * 1024 * 1024
@@ -139,6 +139,9 @@ class App:
     ) -> Answer[R]:
         url = "/".join((self.where.base, *map(_segment, path)))
         status, headers, content = self._send(method, url, query, body)
+        if self.where.key is not None:
+            # Whatever stands in the app's place may repeat what it was sent.
+            content = content.replace(self.where.key.encode(), HIDDEN.encode())
         document = _json_object(content)
         if not 200 <= status < 300:
             raise self._complaint(status, headers, document)
@@ -151,7 +154,7 @@ class App:
             place = ".".join(str(part) for part in first["loc"])
             text = f"the answer of {self.where.host} is not one that nvaha {__version__} understands"
             raise NoAnswer(
-                "not_understood", f"{text}: {place}: {clean(first['msg'])}", passing=False, maybe_done=True
+                "not_understood", f"{text}: {place}: {safe(first['msg'])}", passing=False, maybe_done=True
             ) from None
         return Answer(view, _dump(document) or "{}", _clock(headers))
 
@@ -219,14 +222,14 @@ def _who() -> str:
 
 
 def _segment(part: str) -> str:
-    if not part.strip(".") or not part.isprintable() or len(part) > 200:
-        raise usage(f"{part[:80]!r} is not a name")
+    if not part.strip(".") or not part.isprintable() or len(part) > 200 or has_secret(part):
+        raise usage(f"'{shown(part, 80)}' is not a name")
     return quote(part, safe="")
 
 
 def _json_object(content: bytes) -> dict[str, Any] | None:
     try:
-        document = json.loads(content)
+        document = in_texts(json.loads(content), without_secrets)
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) and _dump(document) else None

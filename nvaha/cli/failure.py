@@ -9,6 +9,7 @@ from enum import IntEnum
 import typer
 
 from nvaha.cli.fold import for_stream, say
+from nvaha.text import in_texts, safe
 
 Details = Sequence[dict[str, str]]
 
@@ -47,9 +48,10 @@ class Failure(Exception):
         super().__init__(message)
         self.exit_code = exit_code
         self.code = code
-        self.message = message
-        self.details = tuple(details)
-        self.hints = tuple(hints)
+        # A configuration's problems are a text of many lines, each of which was made safe by itself.
+        self.message = "\n".join(map(safe, message.split("\n")))
+        self.details = tuple(in_texts(details, safe))
+        self.hints = tuple(map(safe, hints))
 
 
 def usage(message: str, *, hints: Sequence[str] = ()) -> Failure:

@@ -22,6 +22,7 @@ from nvaha.cli.failure import usage
 from nvaha.cli.no_answer import NoAnswer
 from nvaha.cli.options import AsJson, GroupName, Key, Url
 from nvaha.cli.replies import GroupReply, GroupsReply, HistoryReply, PlanReply
+from nvaha.cli.streams import nobody_reads
 from nvaha.cli.words import duration
 
 REDRAW_S = 1.0
@@ -132,7 +133,7 @@ def _screen(
 
 
 def _forever() -> Iterable[None]:
-    while True:  # an operator ends it
+    while not nobody_reads():  # an operator ends it, or the terminal itself
         yield None
         pause(REDRAW_S)
 

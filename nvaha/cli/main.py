@@ -7,17 +7,20 @@ imported when the command is.
 from __future__ import annotations
 
 import importlib
-import io
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
+from typer.rich_utils import rich_format_error
 
 from nvaha import __version__
 from nvaha.cli.failure import ExitCode, Failure, show
+from nvaha.cli.streams import lost_output, settle, undisturbed
+from nvaha.text import HIDDEN, has_secret, safe
 
 MODULES = {
     "status": "nvaha.cli.look",
@@ -29,6 +32,7 @@ MODULES = {
     "validate": "nvaha.cli.offline",
     "import": "nvaha.cli.offline",
 }
+_LONGEST_OPTION = 20
 LAB, LAB_MODULE = "lab", "nvaha.lab.commands"
 
 
@@ -61,34 +65,76 @@ class Commands(TyperGroup):
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
         complete_var: str | None = None,
-        standalone_mode: bool = True,
+        standalone_mode: bool = True,  # noqa: ARG002 - typer's signature
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run the command line; with --json whatever goes wrong is JSON too."""
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):  # an ASCII terminal must not break on an arrow
-                stream.reconfigure(errors="replace")
+        """Run the command line and leave; with --json whatever goes wrong is JSON too."""
+        settle()
         given = sys.argv[1:] if args is None else list(args)
         as_json = "--json" in given
         try:
-            result = super().main(
+            code = super().main(
                 given,
                 prog_name or "nvaha",
                 complete_var,
-                standalone_mode=standalone_mode and not as_json,
+                standalone_mode=False,  # what is wrong is told here, without a secret
                 windows_expand_args=windows_expand_args,
                 **extra,
             )
+            if code == ExitCode.INTERRUPTED:  # before the command itself had begun
+                raise _stopped("")  # noqa: TRY301 - told as any other
         except Failure as failure:
-            show(failure, as_json=as_json)
-            sys.exit(failure.exit_code)
+            code = failure.exit_code
+            _unhurried(show, failure, as_json=as_json)
         except typer.TyperException as wrong:
-            if not as_json:
-                raise
-            show(Failure(ExitCode.USAGE, "usage", wrong.format_message()), as_json=True)
-            sys.exit(wrong.exit_code)
-        sys.exit(result if isinstance(result, int) else ExitCode.DONE)
+            code = wrong.exit_code
+            _unhurried(_show_usage, wrong, given, as_json=as_json)
+        except Exception as error:  # noqa: BLE001 - the last resort: no traceback with a key in it
+            code = ExitCode.NO_ANSWER
+            _unhurried(show, _unexpected(error), as_json=as_json)
+        lost = lost_output()
+        if lost is not None:
+            text = f"standard output could not be written: {lost}. The command itself ended with {code or 0}"
+            _unhurried(show, Failure(ExitCode.NO_ANSWER, "output_lost", text), as_json=False)
+            code = code or ExitCode.NO_ANSWER
+        sys.exit(code if isinstance(code, int) else ExitCode.DONE)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C that it has no sentence of its own for ends it with this one."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _stopped(ctx.invoked_subcommand) from None
+
+
+def _stopped(command: str | None) -> Failure:
+    text = "stopped by Ctrl-C" if command == LAB else "stopped; nothing was changed"
+    return Failure(ExitCode.INTERRUPTED, "interrupted", text)
+
+
+def _unhurried(tell: Any, *what: Any, as_json: bool) -> None:
+    undisturbed()
+    tell(*what, as_json=as_json)
+
+
+def _show_usage(wrong: typer.TyperException, given: Sequence[str], *, as_json: bool) -> None:
+    text = safe(wrong.format_message())
+    for name, _, _ in (each.partition("=") for each in given if has_secret(each)):
+        if len(name) > _LONGEST_OPTION:  # an option's name ends at its =, and a key that is cut there shows
+            text = text.replace(name, HIDDEN)
+    if as_json:
+        show(Failure(ExitCode.USAGE, "usage", text), as_json=True)
+        return
+    wrong.format_message = lambda: text  # type: ignore[method-assign]
+    rich_format_error(wrong)  # type: ignore[arg-type]
+
+
+def _unexpected(error: Exception) -> Failure:
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        typer.echo(safe(line), err=True)
+    text = f"nvaha met what it did not expect: {type(error).__name__}: {error}"
+    return Failure(ExitCode.NO_ANSWER, "unexpected", f"{text}. What was asked for may have been done")
 
 
 app = typer.Typer(

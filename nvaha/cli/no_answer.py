@@ -10,7 +10,7 @@ import urllib3
 
 from nvaha.cli.address import Address
 from nvaha.cli.failure import Details, ExitCode, Failure
-from nvaha.cli.words import clean
+from nvaha.text import safe
 
 
 class NoAnswer(Failure):
@@ -128,10 +128,10 @@ def _tls_reason(causes: list[BaseException]) -> str:
     said = [getattr(each, "verify_message", None) for each in causes]
     verify = next((text for text in said if isinstance(text, str) and text), None)
     if verify:
-        return f"its certificate is not trusted ({clean(verify)})"
+        return f"its certificate is not trusted ({safe(verify)})"
     reasons = [getattr(each, "reason", None) for each in causes]
     reason = next((text for text in reasons if isinstance(text, str) and text), None)
-    return clean(reason).lower().replace("_", " ") if reason else "the handshake failed"
+    return safe(reason).lower().replace("_", " ") if reason else "the handshake failed"
 
 
 def _elsewhere(headers: Mapping[str, str]) -> str:
@@ -139,4 +139,4 @@ def _elsewhere(headers: Mapping[str, str]) -> str:
         host = urlsplit(headers.get("Location", "")).hostname
     except ValueError:
         host = None
-    return clean(host)[:100] if host else "another address"
+    return safe(host)[:100] if host else "another address"

@@ -15,6 +15,7 @@ from nvaha.cli.options import AsJson
 from nvaha.cli.words import counted
 from nvaha.config import ConfigError, Loaded, Problem, describe, load
 from nvaha.config.native import to_native
+from nvaha.text import safe
 
 File = Annotated[
     Path,
@@ -41,7 +42,7 @@ def validate(
     loaded = _load(file, as_json=as_json)
     groups = loaded.configuration.groups
     document: dict[str, Any] = {
-        "file": str(file),
+        "file": safe(str(file)),
         "valid": True,
         "groups": [{"name": group.name, "nvas": list(group.names)} for group in groups],
         "warnings": [asdict(each) for each in loaded.warnings],
@@ -50,7 +51,7 @@ def validate(
         _warn(loaded.warnings)
         nvas = counted(sum(len(group.nvas) for group in groups), "NVA")
         names = ", ".join(group.name for group in groups)
-        say(f"{file} is valid: {counted(len(groups), 'group')} ({names}), {nvas}")
+        say(f"{safe(str(file))} is valid: {counted(len(groups), 'group')} ({names}), {nvas}")
     if not online:
         if as_json:
             typer.echo(json.dumps(document, indent=2))

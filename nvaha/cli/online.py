@@ -20,13 +20,13 @@ from nvaha.azure.clouds import ENDPOINTS
 from nvaha.azure.credentials import arm_credential
 from nvaha.cli import render
 from nvaha.cli.failure import ExitCode, Failure
-from nvaha.cli.words import clean, counted
+from nvaha.cli.words import counted
 from nvaha.config.settings import Settings, SettingsError
 from nvaha.core.survey import survey
 from nvaha.model import Configuration, Group, Resource, Snapshot
 from nvaha.ports import Network, NetworkError
 from nvaha.state.snapshot import lasting, read_snapshot
-from nvaha.text import last_part
+from nvaha.text import last_part, safe
 
 _TOKEN_S = 60.0
 
@@ -107,7 +107,7 @@ async def _must_have_a_token(credential: AsyncTokenCredential, settings: Setting
     except AzureError as error:
         lines = str(error.message).splitlines()
         why = next((line for line in lines if line.strip()), type(error).__name__)
-        text = f"this machine has no credentials for Azure: {clean(why)}"
+        text = f"this machine has no credentials for Azure: {safe(why)}"
         raise Failure(ExitCode.NO_ANSWER, "no_token", text, hints=hints) from None
 
 
@@ -144,11 +144,11 @@ async def _survey(group: Group, network: Network) -> Report:
     try:
         snapshot = await read_snapshot(noting, group)
     except NetworkError as error:
-        return Report(group.name, no_answer=clean(f"{last_part(error.resource_id)}: {error.message}"))
+        return Report(group.name, no_answer=safe(f"{last_part(error.resource_id)}: {error.message}"))
     said = survey(group, snapshot, {})
     owner = said.owner()
     missing = {
-        each: clean(snapshot.missing[each.casefold()])
+        each: safe(snapshot.missing[each.casefold()])
         for each in group.resource_ids
         if each.casefold() in snapshot.missing
     }
@@ -161,10 +161,10 @@ async def _survey(group: Group, network: Network) -> Report:
         active=owner,
         routes=said.routes.get(owner, 0),
         public_ips=said.public_ips.get(owner, 0),
-        off=tuple(map(clean, said.off.get(owner, ()))),
-        problems=tuple(clean(each) for each in said.problems.get(owner, ()) if not _said(each, snapshot)),
+        off=tuple(map(safe, said.off.get(owner, ()))),
+        problems=tuple(safe(each) for each in said.problems.get(owner, ()) if not _said(each, snapshot)),
         unready={
-            name: tuple(clean(each) for each in why if not _said(each, snapshot))
+            name: tuple(safe(each) for each in why if not _said(each, snapshot))
             for name, why in said.unready.items()
             if any(not _said(each, snapshot) for each in why)
         },

@@ -224,6 +224,11 @@ def _notes(view: GroupReply, now: datetime) -> list[Text]:
         notes.append(Text(text, style="bold red"))
     elif view.phase == "unknown":
         notes.append(Text("the active NVA has not been read from Azure yet", style="yellow"))
+    notes += [
+        Text(f"{nva.name} is unsteady: many of its probes fail, never enough in a row", style="bold red")
+        for nva in view.nvas
+        if nva.unsteady
+    ]
     notes += [Text(f"drift: {each}", style="yellow") for each in view.drift]
     notes += [
         Text(f"{nva.name} is not ready for a switch: {each}", style="bold red")

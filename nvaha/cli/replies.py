@@ -10,10 +10,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from nvaha.cli.words import clean
 from nvaha.model import Status
+from nvaha.text import safe
 
-Text = Annotated[str, AfterValidator(clean)]
+Text = Annotated[str, AfterValidator(safe)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Figure = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
 
@@ -64,6 +64,7 @@ class NvaReply(Reply):
     latency_ms: Figure | None = None
     last_error: Text | None = None
     not_ready: tuple[Text, ...] = ()
+    unsteady: bool = False
     address: Text | None = None
     port: Count | None = None
 

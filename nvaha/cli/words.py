@@ -2,23 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime
-
-from nvaha.text import one_line
-
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-
-
-def clean(text: str) -> str:
-    """Return what a server sent as it may be printed: one line, without anything that moves a terminal.
-
-    Control characters could rewrite what an operator reads before saying yes; so could the ones that turn
-    the direction of writing.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(each for each in one_line(text) if unicodedata.category(each) not in _UNSAFE)
 
 
 def age(then: datetime | None, now: datetime) -> str:

@@ -17,11 +17,13 @@ from nvaha.config.hanva import is_hanva, to_native_tree
 from nvaha.config.problems import ConfigError, Findings, Problem, Unshown, describe
 from nvaha.config.text import MAX_CHARACTERS, TextError, read_tree, take_secrets_out
 from nvaha.model import Configuration
+from nvaha.text import shown
 
 __all__ = ["ConfigError", "Loaded", "Problem", "describe", "load", "parse"]
 
 DEFAULT_FILES = ("nvaha.yaml", "nvaha.yml", "nvaha.json")
 SETTING = "NVAHA_CONFIG"
+_LONGEST_SHOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +102,23 @@ def _load_url(url: str, read_url: Callable[[str], str] | None) -> Loaded:
     except ValueError:
         raise _unreadable(Unshown.HIDDEN, "is not a URL", "write the blob's URL, https://…") from None
     # The query may hold a SAS, and the part before the host a password.
-    shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
-    if parts.scheme != "https" or not parts.hostname:
+    name = shown(url, _LONGEST_SHOWN)
+    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
         raise _unreadable(
-            shown, "is not an https URL", "write the blob's URL, https://…; it is read with the identity"
+            name, "is not an https URL", "write the blob's URL, https://…; it is read with the identity"
         )
     if read_url is None:
-        raise _unreadable(shown, "is a URL, which cannot be read here", "name a file")
+        raise _unreadable(name, "is a URL, which cannot be read here", "name a file")
     try:
         text = read_url(url)
     except OSError as problem:
         reason = problem.strerror or type(problem).__name__  # its text may repeat the URL with its query
         raise _unreadable(
-            shown,
+            name,
             f"could not be read: {reason}",
             "check the URL, the network and the role Storage Blob Data Reader",
         ) from None
-    return parse(text, shown)
+    return parse(text, name)
 
 
 def _load_file(setting: str, base: Path) -> Loaded:
@@ -131,7 +133,7 @@ def _load_file(setting: str, base: Path) -> Loaded:
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         remedy = f"write the file (nvaha.sample.yaml shows how), or set {SETTING}"
-        raise _unreadable(str(path), f"could not be read: {reason}", remedy) from None
+        raise _unreadable(shown(str(path), _LONGEST_SHOWN), f"could not be read: {reason}", remedy) from None
     if too_large:
         remedy = f"name the right file, here or in {SETTING}"
         raise _not_text(path, "", "is far too large for a configuration", remedy)

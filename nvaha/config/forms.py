@@ -224,6 +224,7 @@ class PolicyForm(Form):
     max_switches_per_hour: Annotated[int, _between(1, 60)] | None = None
     drift: Literal["repair", "report", "off"] | None = None
     adopt: Literal["wait", "repair"] | None = None
+    unsteady: Literal["report", "down"] | None = None
     drift_interval: Annotated[float, BeforeValidator(_seconds), _between_durations(60, 86400)] | None = None
     deadline: Annotated[float, BeforeValidator(_seconds), _between_durations(30, 840)] | None = None
 

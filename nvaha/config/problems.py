@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from nvaha.text import shortened
+from nvaha.text import safe, shortened, without_secrets
 
 SHOWN_CHARACTERS = 80
 SHOWN_TAIL = 55
@@ -87,6 +87,8 @@ def show(value: object) -> str:
         return f"a mapping with {len(value)} key{'' if len(value) == 1 else 's'}"
     if isinstance(value, list):
         return f"a list with {len(value)} entr{'y' if len(value) == 1 else 'ies'}"
+    if isinstance(value, str):
+        value = without_secrets(value)
     text = json.dumps(value, ensure_ascii=isinstance(value, str) and not value.isprintable(), default=str)
     return shortened(text, SHOWN_CHARACTERS, tail=SHOWN_TAIL)
 
@@ -96,7 +98,7 @@ def at(path: str, key: str | int) -> str:
     if isinstance(key, int):
         return f"{path}[{key}]"
     if not re.fullmatch(r"[\w.-]{1,64}", key, re.ASCII):
-        return f"{path}[{show(key[:SHOWN_CHARACTERS])}]"
+        return f"{path}[{show(key)}]"
     return f"{path}.{key}" if path else key
 
 
@@ -141,7 +143,8 @@ class Findings:
         self._add(self.warnings, path, value, message, remedy)
 
     def _add(self, to: list[Problem], path: str, value: object, message: str, remedy: str) -> None:
-        problem = Problem(self.rename(path) or "(the whole file)", show(value), message, remedy)
+        place = self.rename(path) or "(the whole file)"
+        problem = Problem(safe(place), show(value), safe(message), safe(remedy))
         if problem not in self.known:  # NVAs that share their group's probe share its mistakes
             self.known.add(problem)
             to.append(problem)

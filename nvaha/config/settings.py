@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from nvaha.text import shortened
+from nvaha.text import has_secret, shown
 
 DEFAULT_CONFIG = "nvaha.yaml"
 DEFAULT_SCHEDULE = "*/10 * * * * *"
 DEFAULT_CONNECTION = "AzureWebJobsStorage"
 
 _API_VERSION = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(-preview)?")
+_CONNECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
+_ACCOUNT = re.compile(r"[A-Za-z0-9-]{1,63}")
+_CLIENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LONGEST_INSTANCE = _LONGEST_SHOWN = 100
 
 
@@ -118,6 +121,19 @@ class Settings:
         return settings
 
 
+def for_triggers(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return connection and schedule of the triggers, which the Functions host reads, and repeats in its log.
+
+    What cannot be one has its default there: `Settings.from_environ` says what is wrong with it.
+    """
+    connection = environ.get("NVAHA_STORAGE", "").strip()
+    schedule = environ.get("NVAHA_SCHEDULE", "").strip()
+    return (
+        connection if _CONNECTION.fullmatch(connection) else DEFAULT_CONNECTION,
+        schedule if schedule and not has_secret(schedule) else DEFAULT_SCHEDULE,
+    )
+
+
 def not_a_connection_string(name: str) -> str:
     """Return the problem of a setting whose connection string cannot be used; it never shows the value."""
     return (
@@ -142,8 +158,7 @@ class _Reader:
         """Refuse several worker processes: ticks go to them in turn, and each would be half a leader."""
         value = self.text(name) or "1"
         if value != "1":
-            value = _shown(value)
-            self.problems.append(f"{name} is {value!r}; nvaha needs 1: remove the setting")
+            self.problems.append(f"{name} is {_shown(value)}; nvaha needs 1: remove the setting")
 
     def schedule(self, name: str) -> str:
         value = self.text(name) or DEFAULT_SCHEDULE
@@ -153,8 +168,10 @@ class _Reader:
         try:
             Ncrontab(value)
         except ValueError as error:
+            # It quotes a part, by which a secret would not be known any more.
+            why = "is none" if has_secret(value) else str(error)
             self.problems.append(
-                f"{name} is {shortened(value, _LONGEST_SHOWN)!r}, which {error}; "
+                f"{name} is {_shown(value)}, which {why}; "
                 f"give NCRONTAB: six fields, seconds first, such as {DEFAULT_SCHEDULE!r}"
             )
         return value
@@ -165,7 +182,7 @@ class _Reader:
             if cloud.value.casefold() == value.casefold():
                 return cloud
         known = ", ".join(cloud.value for cloud in Cloud)
-        self.problems.append(f"{name} is {value!r}: no such cloud; give one of {known}")
+        self.problems.append(f"{name} is {_shown(value)}: no such cloud; give one of {known}")
         return Cloud.PUBLIC
 
     def https_url(self, name: str) -> str | None:
@@ -174,14 +191,14 @@ class _Reader:
             return None
         if not _is_url(value, ("https",)):
             self.problems.append(
-                f"{name} is {_shown(value)!r}: tokens are sent there, so it must be https://host[:port]"
+                f"{name} is {_shown(value)}: tokens are sent there, so it must be https://host[:port]"
             )
         return value.rstrip("/")
 
     def file(self, name: str) -> str | None:
         value = self.text(name)
         if value is not None and not Path(value).is_file():
-            self.problems.append(f"{name} is {value!r}: no such file; give the path of a PEM file")
+            self.problems.append(f"{name} is {_shown(value)}: no such file; give the path of a PEM file")
         return value
 
     def api_version(self, name: str) -> str | None:
@@ -191,31 +208,39 @@ class _Reader:
         match = _API_VERSION.fullmatch(value)
         if not match or not _is_date(match[1]):
             self.problems.append(
-                f"{name} is {_shown(value)!r}: not an API version of Microsoft.Network; "
+                f"{name} is {_shown(value)}: not an API version of Microsoft.Network; "
                 "give its date, such as 2023-09-01, or remove the setting"
             )
         return value
 
     def instance(self, name: str) -> str:
         value = self.text(name) or self.text("WEBSITE_INSTANCE_ID") or f"{socket.gethostname()}-{os.getpid()}"
-        if len(value) > _LONGEST_INSTANCE or not value.isprintable():
+        if len(value) > _LONGEST_INSTANCE or not value.isprintable() or has_secret(value):
             self.problems.append(
-                f"{name} is {shortened(value, _LONGEST_SHOWN)!r}: "
-                f"give at most {_LONGEST_INSTANCE} printable characters"
+                f"{name} is {_shown(value)}: give at most {_LONGEST_INSTANCE} printable characters; "
+                "it stands in status and history, so it may hold no secret"
             )
         return value
 
     def storage(self, name: str, *, required: bool) -> StorageSettings:
         connection = self.text(name) or DEFAULT_CONNECTION
+        if not _CONNECTION.fullmatch(connection):
+            # A connection string itself, most often; who reads problems must not read that.
+            self.problems.append(
+                f"{name} is not the name of a setting (its value is not shown): it names the one that "
+                f"holds the connection; put the connection string there, such as in {DEFAULT_CONNECTION}, "
+                f"and remove {name}"
+            )
+            return StorageSettings()
         settings = StorageSettings(
             name=connection,
             connection_string=self._connection_string(connection),
-            account_name=self._part(connection, "accountName"),
+            account_name=self._named(connection, "accountName", _ACCOUNT, "the account's name alone"),
             blob_uri=self._uri(connection, "blobServiceUri"),
             queue_uri=self._uri(connection, "queueServiceUri"),
             table_uri=self._uri(connection, "tableServiceUri"),
             managed_identity_only=self._managed_identity(connection),
-            client_id=self._part(connection, "clientId"),
+            client_id=self._named(connection, "clientId", _CLIENT_ID, "the identity's client id, a GUID"),
         )
         if required and settings.missing:
             self.problems.append(
@@ -229,18 +254,27 @@ class _Reader:
         value = self._folded.get(connection.casefold(), "").strip()
         if not value:
             return None
-        if not all("=" in part for part in value.rstrip(";").split(";")):
+        parts = [part.partition("=") for part in value.rstrip(";").split(";")]
+        endpoints = [end for name, _, end in parts if name.strip().casefold().endswith("endpoint")]
+        # Asked of a URL that it cannot read, a library quotes what it could be: a password, for instance.
+        if not all(equals for _, equals, _ in parts) or not all(map(_is_endpoint, endpoints)):
             self.problems.append(not_a_connection_string(connection))
         return value
 
     def _part(self, connection: str, part: str) -> str | None:
         return self._folded.get(f"{connection}__{part}".casefold(), "").strip() or None
 
+    def _named(self, connection: str, part: str, form: re.Pattern[str], remedy: str) -> str | None:
+        value = self._part(connection, part)
+        if value is not None and not form.fullmatch(value):
+            self.problems.append(f"{connection}__{part} is {_shown(value)}: give {remedy}")
+        return value
+
     def _uri(self, connection: str, part: str) -> str | None:
         value = self._part(connection, part)
         if value is not None and not _is_url(value, ("https", "http")):
             self.problems.append(
-                f"{connection}__{part} is {_shown(value)!r}: give a URL "
+                f"{connection}__{part} is {_shown(value)}: give a URL "
                 "such as https://account.blob.core.windows.net"
             )
         return value
@@ -249,7 +283,7 @@ class _Reader:
         value = self._part(connection, "credential")
         if value is not None and value.casefold() != "managedidentity":
             self.problems.append(
-                f"{connection}__credential is {_shown(value)!r}: "
+                f"{connection}__credential is {_shown(value)}: "
                 "only managedidentity is known; leave it out for any other credential"
             )
         return value is not None
@@ -269,9 +303,14 @@ def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
         port_is_fine = parts.port != 0
     except ValueError:
         return False
-    return port_is_fine and parts.scheme in schemes and bool(parts.hostname) and not parts.query
+    if parts.query or parts.fragment or "@" in value or has_secret(value) or not value.isprintable():
+        return False
+    return port_is_fine and parts.scheme in schemes and bool(parts.hostname)
+
+
+def _is_endpoint(value: str) -> bool:
+    return _is_url(value.strip().partition("?")[0], ("https", "http"))
 
 
 def _shown(value: str) -> str:
-    """Cut what may carry a secret: a URL's query and user part, and anything long."""
-    return shortened(re.sub(r"//[^/@]*@", "//…@", value.split("?", 1)[0]), _LONGEST_SHOWN)
+    return f"'{shown(value, _LONGEST_SHOWN)}'"

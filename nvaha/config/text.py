@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import yaml
 
 from nvaha.config.problems import Findings, Unshown, at
+from nvaha.text import has_secret
 
 MAX_CHARACTERS = 2 * 1024 * 1024
 MAX_DEPTH = 16
@@ -25,10 +26,6 @@ _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"[-+]?[0-9]{1,17}\.[0-9]{0,17}")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
-_KEY_MATERIAL = re.compile(
-    r"(AccountKey|SharedAccessKey|SharedAccessSignature)\s*=|[?&]sig=|-----BEGIN [A-Z ]*PRIVATE KEY",
-    re.IGNORECASE,
-)
 _SECRET_NAME = re.compile(
     r".*(password|passwd|passphrase|secret).*|pwd|key|token|sas|.*(private|account|access|api|function|host"
     r"|master|storage|shared)key|(sas|access|bearer|refresh|auth)token|credentials?"
@@ -42,6 +39,7 @@ _BELONGS = {
     "AZURE_CLIENT_CERTIFICATE_PASSWORD",
 }
 _BELONGS["certificatepassword"] = _BELONGS["keystorepassword"]
+_BELONGS["path"] = "probe a path that needs no secret: what is probed stands in this file"
 _ELSEWHERE = (
     "delete it here; use a managed identity, or an application setting (best as a Key Vault reference): "
     "AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, or the connection that NVAHA_STORAGE names"
@@ -220,7 +218,7 @@ def take_secrets_out(value: Any, path: str, findings: Findings, parent: str = ""
             elif (rest := take_secrets_out(below, at(path, key), findings, key)) is not Unshown.SECRET:
                 mapping[key] = rest
         return mapping
-    if isinstance(value, str) and _KEY_MATERIAL.search(value):
+    if isinstance(value, str) and has_secret(value):
         _refuse_secret(parent, path, findings)
         return Unshown.SECRET
     return value

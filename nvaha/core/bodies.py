@@ -13,13 +13,14 @@ from functools import lru_cache
 from typing import Any
 
 from nvaha.model import Resource, same_id
+from nvaha.text import shown
 
 
 class UnreadableBodyError(ValueError):
     """An ARM body is not what Azure documents; says the resource, the property and the value."""
 
     def __init__(self, resource: Resource, where: str, value: object, expected: str) -> None:
-        super().__init__(f"{resource.id}: {where} is {str(value)[:80]!r}, expected {expected}")
+        super().__init__(f"{resource.id}: {where} is '{shown(str(value), 80)}', expected {expected}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,14 @@ def _probed(group: Group, before: GroupState, happened: Probed, now: datetime) -
     nvas: dict[str, NvaState] = dict(before.nvas)
     for name, reading in happened.readings.items():
         if name in nvas:
-            nvas[name] = advance(nvas[name], reading, group.nva(name).probe, now, blind=happened.blind)
+            nvas[name] = advance(
+                nvas[name],
+                reading,
+                group.nva(name).probe,
+                now,
+                blind=happened.blind,
+                unsteady_is_down=group.policy.unsteady == "down",
+            )
     notices = list(health_notices(group, before.active, before.nvas, nvas))
     down = bool(nvas) and all(nva.health is Health.DOWN for nva in nvas.values())
     if down != before.all_down:

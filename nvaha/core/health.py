@@ -2,6 +2,9 @@
 
 An NVA is `down` after `fall` consecutive failures and `up` after `rise` consecutive successes. Failures that
 a blind monitor read are shown but never confirmed, and only confirmed failures move traffic.
+
+An NVA that answers now and then never fails `fall` times in a row. It is `unsteady` while many of its last
+readings failed; that is told, and by `policy.unsteady` it is `down` as long as it is so.
 """
 
 from __future__ import annotations
@@ -11,8 +14,21 @@ from datetime import datetime
 
 from nvaha.model import STALE_AFTER_S, GroupState, Health, NvaState, ProbeSpec, Reading
 
+WINDOW = 30
+"""So many of the last readings tell whether an NVA is steady."""
+UNSTEADY_FROM, STEADY_TO = 10, 3
+"""With so many failures among them it becomes unsteady, and with no more than so many steady again."""
 
-def advance(nva: NvaState, reading: Reading, spec: ProbeSpec, now: datetime, *, blind: bool) -> NvaState:
+
+def advance(
+    nva: NvaState,
+    reading: Reading,
+    spec: ProbeSpec,
+    now: datetime,
+    *,
+    blind: bool,
+    unsteady_is_down: bool = False,
+) -> NvaState:
     """Return what is known of an NVA after one more reading.
 
     Args:
@@ -21,37 +37,58 @@ def advance(nva: NvaState, reading: Reading, spec: ProbeSpec, now: datetime, *, 
         spec: the NVA's probe, for `fall` and `rise`.
         now: when the reading was taken.
         blind: whether the monitor could not see at all when it was taken.
+        unsteady_is_down: whether an NVA that is unsteady counts as down.
     """
+    nva = _seen(nva, reading, spec, blind=blind)
+    held = nva.unsteady and unsteady_is_down
     if reading.ok:
-        successes = min(nva.successes + 1, spec.rise)
-        rose = nva.health is not Health.UP and successes >= spec.rise
-        return replace(
+        after = replace(
             nva,
-            health=Health.UP if rose else nva.health,
-            since=now if rose else nva.since,
             failures=0,
             confirmed=0,
-            successes=successes,
+            successes=min(nva.successes + 1, spec.rise),
             latency_ms=reading.latency_ms,
             last_error=None,
         )
-    failures = nva.failures + 1
-    fell = nva.health is not Health.DOWN and failures >= spec.fall
-    return replace(
-        nva,
-        health=Health.DOWN if fell else nva.health,
-        since=now if fell else nva.since,
-        failures=failures,
-        confirmed=0 if blind else min(nva.confirmed + 1, spec.fall),
-        successes=0,
-        latency_ms=None,
-        last_error=reading.error,
-    )
+    else:
+        after = replace(
+            nva,
+            failures=nva.failures + 1,
+            confirmed=0 if blind else min(nva.confirmed + 1, spec.fall),
+            successes=0,
+            latency_ms=None,
+            last_error=reading.error,
+        )
+    health = nva.health
+    if held or after.failures >= spec.fall:
+        health = Health.DOWN
+    elif after.successes >= spec.rise:
+        health = Health.UP
+    if health is not nva.health:
+        after = replace(after, health=health, since=now)
+    if health is Health.DOWN and not held:
+        # Enough failed in a row: that says more, and what comes after it is counted afresh.
+        after = replace(after, recent=0, unsteady=False)
+    return after
+
+
+def _seen(nva: NvaState, reading: Reading, spec: ProbeSpec, *, blind: bool) -> NvaState:
+    """Return an NVA with one more reading among its last ones, if that is to be believed."""
+    if blind and not reading.ok:
+        return nva
+    recent = (nva.recent << 1 | (not reading.ok)) & (1 << WINDOW) - 1
+    failed = recent.bit_count()
+    # Where more in a row are asked for, no fewer in all make an NVA unsteady.
+    unsteady = failed > STEADY_TO if nva.unsteady else failed >= max(UNSTEADY_FROM, spec.fall)
+    return replace(nva, recent=recent, unsteady=unsteady)
 
 
 def fallen(nva: NvaState, spec: ProbeSpec) -> bool:
-    """Tell whether an NVA is down on evidence that may move traffic away from it."""
-    return nva.health is Health.DOWN and nva.confirmed >= spec.fall
+    """Tell whether an NVA is down on evidence that may move traffic away from it.
+
+    One that is down while it is unsteady is so by policy, on readings that were believed.
+    """
+    return nva.health is Health.DOWN and (nva.unsteady or nva.confirmed >= spec.fall)
 
 
 def lately_probed(state: GroupState, now: datetime, within_s: float = STALE_AFTER_S) -> bool:
@@ -84,6 +121,7 @@ def same_for_the_reader(one: NvaState, other: NvaState, spec: ProbeSpec) -> bool
     """Tell whether two states differ only in what can wait for a heartbeat: latencies, counts past `fall`."""
 
     def essence(nva: NvaState) -> NvaState:
-        return replace(nva, failures=min(nva.failures, spec.fall), latency_ms=None, last_error=None)
+        failures = min(nva.failures, spec.fall)
+        return replace(nva, failures=failures, latency_ms=None, last_error=None, recent=0)
 
     return essence(one) == essence(other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from nvaha.core.health import WINDOW
 from nvaha.model import Group, Health, Notice, NvaState, SwitchRequest
 from nvaha.text import shortened
 
@@ -35,6 +36,8 @@ def clock_time(time: datetime) -> str:
 
 def condition(nva: NvaState) -> str:
     """Say how an NVA's last probes went."""
+    if nva.unsteady:
+        return _unsteadily(nva)
     if nva.failures:
         times = "once" if nva.failures == 1 else f"{nva.failures} times in a row"
         return f"its probe failed {times} ({nva.last_error})"
@@ -43,12 +46,24 @@ def condition(nva: NvaState) -> str:
     return "it has not answered often enough yet" if nva.successes else "it has not been probed yet"
 
 
+def _unsteadily(nva: NvaState) -> str:
+    error = f" ({nva.last_error})" if nva.last_error else ""
+    return f"{nva.recent.bit_count()} of its last {WINDOW} probes failed{error}, never enough in a row"
+
+
 def health_notices(
     group: Group, active: str | None, before: Mapping[str, NvaState], after: Mapping[str, NvaState]
 ) -> tuple[Notice, ...]:
-    """Return one notice for each NVA whose health changed."""
+    """Return a notice for each NVA whose health changed, and for each that became unsteady, or steady."""
     notices = []
     for name, nva in after.items():
+        if nva.unsteady is not before[name].unsteady:
+            event, level = ("nva_unsteady", "error") if nva.unsteady else ("nva_steady", "info")
+            how = f"unsteady: {_unsteadily(nva)}" if nva.unsteady else "not unsteady any more"
+            text = f"{group.name}: {name} is {how}"
+            if nva.unsteady and group.policy.unsteady != "down":
+                text += "; nothing is switched because of that (policy.unsteady)"
+            notices.append(notice(event, level, text, group, nva=name, active=name == active))
         if nva.health is before[name].health:
             continue
         text = f"{group.name}: {name} is {nva.health}: {condition(nva)}"

@@ -72,6 +72,7 @@ class Policy:
         max_switches_per_hour: the flap limit.
         drift: `repair`, `report` or `off`; what is done about routes that do not agree with the active NVA.
         adopt: `wait` or `repair`; what is done about those found at the very first look.
+        unsteady: `report` or `down`; what an NVA is that fails many probes, but never enough in a row.
         drift_interval_s: how often Azure is read at rest.
         deadline_s: a switch that is not done by then has failed.
     """
@@ -84,6 +85,7 @@ class Policy:
     max_switches_per_hour: int = 6
     drift: str = "repair"
     adopt: str = "wait"
+    unsteady: str = "report"
     drift_interval_s: float = 300.0
     deadline_s: float = 600.0
 

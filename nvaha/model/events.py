@@ -14,6 +14,8 @@ EVENTS: Final[dict[str, str]] = {
     "round_late": "Rounds began late or were dropped: the process has too much to do, or stood still.",
     "nva_down": "An NVA failed as many probes in a row as `fall` asks for.",
     "nva_up": "An NVA answered as many probes in a row as `rise` asks for.",
+    "nva_unsteady": "An NVA fails many of its probes, though never `fall` in a row.",
+    "nva_steady": "An NVA is not unsteady any more: it answers, or it is down.",
     "all_down": "Every NVA of the group is down, so no switch can help.",
     "all_down_over": "An NVA of the group answers again.",
     "blind": "The monitor can see nothing at all and switches nothing until it can.",

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nvaha.model import LARGEST, SwitchRequest
-from nvaha.text import shortened
+from nvaha.text import safe, shortened
 
 VERSION = 1
 MAX_BYTES = 16 * 1024
@@ -75,7 +75,7 @@ def _complaint(error: ValidationError) -> str:
     """Return what is wrong with a message: of all that is, the first, which says why the rest is."""
     first = error.errors(include_url=False)[0]
     where = ".".join(map(str, first["loc"])) or "the message"
-    value = "missing" if first["type"] == "missing" else shortened(repr(first["input"]), _SHOWN)
+    value = "missing" if first["type"] == "missing" else shortened(safe(repr(first["input"])), _SHOWN)
     if where == "v":
         return f"the message is of version {value}; this program reads version {VERSION}"
     return f"{where} is {value}: {first['msg']}"

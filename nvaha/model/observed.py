@@ -36,6 +36,8 @@ class NvaState:
     configuration's name}, so that routes to an NVA whose NIC is gone can still be recognised. `former` has
     {private IP: (role, IP configuration)} of addresses that it had before: routes may still point there.
     `unready` says, one sentence each, what a switch to it could not move or what would not work there.
+    `recent` has a bit for each of the last readings that were believed, the newest lowest, set where one
+    failed; `unsteady` tells that too many of them are set, though never enough in a row.
     """
 
     health: Health = Health.UNKNOWN
@@ -49,6 +51,8 @@ class NvaState:
     primary: Mapping[str, str] = field(default_factory=dict)
     former: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     unready: tuple[str, ...] = ()
+    recent: int = 0
+    unsteady: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from nvaha.ports import (
 )
 from nvaha.state.commit import Committer
 from nvaha.state.snapshot import read_snapshot
+from nvaha.text import shown
 
 MAX_HISTORY = 100
 HEALTH_KEPT_S, HEALTH_KEPT_LONGEST_S, HEALTH_KEPT_TIMES = 2.0, 10.0, 20.0
@@ -196,7 +197,7 @@ class Control:
         operation = await self._store.operation(operation_id)
         if operation is None:
             raise Refused(
-                Refusal(RefusalCode.UNKNOWN_OPERATION, f"there is no operation {operation_id[:80]!r}")
+                Refusal(RefusalCode.UNKNOWN_OPERATION, f"there is no operation '{shown(operation_id, 80)}'")
             )
         return operation_view(operation)
 
@@ -224,7 +225,7 @@ class Control:
         group = self._groups.get(name)
         if group is None:
             known = ", ".join(list(self._groups)[:20])
-            text = f"there is no group {name[:80]!r}; configured are: {known}"
+            text = f"there is no group '{shown(name, 80)}'; configured are: {known}"
             raise Refused(Refusal(RefusalCode.UNKNOWN_GROUP, text))
         return group
 

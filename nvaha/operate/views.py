@@ -47,6 +47,7 @@ def _nva_view(group: Group, state: GroupState, name: str) -> Json:
         "latency_ms": None if nva.latency_ms is None else round(nva.latency_ms, 1),
         "last_error": nva.last_error,
         "not_ready": list(nva.unready),
+        "unsteady": nva.unsteady,
         "address": spec.address or nva.addresses.get(role, {}).get(nva.primary.get(role, "")),
         "port": spec.port,
     }

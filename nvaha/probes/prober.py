@@ -8,11 +8,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Self
 
-import aiohttp
-
 from nvaha.model import ControlTarget, ProbeKind, ProbeSpec, Reading
 from nvaha.probes import tcp, words
-from nvaha.probes.http import HttpProbe, in_words
+from nvaha.probes.http import HttpProbe
 
 # A probe that is still unanswered by then only waits, which costs the event loop nothing.
 _BUSY_S = 0.1
@@ -58,9 +56,9 @@ class NetworkProber:
                     error = await ask()
             except TimeoutError:
                 error = words.timed_out(timeout_s)
-            except (OSError, aiohttp.ClientError, ValueError) as problem:
-                # ValueError: an address or path that no request can be made of.
-                error = in_words(problem)
+            except (OSError, ValueError) as problem:
+                # ValueError: no answer but something else, or an address that no request can be made of.
+                error = words.of_error(problem)
             latency_ms = (self._monotonic() - started) * 1000
         return Reading(ok=error is None, latency_ms=latency_ms, error=error)
 
@@ -88,8 +86,7 @@ class NetworkProber:
                 give_back()
 
     async def close(self) -> None:
-        """Close what is open."""
-        await self._http.close()
+        """Do nothing: each probe closes what it opens."""
 
     async def __aenter__(self) -> Self:
         return self

@@ -17,6 +17,11 @@ async def connect(address: str, port: int) -> None:
     Raises:
         OSError: the connection was not accepted, or the name not found.
     """
+    (await opened(address, port)).close()
+
+
+async def opened(address: str, port: int) -> socket.socket:
+    """Return a connected socket that does not block; it is the caller's to close. As `connect` otherwise."""
     loop = asyncio.get_running_loop()
     try:
         version = ipaddress.ip_address(address).version
@@ -28,6 +33,11 @@ async def connect(address: str, port: int) -> None:
         family = socket.AF_INET if version == 4 else socket.AF_INET6
         target = (address, port)
     # Not open_connection: its streams cost a third more on a probe that reads nothing.
-    with socket.socket(family, socket.SOCK_STREAM) as connection:
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    try:
         connection.setblocking(False)  # noqa: FBT003 - the socket module takes it by position only
         await loop.sock_connect(connection, target)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -6,6 +6,8 @@ import errno
 import socket
 import ssl
 
+from nvaha.text import safe, shortened
+
 _BY_NUMBER = {
     errno.ECONNREFUSED: "refused",
     errno.ECONNRESET: "reset",
@@ -24,6 +26,10 @@ _BY_NUMBER = {
 _LONGEST = 100
 
 
+class OddAnswer(ValueError):
+    """What came is no answer; its text says why in few words."""
+
+
 def timed_out(timeout_s: float) -> str:
     """Return the words for an answer that did not come in time."""
     return f"timed out after {timeout_s:.1f} s" if timeout_s >= 0.1 else f"timed out after {timeout_s:g} s"
@@ -34,9 +40,16 @@ def of_error(error: BaseException) -> str:
     if isinstance(error, socket.gaierror):
         return "name not found"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate not trusted: {error.verify_message}"[:_LONGEST]
+        return _said("certificate not trusted", error.verify_message)
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason}"[:_LONGEST]
+        return _said("TLS failed", error.reason)
     if isinstance(error, OSError) and error.errno in _BY_NUMBER:
         return _BY_NUMBER[error.errno]
-    return f"{type(error).__name__}: {error}"[:_LONGEST]
+    if isinstance(error, OddAnswer):
+        return str(error)
+    return _said(type(error).__name__, error)
+
+
+def _said(what: str, why: object) -> str:
+    """Return words that end with somebody else's, an NVA's or a library's."""
+    return shortened(safe(f"{what}: {why}"), _LONGEST)

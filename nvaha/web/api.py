@@ -18,6 +18,7 @@ from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.core.refusal import RefusalCode
 from nvaha.operate.control import MAX_HISTORY, Aside, Control, Refused
 from nvaha.ports import StateUnreadable, StoreUnavailable
+from nvaha.text import in_texts, safe, shown
 from nvaha.web.bodies import MAX_BYTES, FailoverBody, PauseBody, complaints
 from nvaha.web.lanes import RETRY_AFTER_S, Crowded, Lane
 
@@ -95,7 +96,7 @@ class Api:
             return _error(400, "bad_request", "say where to: ?to=NVA")
 
         async def read() -> Response:
-            return await self._answer(request, lambda control: control.plan(name, to), large=True)
+            return await self._answer(request, lambda control: control.plan(name, shown(to, 100)), large=True)
 
         try:
             response, age_s = await self._plans.shared((name, to), read)
@@ -108,7 +109,9 @@ class Api:
         """The group's operations, newest first."""
         text = request.params.get("limit") or "20"
         if not text.isascii() or not text.isdigit() or len(text) > 3 or not 1 <= int(text) <= MAX_HISTORY:
-            return _error(400, "bad_request", f"limit is {text[:20]!r}; it goes from 1 to {MAX_HISTORY}")
+            return _error(
+                400, "bad_request", f"limit is '{shown(text, 20)}'; it goes from 1 to {MAX_HISTORY}"
+            )
         name, limit = _group(request), int(text)
         return await self._read(
             request, ("history", name, limit), lambda control: control.history(name, limit)
@@ -147,7 +150,7 @@ class Api:
         """Return who asks, as far as that can be told: a function key has no name."""
         name = request.headers.get("x-ms-client-principal-name") if self._signed_in else None
         name = name or request.headers.get("user-agent") or "HTTP"
-        return "".join(each for each in name if each.isprintable())[:100]
+        return safe(name)[:100]
 
     async def _pause(self, request: Request, *, paused: bool) -> Response:
         async def call(control: Control) -> dict[str, Any]:
@@ -242,5 +245,5 @@ def _error(
 
 def _json(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     sent = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})}
-    text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    text = json.dumps(in_texts(content, safe), ensure_ascii=False, indent=2) + "\n"
     return func.HttpResponse(text, status_code=status, headers=sent, mimetype=_MIMETYPE)

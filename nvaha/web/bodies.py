@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from nvaha.text import safe
 
 MAX_BYTES = 16 * 1024
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Text = Annotated[str, StringConstraints(max_length=500)]
+# What is kept, in the state and in the history, is kept without a secret.
+Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(safe)]
 
 
 class _Body(BaseModel):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .kql import Row, result
-from .stories import HOST_ENDS, Line, stories
+from .stories import HOST_CATEGORY, Line, stories
 
 ENDS = {"switch_done", "switch_failed", "switch_superseded"}
 """How a switch ends."""
@@ -23,10 +23,11 @@ Check = Callable[[str, dict[str, Any], list[Row]], list[str]]
 
 
 def fields(line: Line) -> dict[str, Any]:
-    """Return an event's JSON, which is the last thing on its line; a line of the host has none."""
-    if line.text == HOST_ENDS:
+    """Return an event's JSON, which is the last thing on its line; a line of somebody else has none."""
+    if line.event is None:
         return {"event": None}
     found: dict[str, Any] = json.loads(line.text[line.text.rindex('{"event":') :])
+    assert found["event"] == line.event
     return found
 
 
@@ -171,7 +172,9 @@ def _unready(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
 
 def _host_ends(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
     """Each app is counted by itself, and by its host's own lines only."""
-    ends = Counter(line.app for lines in stories().values() for line in lines if line.text == HOST_ENDS)
+    ends = Counter(
+        line.app for lines in stories().values() for line in lines if line.category == HOST_CATEGORY
+    )
     wanted = {app: times for app, times in ends.items() if times > 1}
     shown = {row["App"]: row["Ends"] for row in rows}
     return [f"host-ends.kql shows {shown} of {wanted}"] if shown != wanted else []

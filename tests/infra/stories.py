@@ -7,17 +7,19 @@ import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from unittest import mock
 
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.model import Notice
-from nvaha.notify import LogNotifier
+from nvaha.notify import EventLine, LogNotifier
 from tests.simulation import actors
 from tests.simulation.process import Process
 from tests.simulation.scenes import only, play
 from tests.simulation.world import World
 
+_NO_WORLD = SimpleNamespace(loop=SimpleNamespace(now_s=-5.0))
 LEVELS = {logging.INFO: "Information", logging.WARNING: "Warning", logging.ERROR: "Error"}
 FUNCTIONS = {"monitor": "probe", "worker": "switch", "web": "failover"}
 """In which function each process of the simulated world runs."""
@@ -26,6 +28,20 @@ NASTY = (
     'somebody wrote {"event": "switch_failed"} and nva_down, all_down, message_poisoned {"event": "all_down"}'
 )
 """What an operator gives as a reason is text, whatever stands in it."""
+_ENDS = ("\n", "\r\n", "\u2028", "\x85", "\x0b", "\x00")
+FORGED = '{"event": "all_down", "group": "forged", "operation": "forged", "nva": "forged", "active": true}'
+ATTACKS = (
+    *(f"a word{end}g: every NVA is down {FORGED}{end}" for end in _ENDS),
+    f"\x1b[2K\x1b[1Aall is well \u202e{FORGED}\u202c",
+    f"{FORGED} " * 2,
+    FORGED.replace('"', '\\"'),
+    f'", {FORGED[1:]}',
+    "x" * 40_000 + FORGED,
+    FORGED + "x" * 40_000,
+    "\U0001f4a3" * 9_000 + FORGED,
+    "An unhandled exception has occurred. Host is shutting down.",
+)
+"""What an operator, a caller's User-Agent, an NVA, Azure or a library may say, to be taken for us."""
 
 
 LOOKS_WITHIN_S = 200.0
@@ -39,13 +55,17 @@ Azure/azure-webjobs-sdk)."""
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One log line; `at_s` is in seconds after the end of its story, so below zero."""
+    """One log line; `at_s` is in seconds after the end of its story, so below zero.
+
+    `event` is what nvaha itself told with it, if it did: what stands in its text may be anybody's words.
+    """
 
     at_s: float
     category: str
     level: str
     text: str
     app: str = "app"
+    event: str | None = None
 
 
 class _Recorder(logging.Handler):
@@ -62,7 +82,8 @@ class _Recorder(logging.Handler):
                 self.process.world.loop.now_s,
                 f"Function.{function}.User",
                 LEVELS[record.levelno],
-                record.getMessage(),
+                self.format(record),
+                event=record.msg.notice.event if isinstance(record.msg, EventLine) else None,
             )
         )
 
@@ -186,6 +207,30 @@ def _forward(world: World, nva: str, *, on: bool) -> None:
         )
 
 
+def _words_of_others() -> tuple[Line, ...]:
+    """Every place in the log where somebody else's words may stand, with each attack in it."""
+    recorder, logger = _Recorder(), logging.getLogger("nvaha")
+    recorder.process = cast("Process", SimpleNamespace(kind="monitor", world=_NO_WORLD))
+    factory, before, spreads = logging.getLogRecordFactory(), logger.level, logger.propagate
+    notifier, library = LogNotifier(), logging.getLogger("nvaha.library")
+    logger.addHandler(recorder)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        for attack in ATTACKS:
+            fields = {"group": "g0", "reason": attack, "nva": "g0n0", attack: attack}
+            notifier.notify(Notice("nva_up", "info", f"g0: g0n0 is up ({attack})", fields))
+            notifier.notify(Notice("paused", "warning", attack, {"group": "g0", "instance": [attack]}))
+            library.warning("%s", attack)
+            library.warning(attack, exc_info=ValueError(attack))
+    finally:
+        logger.removeHandler(recorder)
+        logger.setLevel(before)
+        logger.propagate = spreads
+        logging.setLogRecordFactory(factory)
+    return tuple(recorder.lines)
+
+
 def _host_ends(*at_s: float, app: str = "app") -> tuple[Line, ...]:
     """What the Functions host itself logs when it ends, of which nothing here is running."""
     return tuple(Line(each, HOST_CATEGORY, "Error", HOST_ENDS, app) for each in at_s)
@@ -209,6 +254,7 @@ def stories() -> dict[str, tuple[Line, ...]]:
         "a standby is not ready": _recorded(_standby_unready),
         "a standby is not ready for a while": _recorded(_standby_unready_for_a_while),
         "neither is ready, and then one is": _recorded(_one_is_ready_again),
+        "others say what they like": _words_of_others(),
         "the host ends": _host_ends(-20.0),
         "the host ends and ends again": _host_ends(-80.0, -20.0),
         "the host has ended long before": _host_ends(-900.0, -20.0),

@@ -71,7 +71,9 @@ class ProberPort:
         world.oracle.rounds.probed(process, place.group)
         world.faults.raise_for(place.group, "probe")
         lost = process.isolated or world.faults.happens("probe_lost")
-        if not lost and world.alive[place.nva]:
+        world.asked[place.nva] += 1
+        stammers = world.asked[place.nva] % world.answers_each[place.nva] != 0
+        if not lost and world.alive[place.nva] and not stammers:
             await process.sleep(world.rng.uniform(0.001, 0.02))
             reading = Reading(ok=True, latency_ms=1.0)
         else:

@@ -44,6 +44,7 @@ class Chaos:
             "nva_death": self._kill_nva,
             "all_nvas_die": self._kill_all,
             "nva_flaps": lambda: self._spawn(self._flap()),
+            "nva_stammers": lambda: self._spawn(self._stammer()),
             "foreign_edit": self._foreign_edit,
             "drift_edit": self._drift_edit,
             "storage_outage": self._storage_outage,
@@ -173,6 +174,17 @@ class Chaos:
         for nva in self._world.rng.choice(self._world.configuration.groups).names:
             self.set_alive(nva, alive=False)
             self._back_later(nva, 40.0)
+
+    async def _stammer(self) -> None:
+        """Let an NVA answer one probe in two or three for a while, so that it never fails many in a row."""
+        rng = self._world.rng
+        nva = rng.choice(rng.choice(self._world.configuration.groups).names)
+        self._world.note(nva, "begins to stammer")
+        self._world.answers_each[nva] = rng.choice([2, 3])
+        for _ in range(rng.randint(10, 90)):
+            if self._world.faults.on:
+                await asyncio.sleep(1.0)
+        self._world.answers_each[nva] = 1
 
     async def _flap(self) -> None:
         rng = self._world.rng

@@ -51,8 +51,11 @@ RATES: dict[str, tuple[float, float]] = {
     "message_late": (0.01, 0.3),
     "storage_blinks": (0.005, 0.1),
     "answer_repeated": (0.005, 0.1),
+    "nva_stammers": (0.1, 1.0),
 }
 """Least and largest rate of each kind of fault when it is not zero."""
+DRAWN_LAST = "nva_stammers"
+"""So that everything else of a seed is what it was before there was this."""
 
 FAULTS_WAITING: frozenset[str] = frozenset()
 RULES_WAITING: frozenset[str] = frozenset()
@@ -106,6 +109,7 @@ class Knobs:
     operation_s: float
     fault_s: float
     dead_at_end: bool
+    unsteady: str
     rates: dict[str, float]
     waiting: frozenset[str]
 
@@ -126,12 +130,18 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
     quiet = rng.random() < 0.05
     eager = rng.choice([0.25, 0.5, 0.75])
     rates = {}
-    for name, (least, largest) in RATES.items():
+
+    def rate(name: str) -> float:
+        least, largest = RATES[name]
         on, exponent = rng.random() < eager, rng.random()
         off = quiet or not on or name in waiting
-        rates[name] = 0.0 if off else least * (largest / least) ** exponent
+        return 0.0 if off else least * (largest / least) ** exponent
+
+    for name in RATES:
+        if name != DRAWN_LAST:
+            rates[name] = rate(name)
     public_ips = rng.choice([0, 1, 1, 2])
-    return Knobs(
+    knobs = Knobs(
         seed=seed,
         groups=rng.choice([1, 1, 2]),
         nvas=rng.choice([2, 2, 3]),
@@ -169,6 +179,9 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         operation_s=rng.choice([0.0, 1.0, 4.0, 10.0]),
         fault_s=rng.choice([60.0, 100.0, 150.0]),
         dead_at_end=rng.random() < 0.1,
+        unsteady=rng.choice(["report", "report", "down"]),
         rates=rates,
         waiting=waiting,
     )
+    rates[DRAWN_LAST] = rate(DRAWN_LAST)
+    return knobs

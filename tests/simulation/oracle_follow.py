@@ -104,6 +104,9 @@ def _due(change: Change) -> Iterator[Due]:
         yield "paused" if new.paused else "resumed", group, ""
     if old.phase is new.phase is Phase.STEADY and old.drift.seen < 2 <= new.drift.seen:
         yield "drift_found", group, ""
+    for name, nva in new.nvas.items():
+        if nva.unsteady and not (name in old.nvas and old.nvas[name].unsteady):
+            yield "nva_unsteady", group, name
     active = new.active or ""
     if active in new.nvas and new.nvas[active].health is Health.DOWN:
         before = old.nvas.get(active)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,6 +15,10 @@ from tests.simulation.tolerances import BLIND_S
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+WINDOW, UNSTEADY_FROM, STEADY_TO = 30, 10, 3
+"""With so many failures in so many readings an NVA is unsteady, with no more than so many it is steady."""
+LOST = 3
+"""What a monitor counted and did not write is lost with it: a window may be stitched from so many."""
 Counts = tuple[str, int, int, int]
 """Health, failures in a row (up to `fall`), those of them that may be acted on, successes in a row."""
 UNKNOWN: Counts = ("unknown", 0, 0, 0)
@@ -51,6 +56,8 @@ class HealthOracle:
         self._seen: dict[str, _Seen] = {}
         self._counts: dict[tuple[str, str], dict[str, Counts]] = {}
         self._started_s: dict[str, float] = {}
+        self._lately: dict[str, deque[bool]] = {}
+        self._unsteady: dict[tuple[str, str], frozenset[str]] = {}
         self._number = 0
         self._used: set[int] = set()
 
@@ -58,6 +65,7 @@ class HealthOracle:
         """Remember what a monitor was told of an NVA."""
         seen = self._seen_by(process)
         seen.readings[place.nva] = ok
+        self._lately.setdefault(place.nva, deque(maxlen=LOST * WINDOW)).append(ok)
         self._number += 1
         seen.numbers[place.nva] = self._number
         if ok:
@@ -93,16 +101,26 @@ class HealthOracle:
         Every NVA stands where it stood or, if a monitor wrote, has moved by that monitor's last reading.
         """
         old = self._counts.pop((group, before), {}) if before is not None else {}
-        found = {name: self._of_state(state, name) for name in state.nvas}
+        was = self._unsteady.pop((group, before), frozenset()) if before is not None else frozenset()
+        unsteady = frozenset(name for name, nva in state.nvas.items() if nva.unsteady)
+        self._unsteady[group, version] = unsteady
+        held = unsteady if self._world.knobs.unsteady == "down" else frozenset()
+        found = {name: self._of_state(state, name, held=name in held) for name in state.nvas}
         self._counts[group, version] = found
         stood = {name: old.get(name, UNKNOWN) for name in found}
+        for name in unsteady ^ was:
+            if told is None or not self._called_for(name, found[name], unsteady=name in unsteady):
+                return (
+                    f"{name} becomes {'un' if name in unsteady else ''}steady after {self._lately.get(name)}"
+                )
         if found == stood:
             return None
         if told is not None:
             blindness = [True] if told.blind else [False] if told.sighted else [False, True]
             for blind in blindness:
                 moved = {
-                    name: self._moved(each, told.readings.get(name), blind) for name, each in stood.items()
+                    name: self._moved(each, told.readings.get(name), blind, held=name in held)
+                    for name, each in stood.items()
                 }
                 if found == moved:
                     self._use(group, told, found, stood)
@@ -122,22 +140,39 @@ class HealthOracle:
         """Return an NVA's counts in a written state."""
         return self._counts[group, version].get(nva, UNKNOWN)
 
-    def _of_state(self, state: GroupState, name: str) -> Counts:
+    def _called_for(self, name: str, found: Counts, *, unsteady: bool) -> bool:
+        """Tell whether enough of what monitors were told lately makes an NVA unsteady, or steady again."""
+        lately = self._lately.get(name, deque())
+        failed = lately.count(False)
+        if unsteady:
+            return failed >= max(UNSTEADY_FROM, self._world.knobs.fall)
+        fell = found[0] == "down" and found[1] >= self._world.knobs.fall
+        return fell or lately.count(True) >= WINDOW - STEADY_TO
+
+    def _of_state(self, state: GroupState, name: str, *, held: bool) -> Counts:
         nva = state.nvas[name]
         failures = min(nva.failures, self._world.knobs.fall)
-        return str(nva.health), failures, nva.confirmed, nva.successes
+        # One that is down for being unsteady is so on many readings, whatever the last of them were.
+        confirmed = self._world.knobs.fall if held else nva.confirmed
+        return str(nva.health), failures, confirmed, nva.successes
 
-    def _moved(self, counts: Counts, ok: bool | None, blind: bool) -> Counts:
+    def _moved(self, counts: Counts, ok: bool | None, blind: bool, *, held: bool) -> Counts:
         if ok is None:
             return counts
         health, failures, confirmed, successes = counts
         fall, rise = self._world.knobs.fall, self._world.knobs.rise
         if ok:
             successes = min(successes + 1, rise)
-            return ("up" if successes == rise else health, 0, 0, successes)
+            risen = "up" if successes == rise else health
+            return ("down" if held else risen, 0, fall if held else 0, successes)
         failures = min(failures + 1, fall)
         confirmed = 0 if blind else min(confirmed + 1, fall)
-        return ("down" if failures == fall else health, failures, confirmed, 0)
+        return (
+            "down" if held or failures == fall else health,
+            failures,
+            fall if held else confirmed,
+            0,
+        )
 
     def _seen_by(self, process: Process) -> _Seen:
         seen = self._seen.get(process.name)

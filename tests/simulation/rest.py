@@ -9,6 +9,7 @@ from nvaha.core.look_interval import READS_PER_HOUR
 from nvaha.model import Group, Phase
 from tests.simulation.azure import HANG_S
 from tests.simulation.faults import LATEST_S
+from tests.simulation.oracle_health import WINDOW
 from tests.simulation.oracle_writes import off_target
 from tests.simulation.storage import LEASE_S
 from tests.simulation.tolerances import LATE_REPAIR_LOOKS
@@ -31,7 +32,9 @@ def bound_s(world: World) -> float:
     knobs = world.knobs
     late = max(LATEST_S, HANG_S[1])
     lead = LEASE_S + CAMPAIGN_S + TICK_S
-    detect = (knobs.fall + knobs.rise) * (knobs.interval_s + knobs.timeout_s)
+    # An NVA that is down for being unsteady is up again after as many readings as tell that it is not.
+    readings = knobs.fall + knobs.rise + (WINDOW if knobs.unsteady == "down" else 0)
+    detect = readings * (knobs.interval_s + knobs.timeout_s)
     resources = max(len(group.resource_ids) for group in world.configuration.groups)
     look = max(knobs.drift_interval_s, resources * 3600.0 / READS_PER_HOUR) + SECOND_LOOK_S
     switch = NO_PROGRESS_S + LEASE_S + 6 * (knobs.operation_s * 1.5 + 10 * knobs.arm_latency_s + 5.0)

@@ -46,6 +46,7 @@ def play(scene: Callable[[World], Coroutine[Any, Any, None]], **knobs: Any) -> W
         "drift": "repair",
         "drift_interval_s": 30.0,
         "adopt": "wait",
+        "unsteady": "report",
         "max_switches_per_hour": 20,
         "deadline_s": 600.0,
         "operation_s": 1.0,

@@ -35,6 +35,8 @@ class World:
         self.configuration = configuration_of(knobs)
         self.places = addresses_of(knobs)
         self.alive = {name: True for group in self.configuration.groups for name in group.names}
+        self.asked: Counter[str] = Counter()
+        self.answers_each = dict.fromkeys(self.alive, 1)
         self.control_alive = True
         self.deliveries = 0
         self.faults = Faults(self)

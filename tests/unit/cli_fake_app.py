@@ -153,7 +153,7 @@ def error(code: str, message: str, details: list[Json] | None = None) -> Json:
 
 @dataclass(slots=True)
 class Reply:
-    """One scripted answer; DROP as content closes the connection without one."""
+    """One scripted answer; DROP as content closes the connection without one, an event once it is set."""
 
     content: object
     status: int = 200
@@ -177,6 +177,7 @@ class FakeApp:
     url: str = ""
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
+    held: threading.Event = field(default_factory=threading.Event)
 
     def says(self, call: str, *replies: Reply | Json) -> None:
         """Set what a call such as `GET /groups` is answered with, in turn."""
@@ -203,7 +204,10 @@ def _handler(fake: FakeApp) -> type[BaseHTTPRequestHandler]:
             body = json.loads(raw) if raw else None
             fake.seen.append(Seen(self.command, self.path, dict(self.headers), body))
             reply = fake.next(self.command, path)
-            if reply.content is DROP:
+            if isinstance(reply.content, threading.Event):
+                fake.held.set()
+                reply.content.wait(60.0)
+            if reply.content is DROP or isinstance(reply.content, threading.Event):
                 self.close_connection = True
                 return
             content = (

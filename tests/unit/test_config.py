@@ -91,6 +91,7 @@ def test_every_key_arrives_in_the_model() -> None:
         hold_down_s=120.0,
         max_switches_per_hour=3,
         drift="off",
+        unsteady="down",
         drift_interval_s=3600.0,
         deadline_s=300.0,
     )

@@ -112,6 +112,7 @@ def groups(draw: st.DrawFn, name: str, number: int) -> Tree:
                 "hold_down": milliseconds(0, 86_400_000),
                 "max_switches_per_hour": st.integers(1, 60),
                 "drift": st.sampled_from(["repair", "report", "off"]),
+                "unsteady": st.sampled_from(["report", "down"]),
                 "drift_interval": milliseconds(60_000, 86_400_000),
                 "deadline": milliseconds(30_000, 840_000),
             },

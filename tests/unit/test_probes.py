@@ -7,9 +7,10 @@ import dataclasses
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from nvaha.lab.stage.certificates import make_certificates
 from nvaha.model import ControlTarget, ProbeKind, ProbeSpec, Reading
 from nvaha.ports import Prober
 from nvaha.probes import NetworkProber
-from nvaha.probes.http import probe_url
+from nvaha.probes.http import MOST_BYTES, request_of
+
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def as_port(prober: Prober) -> Prober:
@@ -174,7 +177,23 @@ def test_a_connection_without_an_answer_is_alive_to_tcp_only() -> None:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nabc", (200,), None),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", (200,), None),
         (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", (200,), "not an HTTP answer"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", (200,), "not an HTTP answer"),
+        (
+            b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+            (200,),
+            "no end of the answer's head in 32 KiB",
+        ),
+        (
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+            (200,),
+            None,
+        ),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", (101,), None),
+        (b"HTTP/1.0 200 OK\n\n", (200,), None),
+        (b"HTTP/1.1 200\r\n\r\n", (200,), None),
+        (b"HTTP/1.1 200 OK\r\nX: y", (200,), "not an HTTP answer"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", (200,), "not an HTTP answer"),
+        (b"HTTP/1.1 099 OK\r\n\r\n", (99,), "not an HTTP answer"),
+        (b"HTTP/1.1  200 OK\r\n\r\n", (200,), "not an HTTP answer"),
     ],
 )
 def test_an_http_answer_is_judged_by_its_status(
@@ -329,13 +348,178 @@ def test_no_configuration_makes_a_probe_raise(
 
 
 @pytest.mark.parametrize(
-    ("address", "path", "expected"),
+    ("address", "port", "path", "line", "host"),
     [
-        ("10.0.0.4", "/", "http://10.0.0.4:8080/"),
-        ("10.0.0.4", "health", "http://10.0.0.4:8080/health"),
-        ("fd00::4", "/a%20b", "http://[fd00::4]:8080/a%20b"),
+        ("10.0.0.4", 80, "/", "GET / HTTP/1.1", "10.0.0.4"),
+        ("10.0.0.4", 8080, "health", "GET /health HTTP/1.1", "10.0.0.4:8080"),
+        ("fd00::4", 8080, "/a%20b?c=d", "GET /a%20b?c=d HTTP/1.1", "[fd00::4]:8080"),
     ],
 )
-def test_the_url_is_built_from_the_spec(address: str, path: str, expected: str) -> None:
-    """Address, port and path make the URL."""
-    assert str(probe_url(address, ProbeSpec(kind=ProbeKind.HTTP, port=8080, path=path))) == expected
+def test_the_request_is_built_from_the_spec(address: str, port: int, path: str, line: str, host: str) -> None:
+    """Address, port and path make the request."""
+    lines = request_of(address, http(port, path=path)).decode().split("\r\n")
+    assert lines[0] == line
+    assert f"Host: {host}" in lines
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_no_path_or_host_adds_a_header(path: str, host: str) -> None:
+    """Whatever stands in path and host, the request has its four headers, or is not made."""
+    try:
+        request = request_of("10.0.0.4", http(80, path=path, host=host))
+    except ValueError:
+        return
+    assert request.count(b"\n") == 6
+    assert request.endswith(b"\r\n\r\n")
+
+
+def again(piece: bytes) -> Iterator[bytes]:
+    """Yield a piece for ever."""
+    while True:
+        yield piece
+
+
+def after(start: bytes, piece: bytes) -> Callable[[], Iterator[bytes]]:
+    """Return what sends a start, and then a piece for ever."""
+    return lambda: chain([start], again(piece))
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+HOSTILE: dict[str, tuple[Callable[[], Iterator[bytes]], str]] = {
+    "interim answers": (after(b"", b"HTTP/1.1 102 Processing\r\n\r\n" * 500), "more than 10 interim answers"),
+    "interim answers, one by one": (
+        after(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        "more than 10 interim answers",
+    ),
+    "headers": (after(OK, b"X: y\r\n" * 500), "no end of the answer's head in 32 KiB"),
+    "one header": (after(OK + b"X: ", b"y" * 4096), "no end of the answer's head in 32 KiB"),
+    "a status line": (after(b"HTTP/1.1 200 ", b"O" * 4096), "no end of the answer's head in 32 KiB"),
+    "an interim answer's header": (
+        after(b"HTTP/1.1 100 Continue\r\nX: ", b"y" * 4096),
+        "no end of the answer's head in 32 KiB",
+    ),
+    "noise": (after(b"", b"\x00\xff\r\n" * 1000), "not an HTTP answer"),
+    "line ends": (after(b"", b"\r\n" * 2000), "not an HTTP answer"),
+    "redirects": (
+        after(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", b"HTTP/1.1 302 Found\r\n\r\n"),
+        "status 302",
+    ),
+}
+
+
+@asynccontextmanager
+async def flooding(
+    pieces: Callable[[], Iterator[bytes]], *, tls: ssl.SSLContext | None = None, pause_s: float | None = None
+) -> AsyncIterator[int]:
+    """Send pieces to whoever connects, as fast as they are taken or one each so often; yield the port."""
+
+    async def handle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            for piece in pieces():
+                writer.write(piece)
+                await writer.drain()
+                if pause_s is not None:
+                    await asyncio.sleep(pause_s)
+        except (OSError, asyncio.CancelledError):
+            return
+        finally:
+            writer.transport.abort()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+def counted(loop: asyncio.AbstractEventLoop) -> list[int]:
+    """Count what is read from every connection from now on, piece by piece."""
+    sizes: list[int] = []
+    receive = loop.sock_recv
+
+    async def counting(connection: socket.socket, most: int) -> bytes:
+        data = await receive(connection, most)
+        sizes.append(len(data))
+        return data
+
+    loop.sock_recv = counting  # type: ignore[method-assign, assignment]
+    return sizes
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+@pytest.mark.parametrize("kind", [ProbeKind.HTTP, ProbeKind.HTTPS])
+def test_an_nva_that_never_ends_is_read_a_little(what: str, kind: ProbeKind, tmp_path: Path) -> None:
+    """However an NVA floods its probe, that ends with the reason after few bytes, and takes few steps."""
+    pieces, error = HOSTILE[what]
+    tls = None
+    if kind is ProbeKind.HTTPS:
+        tls = make_certificates(tmp_path, datetime.fromtimestamp(time.time(), UTC)).server_context()
+
+    async def run() -> None:
+        async with flooding(pieces, tls=tls) as port:
+            sizes = counted(asyncio.get_running_loop())
+            reading = await read(http(port, kind=kind, verify_tls=False, timeout_s=10.0))
+            assert (reading.ok, reading.error) == (False, error)
+            assert sum(sizes) <= MOST_BYTES
+            assert len(sizes) < 1000
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("what", "pieces"),
+    [
+        ("handshake records", after(b"", b"\x16\x03\x03\x40\x00" + b"\x0e\x00\x00\x00" * 4096)),
+        ("empty records", after(b"", b"\x16\x03\x03\x00\x00" * 500)),
+        ("warnings", after(b"", b"\x15\x03\x03\x00\x02\x01\x5a" * 500)),
+        ("half a record", after(b"\x16\x03\x03\x40\x00\x02\xff\xff\xff", b"\x00" * 4096)),
+        ("noise", after(b"", b"\xff" * 4096)),
+    ],
+)
+def test_tls_that_never_ends_is_read_a_little(what: str, pieces: Callable[[], Iterator[bytes]]) -> None:
+    """Whatever is sent in the place of a handshake, the probe fails with TLS's reason after few bytes."""
+
+    async def run() -> None:
+        async with flooding(pieces) as port:
+            sizes = counted(asyncio.get_running_loop())
+            reading = await read(http(port, kind=ProbeKind.HTTPS, verify_tls=False, timeout_s=10.0))
+            assert not reading.ok
+            assert "TLS" in str(reading.error) or "KiB" in str(reading.error), what
+            assert sum(sizes) <= MOST_BYTES
+            assert len(sizes) < 1000
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", [ProbeKind.HTTP, ProbeKind.HTTPS])
+def test_a_drip_ends_with_the_timeout(kind: ProbeKind) -> None:
+    """An NVA that sends a byte now and then, an answer or a handshake, has not answered in time."""
+    start = b"HTTP/1.1 200 OK\r\nX: " if kind is ProbeKind.HTTP else b"\x16\x03\x03\x40\x00"
+
+    async def run() -> None:
+        async with flooding(
+            lambda: (bytes([each]) for each in start + b"\x02" * 10_000), pause_s=0.01
+        ) as port:
+            reading = await read(http(port, kind=kind, verify_tls=False, timeout_s=0.5))
+            assert (reading.ok, reading.error) == (False, "timed out after 0.5 s")
+            assert 490 <= reading.latency_ms < 2000
+
+    asyncio.run(run())
+
+
+def test_the_hostile_do_not_hold_up_the_living() -> None:
+    """Among many NVAs that flood their probes in every way, those that answer are read as up."""
+
+    async def run() -> None:
+        async with AsyncExitStack() as stack:
+            ways = [pieces for what, (pieces, _) in HOSTILE.items() if "one by one" not in what]
+            floods = [await stack.enter_async_context(flooding(pieces)) for pieces in ways]
+            port, _ = await stack.enter_async_context(listening(b"HTTP/1.1 200 OK\r\n\r\n"))
+            prober = await stack.enter_async_context(NetworkProber())
+            hostile = [prober.probe("127.0.0.1", http(each, timeout_s=5.0)) for each in floods * 3]
+            living = [prober.probe("127.0.0.1", http(port, timeout_s=8.0)) for _ in range(10)]
+            readings = await asyncio.gather(*hostile, *living)
+            assert all(reading.ok for reading in readings[len(hostile) :])
+            assert not any(reading.ok for reading in readings[: len(hostile)])
+
+    asyncio.run(run())

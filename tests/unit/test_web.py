@@ -82,6 +82,19 @@ NEAR_MISS = st.dictionaries(
 )
 
 
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from("\n\x1b\x00\u2028\u202e"), max_size=40))
+def test_what_a_caller_says_acts_nowhere(said: str) -> None:
+    """A reason and a name with control characters become what can be read, in the command and the answer."""
+    body = json.dumps({"to": "b", "reason": said}).encode()
+    status, _, control = _call("failover", body, limit=said)
+    assert status == 202
+    [command] = control.commands
+    assert command.reason.isprintable()
+    assert command.by.isprintable()
+    _, answer, _ = _call("history", limit=said or "x")
+    assert str(answer).isprintable()
+
+
 @given(st.binary(max_size=400) | (JSON | NEAR_MISS).map(lambda value: json.dumps(value).encode()))
 def test_any_body_is_answered(body: bytes) -> None:
     """A body becomes a command only if it says where to; anything else is a 400 and moves nothing."""

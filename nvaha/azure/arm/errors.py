@@ -16,7 +16,7 @@ from typing import Any
 
 from nvaha.azure.arm.reasons import LONGEST_REASON, UNSERVED, policies_of, reason
 from nvaha.ports import NetworkError, NetworkFault
-from nvaha.text import one_line, shortened
+from nvaha.text import one_line, safe, shortened
 
 LONGEST_MESSAGE = LONGEST_REASON + 300
 _MOST_READ = 16_000
@@ -71,10 +71,6 @@ _LASTING_CONFLICTS = frozenset(
         "requestdisallowedbypolicy",
         "scopelocked",
     }
-)
-
-_SECRET = re.compile(
-    r"(?i)(bearer\s+)\S+|\beyJ[\w-]{5,}(?:\.[\w-]+)*|((?:sig|token|key|password|secret)=)[^\s&\"']+"
 )
 
 
@@ -199,8 +195,7 @@ def bounded(text: str, longest: int = LONGEST_MESSAGE) -> str:
 
 def _clean(text: str) -> str:
     # What is cut off is cut off before secrets are looked for: half of one would not be found.
-    line = one_line(text[:_MOST_READ])
-    return _SECRET.sub(lambda match: f"{match.group(1) or match.group(2) or ''}…", line)
+    return safe(one_line(text[:_MOST_READ]))
 
 
 def _message(status: str, error: ArmError) -> str:

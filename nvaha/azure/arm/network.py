@@ -15,6 +15,7 @@ from nvaha.azure.arm.operation import Crowd, Following
 from nvaha.config.settings import Cloud, Settings
 from nvaha.model import Resource, same_id
 from nvaha.ports import Clock, NetworkError, NetworkFault
+from nvaha.text import shown
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -171,7 +172,7 @@ def _resource(resource_id: str, answer: Answer) -> Resource:
     if body is None:
         raise _unreadable(resource_id, "the answer is not a JSON object")
     if not isinstance(body.get("id"), str) or not same_id(body["id"], resource_id):
-        raise _unreadable(resource_id, f"the answer is about {str(body.get('id'))[:300]!r}")
+        raise _unreadable(resource_id, f"the answer is about '{shown(str(body.get('id')), 300)}'")
     if not isinstance(body.get("properties"), dict):
         raise _unreadable(resource_id, "the answer has no properties")
     etag = body.get("etag") or answer.headers.get("ETag")

@@ -25,7 +25,7 @@ from nvaha.azure.clouds import ENDPOINTS
 from nvaha.azure.credentials import storage_credential
 from nvaha.config.settings import Settings, SettingsError, StorageSettings, not_a_connection_string
 from nvaha.ports import StoreUnavailable
-from nvaha.text import shortened
+from nvaha.text import safe, shortened
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -123,9 +123,9 @@ class Storage:
                 self.blobs = BlobServiceClient.from_connection_string(text, **limits)
                 self.queues = QueueServiceClient.from_connection_string(text, **limits)
                 self.tables = TableServiceClient.from_connection_string(text, **limits)
-            except ValueError as error:
+            except ValueError:
                 # The SDK's own text may quote the connection string.
-                raise SettingsError((not_a_connection_string(storage.name),)) from error
+                raise SettingsError((not_a_connection_string(storage.name),)) from None
             return
         self._credential = credential = storage_credential(settings)
         suffix = ENDPOINTS[settings.cloud].storage_suffix
@@ -180,7 +180,7 @@ async def answering(what: str) -> AsyncIterator[None]:
 
 def describe(error: AzureError) -> str:
     """Return status, code and first line of a storage error; nothing of the request, which may hold a key."""
-    first_line = shortened(str(error.message).split("\n", 1)[0], _LONGEST_MESSAGE)
+    first_line = shortened(safe(str(error.message).split("\n", 1)[0]), _LONGEST_MESSAGE)
     if isinstance(error, HttpResponseError) and error.status_code is not None:
         return f"{error.status_code} {error_code(error)}: {first_line}"
     return f"{type(error).__name__}: {first_line}"

@@ -26,7 +26,7 @@ from azure.storage.blob.aio import BlobClient, BlobLeaseClient
 from nvaha.azure.storage.connection import Storage, answering, creating, error_code
 from nvaha.model import LARGEST
 from nvaha.ports import LEASE_CONTAINER, LEASE_S, LeaseGrant, StateUnreadable, StoreUnavailable
-from nvaha.text import shortened
+from nvaha.text import shown
 
 CONTAINER = LEASE_CONTAINER
 _LONGEST_HOLDER = 200
@@ -145,7 +145,7 @@ async def _raise_epoch(
         epoch = max(int(found), at_least) + 1 if good else 0
         if not 0 < epoch <= LARGEST:
             raise StateUnreadable(
-                f"blob {CONTAINER}/{name}, metadata epoch is {shortened(found, _SHOWN)!r}: not a number "
+                f"blob {CONTAINER}/{name}, metadata epoch is '{shown(found, _SHOWN)}': not a number "
                 f"below {LARGEST}; set it to one that is not below any epoch in the table nvahagroups"
             )
         # Metadata travel as HTTP headers, which hold ASCII only.

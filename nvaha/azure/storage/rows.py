@@ -24,7 +24,7 @@ from nvaha.azure.storage.bounds import Path, first_wild
 from nvaha.core.discovery import unread_sentence
 from nvaha.model import Drift, GroupState, Guards, LeaderRecord, Operation, StepRecord, Switch
 from nvaha.ports import StateUnreadable, StoreUnavailable
-from nvaha.text import shortened
+from nvaha.text import shortened, shown
 
 SCHEMA = 1
 GROUPS_TABLE = "nvahagroups"
@@ -125,9 +125,9 @@ class _Codec(Generic[_Value]):
     ) -> StateUnreadable:
         """Return the error that names the row, what is wrong in it, and the remedy."""
         row = f"{entity.get('PartitionKey')}/{entity.get('RowKey')}"
-        shown = repr(shortened(str(value), _SHORTENED_TEXT))
         remedy = "update this monitor" if newer else self._remedy
-        text = f"table {self._table}, row {row}, column state is {shown}: {problem}; {remedy}"
+        found = shown(str(value), _SHORTENED_TEXT)
+        text = f"table {self._table}, row {row}, column state is '{found}': {problem}; {remedy}"
         return StateUnreadable(text, newer=newer)
 
 

@@ -8,7 +8,16 @@ from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORIN
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
 from tests.mutants.catalogue.sharing import SHARING
 from tests.mutants.catalogue.switching import FINISHING, HELD_UP, HOLDING_BACK, SWITCHING
-from tests.mutants.catalogue.watching import ANSWERING, LEADING, SEEING
+from tests.mutants.catalogue.watching import (
+    ANSWERING,
+    ENDING,
+    FLOODED,
+    HIDING,
+    LEADING,
+    SEEING,
+    STEADY,
+    TELLING,
+)
 from tests.mutants.catalogue.writing import ATTEMPTING, MOVING_PUBLIC_IPS, WRITING
 from tests.mutants.mutant import Mutant
 
@@ -28,6 +37,11 @@ MUTANTS: tuple[Mutant, ...] = (
     *LEADING,
     *SEEING,
     *ANSWERING,
+    *ENDING,
+    *FLOODED,
+    *HIDING,
+    *STEADY,
+    *TELLING,
     *PLANNING,
     *ATTACHING,
     *SURVEYING,

@@ -55,7 +55,7 @@ DECIDING = (
         "one-failure-is-down",
         "an NVA is down after `fall` failures",
         "nvaha.core.health:advance",
-        replace("failures >= spec.fall", by="failures >= 1"),
+        replace("after.failures >= spec.fall", by="after.failures >= 1"),
     ),
     Mutant(
         "last-failure-overlooked",

@@ -220,15 +220,161 @@ ANSWERING = (
     Mutant(
         "closed-in-use",
         "an app that was replaced is closed only after its last use",
-        "nvaha.app.holder:AppHolder.using",
+        "nvaha.app.holder:AppHolder._used",
         replace("not self._uses[app]", by="True"),
         simulated=False,
     ),
     Mutant(
         "replaced-never-closed",
         "an app that was replaced is closed",
-        "nvaha.app.holder:AppHolder.using",
+        "nvaha.app.holder:AppHolder._used",
         drop("await app.close()"),
+        simulated=False,
+    ),
+)
+
+STEADY = (
+    Mutant(
+        "unsteady-by-itself-down",
+        "an unsteady NVA is down only where the policy says so",
+        "nvaha.core.health:advance",
+        replace("nva.unsteady and unsteady_is_down", by="nva.unsteady"),
+    ),
+    Mutant(
+        "blind-makes-unsteady",
+        "what a blind monitor did not see makes no NVA unsteady",
+        "nvaha.core.health:_seen",
+        replace("blind and not reading.ok", by="False"),
+    ),
+    Mutant(
+        "outage-makes-unsteady",
+        "an outage that ended in a row of failures is counted afresh after it",
+        "nvaha.core.health:advance",
+        replace("health is Health.DOWN and not held", by="False"),
+    ),
+    Mutant(
+        "unsteady-forgotten-at-an-answer",
+        "traffic leaves an NVA that is down for being unsteady, also right after an answer of it",
+        "nvaha.core.health:fallen",
+        replace("nva.unsteady or nva.confirmed >= spec.fall", by="nva.confirmed >= spec.fall"),
+    ),
+    Mutant(
+        "window-is-news",
+        "nothing is written because a reading of long ago moved on in the window",
+        "nvaha.core.health:same_for_the_reader.essence",
+        replace("recent=0", by="recent=nva.recent"),
+        simulated=False,
+    ),
+)
+
+FLOODED = (
+    Mutant(
+        "interim-without-end",
+        "a probe reads no more than some interim answers",
+        "nvaha.probes.http:_final_status",
+        replace("MOST_INTERIM + 1", by="10**9"),
+        simulated=False,
+    ),
+    Mutant(
+        "head-without-end",
+        "a probe reads no more than so much of a head",
+        "nvaha.probes.http:_final_status",
+        replace("read > MOST_HEAD", by="False"),
+        simulated=False,
+    ),
+)
+
+ENDING = (
+    Mutant(
+        "stopped-and-sure",
+        "who stops a failover whose reply is out is told that nobody knows whether it was started",
+        "nvaha.cli.act:_ask_for",
+        drop("known.failure = _unknown(wish, request_id, ExitCode.INTERRUPTED, 'stopped while asking')"),
+        simulated=False,
+        tests=("tests/unit/test_cli_ends.py",),
+    ),
+    Mutant(
+        "full-disk-is-done",
+        "a document that could not be written is no success",
+        "nvaha.cli.streams:lost_output",
+        replace("trouble.errno in _LEFT", by="True"),
+        simulated=False,
+        tests=("tests/unit/test_cli_ends.py",),
+    ),
+)
+
+TELLING = (
+    Mutant(
+        "sentence-imitates",
+        "nothing in a sentence can be taken for the event of its line",
+        "nvaha.notify:_tame",
+        replace("text.replace(BEGINS, BEGINS.replace('{', '{ '))", by="text"),
+        simulated=False,
+    ),
+    Mutant(
+        "library-imitates",
+        "no line but a notice's own is an event",
+        "nvaha.notify:SafeRecord.getMessage",
+        replace("_tame(_safe(super().getMessage()))", by="_safe(super().getMessage())"),
+        simulated=False,
+    ),
+    Mutant(
+        "event-cut-off",
+        "a line is never so long that its event is cut off",
+        "nvaha.notify:EventLine.__str__",
+        replace("len(line) <= _LONGEST_LINE", by="True"),
+        simulated=False,
+    ),
+    Mutant(
+        "traceback-imitates",
+        "a traceback's last line is no event",
+        "nvaha.notify:SafeRecord.__init__",
+        replace("_tame(_safe(line))", by="line"),
+        simulated=False,
+    ),
+)
+
+HIDING = (
+    Mutant(
+        "connection-string-shown",
+        "a connection string where a setting's name belongs is not shown",
+        "nvaha.config.settings:_Reader.storage",
+        replace("not _CONNECTION.fullmatch(connection)", by="False"),
+        simulated=False,
+    ),
+    Mutant(
+        "connection-string-to-the-host",
+        "the Functions host is given no connection string where it expects a name, since it repeats that",
+        "nvaha.config.settings:for_triggers",
+        replace("_CONNECTION.fullmatch(connection)", by="True"),
+        simulated=False,
+    ),
+    Mutant(
+        "cause-tells",
+        "an error is cut off from a cause that tells a secret",
+        "nvaha.text:fit_to_raise",
+        drop("error.__cause__ = error.__context__ = None"),
+        simulated=False,
+    ),
+    Mutant(
+        "raised-as-it-is",
+        "what the app's functions raise leaves without a secret",
+        "nvaha.app.holder:AppHolder.using",
+        replace("fit_to_raise(error)", by="error"),
+        simulated=False,
+    ),
+    Mutant(
+        "cut-before-looking",
+        "a text is cut only after secrets were looked for",
+        "nvaha.text:shown",
+        replace("safe(value)", by="safe(value[:longest])"),
+        simulated=False,
+    ),
+    Mutant(
+        "key-comes-back",
+        "a key that comes back in an answer is not printed",
+        "nvaha.cli.client:App._call",
+        replace("self.where.key is not None", by="False"),
         simulated=False,
     ),
 )

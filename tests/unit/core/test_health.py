@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nvaha.core.health import (
+    STEADY_TO,
+    UNSTEADY_FROM,
+    WINDOW,
     advance,
     fallen,
     healthy,
@@ -17,6 +20,8 @@ from nvaha.model import Health, NvaState, ProbeSpec, Reading
 from tests.builders import BAD, NOON, OK, down, later, up
 
 READINGS = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=30)
+MOSTLY = st.integers(0, 9).map(lambda number: number > 2)
+ONE_IN_THREE = [(number % 3 == 0, False) for number in range(60)]
 SPECS = st.builds(ProbeSpec, address=st.just("127.0.0.1"), fall=st.integers(1, 5), rise=st.integers(1, 5))
 
 
@@ -78,6 +83,74 @@ def test_an_nva_is_healthy_only_while_it_answers(readings: list[tuple[bool, bool
         assert readings[-1][0]
         assert state.health is Health.UP
         assert not fallen(state, spec)
+
+
+def reference(
+    readings: list[tuple[bool, bool]], spec: ProbeSpec, *, counts: bool
+) -> list[tuple[Health, bool]]:
+    """Return health and unsteadiness after each reading, by the words of the documentation."""
+    health, unsteady, window, seen = Health.UNKNOWN, False, list[bool](), []
+    for end, (ok, blind) in enumerate(readings, start=1):
+        oks = [each for each, _ in readings[:end]]
+        if ok or not blind:
+            window = [*window, ok][-WINDOW:]
+            failed = window.count(False)
+            unsteady = failed > STEADY_TO if unsteady else failed >= max(UNSTEADY_FROM, spec.fall)
+        if run_length(oks, wanted=False) >= spec.fall or (counts and unsteady):
+            health = Health.DOWN
+        elif run_length(oks, wanted=True) >= spec.rise:
+            health = Health.UP
+        if health is Health.DOWN and not (counts and unsteady):
+            window, unsteady = [], False
+        seen.append((health, unsteady))
+    return seen
+
+
+@given(
+    readings=st.lists(st.tuples(MOSTLY, st.integers(0, 3).map(lambda number: number == 0)), max_size=120),
+    spec=SPECS,
+    counts=st.booleans(),
+)
+@example(readings=ONE_IN_THREE + [(True, False)] * 40, spec=ProbeSpec(), counts=True)
+@example(readings=ONE_IN_THREE + [(True, False)] * 40, spec=ProbeSpec(), counts=False)
+@example(readings=ONE_IN_THREE + [(False, False)] * 4, spec=ProbeSpec(), counts=True)
+def test_an_unsteady_nva_is_told_and_down_by_policy_only(
+    readings: list[tuple[bool, bool]], spec: ProbeSpec, counts: bool
+) -> None:
+    """Many failures that are never enough in a row make an NVA unsteady; whether that is down says policy."""
+    state, expected = NvaState(), reference(readings, spec, counts=counts)
+    for number, ((ok, blind), (health, unsteady)) in enumerate(zip(readings, expected, strict=True)):
+        reading = OK if ok else BAD
+        state = advance(state, reading, spec, later(number), blind=blind, unsteady_is_down=counts)
+        assert (state.health, state.unsteady) == (health, unsteady)
+        assert state.recent < 1 << WINDOW
+        if not counts:
+            assert not (state.unsteady and state.health is Health.DOWN)
+        if state.unsteady and counts:
+            assert fallen(state, spec)
+
+
+def test_one_answer_in_three_is_found_out() -> None:
+    """Two failures and an answer, again and again, never reach `fall`, and are unsteady within the window."""
+    spec = ProbeSpec(address="127.0.0.1", fall=3, rise=2)
+    state = after([(number % 3 == 2, False) for number in range(WINDOW)], spec)
+    assert state.unsteady
+    assert state.health is not Health.DOWN
+    assert not fallen(state, spec)
+
+
+def test_an_outage_that_is_over_is_not_unsteady() -> None:
+    """An NVA that was down for long and is up again starts afresh: that was an outage."""
+    spec = ProbeSpec(address="127.0.0.1", fall=3, rise=2)
+    state = after([(True, False)] * 5 + [(False, False)] * 40 + [(True, False)] * 2, spec)
+    assert (state.health, state.unsteady, state.recent) == (Health.UP, False, 0)
+
+
+def test_the_window_is_no_news_and_unsteadiness_is() -> None:
+    """Nothing is written because a failure of long ago moved on in the window."""
+    spec = ProbeSpec(address="127.0.0.1")
+    assert same_for_the_reader(up(recent=0b1), up(recent=0b10), spec)
+    assert not same_for_the_reader(up(unsteady=False), up(unsteady=True), spec)
 
 
 def test_health_changes_are_dated() -> None:
