@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from nvaha.model import Operation, Phase, Status, Trigger
@@ -62,7 +64,8 @@ async def test_a_record_of_a_newer_release_is_left_to_its_workers(
 
     monkeypatch.setattr(type(illegible.store), "operation", newer)
     with pytest.raises(StateUnreadable):
-        await attempt(illegible)
+        async with asyncio.timeout(60.0):
+            await attempt(illegible)
     assert illegible.network.tried == []
 
 
@@ -71,7 +74,8 @@ async def test_a_groups_row_that_goes_bad_ends_the_attempt_at_once(out: Outside)
     out.network.operation_s = 9.0
     after(1.0, lambda: out.store.unreadable.add("g"))
     with pytest.raises(StateUnreadable):
-        await attempt(out)
+        async with asyncio.timeout(60.0):
+            await attempt(out)
     assert out.clock.monotonic() < 9.0
     before = list(out.network.tried)
     await out.clock.sleep(30.0)
