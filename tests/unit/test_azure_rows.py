@@ -96,6 +96,7 @@ def test_an_unknown_field_of_this_schema_is_ignored() -> None:
         ('{"schema": 1, "generation": "many"}', "many"),
         ('{"schema": 1, "nvas": [1]}', "nvas"),
         ('{"schema": 1, "heartbeat_at": "2026-01-01T00:00:00"}', "2026-01-01"),
+        ('{"schema": 1, "group": "other"}', "other"),
         ("[]", "[]"),
         ("", "JSON"),
         ("[" * 20_000, "[["),

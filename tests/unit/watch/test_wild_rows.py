@@ -239,6 +239,18 @@ async def test_a_row_that_goes_bad_again_is_told_again() -> None:
     assert len(told(out, "state_readable")) == 1
 
 
+async def test_a_row_is_called_mended_only_once_it_was_read() -> None:
+    """Rounds that have nothing to write do not look at it, and say nothing of it."""
+    out = both()
+    monitor = two(out)
+    await ticks(monitor, 1)
+    await monitor.tick(1.5)
+    out.store.spoil("g", "[]")
+    for _ in range(2):
+        await monitor.tick(3.0)
+    assert (len(told(out, "state_unreadable")), told(out, "state_readable")) == (1, [])
+
+
 @pytest.mark.parametrize("where", ["election", "refresh"])
 async def test_what_nobody_expected_where_a_group_is_taken_over_ends_that_group_only(
     where: str, monkeypatch: pytest.MonkeyPatch
