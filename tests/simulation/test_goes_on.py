@@ -128,7 +128,7 @@ def test_a_switch_lease_that_a_stranger_holds_for_good_is_said_and_the_switch_go
         world.storage.release(stranger)
         await until(world, lambda state: state.active == "g0n1" and state.phase is Phase.STEADY, 120.0)
 
-    world = play(scene)
+    world = play(scene, deadline_s=120.0)
     assert world.oracle.violations == []
     assert "switch-g0" in blocked[0]
     failed = [each for each in world.storage.tables.operations.values() if each.status is Status.FAILED]
