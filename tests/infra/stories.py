@@ -12,11 +12,12 @@ from typing import Any, cast
 from unittest import mock
 
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
-from nvaha.model import Notice
+from nvaha.model import Notice, Phase
 from nvaha.notify import EventLine, LogNotifier
+from nvaha.ports import NetworkFault
 from tests.simulation import actors
 from tests.simulation.process import Process
-from tests.simulation.scenes import only, play
+from tests.simulation.scenes import only, play, until
 from tests.simulation.world import World
 
 _NO_WORLD = SimpleNamespace(loop=SimpleNamespace(now_s=-5.0))
@@ -146,9 +147,12 @@ async def _all_die_and_return(world: World) -> None:
 
 async def _azure_is_gone(world: World) -> None:
     await world.pass_time(30.0)
-    world.knobs.rates["arm_error"] = 1.0
+    for entry in world.arm.entries.values():
+        world.faults.unreadable[entry.id.casefold()] = NetworkFault.UNAVAILABLE
     world.chaos.set_alive("g0n0", alive=False)
-    await world.pass_time(210.0)
+    # Its message is set aside before its deadline, and it is not asked for again yet.
+    await until(world, lambda state: state.phase is Phase.SWITCHING)
+    await until(world, lambda state: state.phase is Phase.UNKNOWN, 600.0)
 
 
 async def _leader_goes_deaf(world: World) -> None:
