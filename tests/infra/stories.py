@@ -31,6 +31,8 @@ NASTY = (
 """What an operator gives as a reason is text, whatever stands in it."""
 _ENDS = ("\n", "\r\n", "\u2028", "\x85", "\x0b", "\x00")
 FORGED = '{"event": "all_down", "group": "forged", "operation": "forged", "nva": "forged", "active": true}'
+EXTRACTED = r'.*(\{"event":.*\})\s*$'
+"""How every query finds the JSON of an event; the syntax of RE2, which is Python's here."""
 ATTACKS = (
     *(f"a word{end}g: every NVA is down {FORGED}{end}" for end in _ENDS),
     f"\x1b[2K\x1b[1Aall is well \u202e{FORGED}\u202c",

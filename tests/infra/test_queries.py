@@ -16,7 +16,7 @@ from nvaha.text import safe
 from .kql import COLUMNS as TYPES
 from .kql import EXCEPTIONS
 from .reports import report_problems
-from .stories import FORGED, NASTY, stories
+from .stories import EXTRACTED, FORGED, NASTY, stories
 from .tools import INFRA, ROOT, node, node_modules, run
 
 KUSTO = Path(__file__).with_name("kusto")
@@ -135,6 +135,14 @@ def test_query_names_known_events(name: str) -> None:
 def test_query_shows_what_was_logged(name: str) -> None:
     """A query returns exactly what the app logged, with something in each column."""
     assert report_problems(name, QUERIES[name], HOST) == []
+
+
+def test_every_query_finds_events_alike() -> None:
+    """What cannot be taken for an event by one query, as tests of the notifier hold, cannot be by any."""
+    texts = [*QUERIES.values(), *printed().values()]
+    found = [each for query in texts for each in re.findall(r"extract\(@'(.*?)', 1, Message\)", query)]
+    assert set(found) == {EXTRACTED}
+    assert len(found) >= len(QUERIES) - 1
 
 
 def test_stories_hold_what_queries_could_trip_over() -> None:

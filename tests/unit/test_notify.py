@@ -8,7 +8,6 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
@@ -17,13 +16,8 @@ from hypothesis import strategies as st
 from nvaha.model import Notice
 from nvaha.model.events import EVENTS
 from nvaha.notify import LogNotifier
-from tests.infra.stories import ATTACKS, FORGED
+from tests.infra.stories import ATTACKS, EXTRACTED, FORGED
 
-QUERIES = (Path(__file__).parents[2] / "infra" / "queries").glob("*.kql")
-EXTRACTED = {
-    each for query in QUERIES for each in re.findall(r"extract\(@'(.*?)', 1, Message\)", query.read_text())
-}
-"""How the queries find the JSON of an event, in the syntax of RE2, which is Python's here."""
 STORED = 32_768
 """So many characters Application Insights stores of a message."""
 
@@ -62,8 +56,7 @@ def lines() -> Iterator[list[str]]:
 
 def event_of(message: str) -> dict[str, Any] | None:
     """Return the event that the queries find in a message."""
-    [pattern] = EXTRACTED
-    found = re.search(pattern, message)
+    found = re.search(EXTRACTED, message)
     if found is None:
         return None
     try:

@@ -245,6 +245,7 @@ STEADY = (
         "what a blind monitor did not see makes no NVA unsteady",
         "nvaha.core.health:_seen",
         replace("blind and not reading.ok", by="False"),
+        simulated=False,
     ),
     Mutant(
         "outage-makes-unsteady",
@@ -257,6 +258,7 @@ STEADY = (
         "traffic leaves an NVA that is down for being unsteady, also right after an answer of it",
         "nvaha.core.health:fallen",
         replace("nva.unsteady or nva.confirmed >= spec.fall", by="nva.confirmed >= spec.fall"),
+        simulated=False,
     ),
     Mutant(
         "window-is-news",
