@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from nvaha.model import Notice
@@ -22,6 +22,8 @@ STORED = 32_768
 """So many characters Application Insights stores of a message."""
 
 PIECES = [FORGED, FORGED[:-1], '{"event":', "}", "\n", '"', "\\", " ", "x"]
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
+"""Making an example of sixty thousand characters smaller would take minutes."""
 words = st.one_of(
     st.sampled_from(ATTACKS),
     st.text(st.characters(codec="utf-8") | st.sampled_from("\n\r\x1b\x00\u2028\u202e\x85"), max_size=60),
@@ -66,7 +68,7 @@ def event_of(message: str) -> dict[str, Any] | None:
     return fields if isinstance(fields, dict) else None
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(words, words, words, st.sampled_from(sorted(EVENTS)))
 @example(ATTACKS[0], ATTACKS[1], ATTACKS[2], "nva_up")
 def test_a_notice_is_one_line_with_its_own_event(sentence: str, reason: str, name: str, event: str) -> None:
@@ -82,7 +84,7 @@ def test_a_notice_is_one_line_with_its_own_event(sentence: str, reason: str, nam
     assert all(str(each).isprintable() for each in found.values())
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(words, words)
 def test_no_other_line_has_an_event(text: str, cause: str) -> None:
     """What a library logs, its exception included, is no event, and each line of it is printable."""

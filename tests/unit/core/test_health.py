@@ -113,6 +113,7 @@ def reference(
 )
 @example(readings=ONE_IN_THREE + [(True, False)] * 40, spec=ProbeSpec(), counts=True)
 @example(readings=ONE_IN_THREE + [(True, False)] * 40, spec=ProbeSpec(), counts=False)
+@example(readings=[(ok, not ok) for ok, _ in ONE_IN_THREE], spec=ProbeSpec(), counts=True)
 @example(readings=ONE_IN_THREE + [(False, False)] * 4, spec=ProbeSpec(), counts=True)
 def test_an_unsteady_nva_is_told_and_down_by_policy_only(
     readings: list[tuple[bool, bool]], spec: ProbeSpec, counts: bool
