@@ -36,7 +36,7 @@ def test_what_the_simulation_is_for_does_happen() -> None:
     counts: Counter[str] = Counter()
     for seed in range(60):
         counts.update(run(seed).counts)
-    happened = {what for what, number in counts.items() if number >= 5}
+    happened = {what for what, number in counts.items() if number >= 2}
     assert happened >= {
         "crashes",
         "stalls",

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nvaha.azure.storage.rows import (
@@ -23,12 +23,15 @@ from nvaha.azure.storage.rows import (
     read_leader,
     read_operation,
 )
+from nvaha.core.health import advance
 from nvaha.model import (
     Drift,
     GroupState,
     LeaderRecord,
     NvaState,
     Operation,
+    ProbeSpec,
+    Reading,
     StepRecord,
     SwitchRequest,
     Trigger,
@@ -232,3 +235,16 @@ def test_a_time_zone_other_than_utc_keeps_its_moment() -> None:
     aware = datetime.fromisoformat("2026-03-01T13:00:00+01:00")
     assert read_group(group_entity(GroupState("e", probed_at=aware)), READ_AT).probed_at == NOW
     assert aware - NOW == timedelta(0)
+
+
+@given(st.lists(st.booleans(), max_size=80), st.integers(1, 10))
+@example([n % 4 == 3 for n in range(78)], 4)
+def test_whatever_probes_lead_to_can_be_read_back(answered: list[bool], fall: int) -> None:
+    """No health that the code itself writes is out of the bounds that it reads within."""
+    nva, spec = NvaState(), ProbeSpec(fall=fall)
+    for ok in answered:
+        reading = Reading(ok, 1.0, None if ok else "timed out")
+        nva = advance(nva, reading, spec, NOW, blind=False)
+    state = GroupState("g", nvas={"a": nva})
+    entity = {**group_entity(state), "PartitionKey": "group"}
+    assert read_group(entity, NOW) == state

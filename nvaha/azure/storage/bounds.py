@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from nvaha.core.guards import MAX_BACK_OFF_S
+from nvaha.core.health import WINDOW
 from nvaha.model import LARGEST, LEVELS
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -25,6 +26,8 @@ LONGEST_HOLD_DOWN = timedelta(days=1)
 """The longest that the configuration allows."""
 _BACK_OFF = timedelta(seconds=MAX_BACK_OFF_S)
 _WAITED_FOR = {"retry_at": _BACK_OFF, "failback_at": _BACK_OFF, "repair_at": LONGEST_HOLD_DOWN}
+_BITS = (1 << WINDOW) - 1
+"""The last readings, a bit each."""
 _LONGEST_TEXT = 8192
 _LONGEST_NAME = 256
 _NAMES = frozenset({"active", "wanted", "target", "source"})
@@ -66,7 +69,8 @@ def _problem(name: str, value: object, now: datetime) -> str | None:
     if isinstance(value, str):
         return _text(name, value)
     if isinstance(value, int):
-        return None if 0 <= value <= LARGEST else f"it is outside 0 to {LARGEST}"
+        largest = _BITS if name == "recent" else LARGEST
+        return None if 0 <= value <= largest else f"it is outside 0 to {largest}"
     if isinstance(value, datetime):
         return _time(name, value, now)
     if isinstance(value, tuple | list | dict):
