@@ -134,7 +134,7 @@ async def test_messages_that_nobody_of_us_has_written_move_nothing() -> None:
         stale = [
             message(**real),
             message(**{**real, "generation": 2, "operation": f"{GROUP}-2-1", "epoch": 99}),
-            message(**{**real, "group": "another"}),
+            message(**{**real, "group": "another", "operation": f"another-{real['generation']}-1"}),
         ]
         unreadable = [
             base64.b64encode(b"\xff\x00 garbage").decode(),
