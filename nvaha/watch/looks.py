@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from nvaha.concurrency import run_all
 from nvaha.core.inputs import NetworkRead, NetworkUnread
@@ -16,6 +17,9 @@ from nvaha.watch.watched import WatchedGroup, WatchedGroups
 LOOKS_AT_ONCE, LOOK_ROUND_S = 4, 0.5
 WITHIN_S = 7.0
 """So long a look may take: the end of a tick cuts off what is under way; one that began early has ended."""
+ROOM = 0.7
+"""A look that was cut off is begun anew while so much of a tick is left. Ticks and looks may be equally far
+apart: then it would be cut off again, at the same place of each tick, for ever."""
 
 
 class Looks:
@@ -27,12 +31,18 @@ class Looks:
         self._watched = watched
         self._lease = lease
 
-    async def run(self) -> None:
-        """Look until cancelled."""
+    async def run(self, until: float = math.inf) -> None:
+        """Look until cancelled, which is to be expected at `until`, on the monotonic clock."""
         places = asyncio.Semaphore(LOOKS_AT_ONCE)
+        needed_s = min(WITHIN_S, ROOM * (until - self._clock.monotonic()))
+
+        def fits(watched: WatchedGroup) -> bool:
+            return not watched.cut_off or until - self._clock.monotonic() >= needed_s
 
         async def look(watched: WatchedGroup) -> None:
             async with places:
+                if not fits(watched):
+                    return
                 # From its beginning: one that takes long, or is cut off, has cost its reads all the same.
                 watched.looked_at, watched.cut_off = self._clock.monotonic(), True
                 name = watched.group.name
@@ -40,7 +50,7 @@ class Looks:
                 watched.cut_off = False
 
         while True:
-            await run_all([look(each) for each in self._watched if self._due(each)])
+            await run_all([look(each) for each in self._watched if self._due(each) and fits(each)])
             await self._clock.sleep(LOOK_ROUND_S)
 
     def _due(self, watched: WatchedGroup) -> bool:

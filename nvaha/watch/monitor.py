@@ -120,7 +120,7 @@ class Monitor:
         async with unwrapped(), asyncio.TaskGroup() as tasks:
             beside = [
                 tasks.create_task(duty)
-                for duty in (self._lease.keep(), self._looks.run(), self._record.run())
+                for duty in (self._lease.keep(), self._looks.run(until), self._record.run())
             ]
             tasks.create_task(rounds())
 

@@ -18,6 +18,7 @@ class OperationOracle:
     def __init__(self, world: World) -> None:
         self._world = world
         self._intents: set[tuple[str, str]] = set()
+        self._moves: dict[str, set[int]] = {}
         self._by_request: dict[tuple[str, str], str] = {}
         self.begun: list[str] = []
         self.outcomes: dict[str, Status] = {}
@@ -31,6 +32,8 @@ class OperationOracle:
         for step in after.steps:
             if step.status is StepStatus.RUNNING:
                 self._intents.add((after.id, step.resource_id.casefold()))
+                if writer is not None and step.kind != "attach":
+                    self._moves.setdefault(after.id, set()).add(writer.run)
             newly_done = step.status is StepStatus.DONE and step.key not in done_before
             by_its_worker = writer if writer is not None and writer.operation == after.id else None
             if (
@@ -51,6 +54,10 @@ class OperationOracle:
     def intended(self, writer: Writer, resource_id: str) -> bool:
         """Tell whether a write's intent was on record before."""
         return (writer.operation, resource_id.casefold()) in self._intents
+
+    def perhaps_moved(self, writer: Writer) -> bool:
+        """Tell whether an earlier attempt has recorded that it moves something; nobody knows if it did."""
+        return bool(self._moves.get(writer.operation, set()) - {writer.run})
 
     def commanded(self, group: str, request_id: str, operation: str) -> None:
         """Check that a request id leads to one operation, however often it is sent."""

@@ -84,6 +84,8 @@ class WriteOracle:
             return
         if self._world.oracle.finishing(writer.group, request.target):
             return
+        if self._world.oracle.operations.perhaps_moved(writer):
+            return
         group = self._world.group(writer.group)
         nics = [group.nva(request.target).interfaces[each.role] for each in group.public_ips]
         for resource_id in (*group.route_tables, *nics):

@@ -8,6 +8,13 @@ from tests.mutants.mutant import Mutant
 
 LEADING = (
     Mutant(
+        "cut-off-for-ever",
+        "a look that the end of a tick cut off is begun where it can end",
+        "nvaha.watch.looks:Looks.run.fits",
+        replace("not watched.cut_off", by="True"),
+        simulated=False,
+    ),
+    Mutant(
         "tick-in-a-tick",
         "a tick that begins while another runs does nothing",
         "nvaha.watch.monitor:Monitor.tick",

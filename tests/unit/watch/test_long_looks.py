@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from nvaha.model import Configuration
+import pytest
+
+from nvaha.model import Configuration, Phase
 from nvaha.watch.monitor import Monitor
-from tests.builders import group_of
+from tests.builders import azure_of, group_of
 from tests.fakes import Outside, run
 
 
@@ -19,3 +21,26 @@ def test_a_look_at_an_azure_that_does_not_answer_ends_within_its_tick() -> None:
 
     run(tick())
     assert outside.state().unread is not None
+
+
+@pytest.mark.parametrize("read_s", [0.05, 0.3, 1.0, 4.0])
+@pytest.mark.parametrize("tables", [1, 3, 4, 9])
+@pytest.mark.parametrize("elected_at_s", [0.0, 8.7, 9.2, 9.5])
+def test_no_look_is_cut_off_at_the_same_place_of_every_tick(
+    read_s: float, tables: int, elected_at_s: float
+) -> None:
+    """Two looks may be as far apart as two ticks; one that was cut off is begun at another time."""
+    group = group_of("a", "b", tables=tuple(f"table{number}" for number in range(tables)))
+    outside = Outside()
+    outside.network.put_there(*azure_of(group, "a"))
+    outside.network.read_s = read_s
+
+    async def ticks() -> None:
+        monitor = Monitor(Configuration((group,)), outside.ports, "m")
+        outside.leases.held["leader"] = "gone", elected_at_s
+        for number in range(1, 5):
+            await monitor.tick(10.0 * number - 0.3 - outside.clock.monotonic())
+            await outside.clock.sleep(10.0 * number - outside.clock.monotonic())
+
+    run(ticks())
+    assert outside.state().phase is Phase.STEADY
