@@ -274,7 +274,7 @@ STORING = (
         "wild-number-read",
         "a number that nothing can be added to any more is refused where it is read",
         "nvaha.azure.storage.bounds:_problem",
-        replace("0 <= value <= LARGEST", by="True"),
+        replace("0 <= value <= largest", by="True"),
         tests=WILD_ROWS,
         simulated=False,
     ),
