@@ -305,3 +305,22 @@ def test_an_operation_without_end_is_given_up(run: Run) -> None:
         assert arm.clock.now_s == pytest.approx(900, abs=3)
 
     run(test, Arm())
+
+
+def test_writes_that_failed_slow_no_other_down(run: Run) -> None:
+    """Only those that are still followed are a crowd: after many that ended badly polls are as frequent."""
+
+    async def test(network: Network, arm: Arm) -> None:
+        for _ in range(failed):
+            await fault_of(network.put(RESOURCE, alive=arm.alive))
+        began_s = arm.clock.now_s
+        await network.put(RESOURCE, alive=arm.alive)
+        assert arm.clock.now_s - began_s <= 1.5
+
+    failed = 30
+    operation: Answers = [
+        *[status("Failed", code="x")] * failed,
+        *[status("InProgress")] * 3,
+        status("Succeeded"),
+    ]
+    run(test, arm_with(ACCEPTED, operation=operation, resource=[version("2")]))

@@ -23,13 +23,16 @@ from nvaha.azure.storage.rows import (
     read_leader,
     read_operation,
 )
+from nvaha.core.guards import after_failure, after_not_begun, after_success
 from nvaha.core.health import advance
 from nvaha.model import (
     Drift,
     GroupState,
+    Guards,
     LeaderRecord,
     NvaState,
     Operation,
+    Policy,
     ProbeSpec,
     Reading,
     StepRecord,
@@ -37,6 +40,7 @@ from nvaha.model import (
     Trigger,
 )
 from nvaha.ports import StateUnreadable, StoreUnavailable
+from tests.builders import request_to
 from tests.strategies import READ_AT, leaders, operations, requests, states
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -248,3 +252,20 @@ def test_whatever_probes_lead_to_can_be_read_back(answered: list[bool], fall: in
     state = GroupState("g", nvas={"a": nva})
     entity = {**group_entity(state), "PartitionKey": "group"}
     assert read_group(entity, NOW) == state
+
+
+@pytest.mark.parametrize(
+    "guards",
+    [
+        after_not_begun(Guards(), request_to("a", Trigger.FAILBACK), NOW),
+        after_failure(Guards(failed_in_a_row=99), request_to("b"), NOW),
+        after_failure(Guards(repairs_failed_in_a_row=99), request_to("a", Trigger.REPAIR), NOW),
+        after_success(Guards(), Trigger.REPAIR, Policy(hold_down_s=86400.0), NOW),
+        after_success(Guards(), Trigger.FAILOVER, Policy(), NOW),
+    ],
+    ids=["not begun", "failed", "repair failed", "repaired", "switched"],
+)
+def test_what_the_guards_wait_for_is_read_where_the_clock_is_behind(guards: Guards) -> None:
+    """The longest wait that one monitor writes is no wild value to another whose clock is slower."""
+    state = GroupState("g", guards=guards)
+    assert read_group(group_entity(state), NOW - timedelta(seconds=5)).guards == guards

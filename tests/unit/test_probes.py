@@ -523,3 +523,15 @@ def test_the_hostile_do_not_hold_up_the_living() -> None:
             assert not any(reading.ok for reading in readings[: len(hostile)])
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("last", range(1, len(OK) + 2))
+def test_an_answer_may_come_in_two_pieces(last: int) -> None:
+    """Wherever the network cuts it, it is the same answer."""
+
+    async def run() -> None:
+        whole = OK + b"\r\n"
+        async with flooding(lambda: iter((whole[:-last], whole[-last:])), pause_s=0.05) as port:
+            assert (await read(http(port))).error is None
+
+    asyncio.run(run())

@@ -245,6 +245,13 @@ async def test_what_is_looked_at_never_fills_the_host() -> None:
     await asyncio.gather(*flood)
 
 
+async def test_a_history_of_another_length_is_another_question() -> None:
+    """Who asks for a hundred operations while somebody asks for one gets a hundred."""
+    api, control = _slow()
+    await asyncio.gather(*(api.history(_asked(limit=limit)) for limit in ("1", "100", "1")))
+    assert control.asked == [("history", "edge", 1), ("history", "edge", 100)]
+
+
 async def test_a_plan_is_shown_for_a_while_and_says_how_old_it_is() -> None:
     """The header is HTTP's own; a plan to another NVA, or of another group, is another plan."""
     api, _ = _slow()

@@ -119,6 +119,22 @@ FOLLOWING = (
         simulated=False,
         tests=WRITES,
     ),
+    Mutant(
+        "failed-writes-crowd",
+        "only writes that are still followed slow the polls of others down",
+        "nvaha.azure.arm.operation:Following.until_done",
+        replace(
+            """
+try:
+    await self._follow(accepted)
+finally:
+    self.crowd.size -= 1
+""",
+            by="await self._follow(accepted); self.crowd.size -= 1",
+        ),
+        simulated=False,
+        tests=WRITES,
+    ),
 )
 
 TALKING = (

@@ -63,6 +63,22 @@ DECIDING = (
         "nvaha.core.health:healthy",
         replace("nva.failures == 0", by="True"),
     ),
+    Mutant(
+        "drift-at-the-unconfigured",
+        "drift that points at an NVA that is not configured any more ends no round",
+        "nvaha.core.decide:_due",
+        replace("each in state.nvas", by="True"),
+        simulated=False,
+        tests=DECISIONS,
+    ),
+    Mutant(
+        "wanted-by-its-case",
+        "what a half-done switch wanted is wanted however its name is spelt",
+        "nvaha.core.decide:as_configured",
+        replace("wanted=group.named(fitting.wanted)", by="wanted=None"),
+        simulated=False,
+        tests=DECISIONS,
+    ),
 )
 
 DISCOVERING = (

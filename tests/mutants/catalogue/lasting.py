@@ -162,6 +162,22 @@ return await self._written(Versioned(state, written), decision, guard)""",
         "nvaha.state.commit:Committer._close",
         replace("operation.status.ended", by="False"),
     ),
+    Mutant(
+        "lost-lease-holds-back",
+        "a lease that ends once a switch is written holds back no message",
+        "nvaha.state.commit:Committer._told",
+        replace("(StoreUnavailable, LeaseLost)", by="StoreUnavailable"),
+        simulated=False,
+        tests=COMMITS,
+    ),
+    Mutant(
+        "newest-notice-lost",
+        "of too many notices the oldest give way",
+        "nvaha.state.commit:Committer._write",
+        replace("untold[-MOST_UNTOLD:]", by="untold[:MOST_UNTOLD]"),
+        simulated=False,
+        tests=COMMITS,
+    ),
 )
 
 HOLDING = (
@@ -208,6 +224,13 @@ HOLDING = (
         "nvaha.state.lease:HeldLease.keep",
         replace("unanswered = True", by="raise"),
         tests=GOES_ON,
+    ),
+    Mutant(
+        "lost-lease-remembered",
+        "a lease that storage calls lost is lost at once",
+        "nvaha.state.lease:HeldLease.renew",
+        drop("self._grant = None"),
+        simulated=False,
     ),
 )
 
@@ -316,5 +339,16 @@ STORING = (
         "nvaha.azure.storage.rows:_Codec.read",
         replace("schema > SCHEMA", by="False"),
         simulated=False,
+    ),
+    Mutant(
+        "failback-wait-is-wild",
+        "the longest wait that one monitor writes is read where the clock is behind",
+        "nvaha.azure.storage.bounds",
+        replace(
+            '_WAITED_FOR = {"retry_at": _BACK_OFF, "failback_at": _BACK_OFF, "repair_at": LONGEST_HOLD_DOWN}',
+            by='_WAITED_FOR = {"retry_at": _BACK_OFF, "repair_at": LONGEST_HOLD_DOWN}',
+        ),
+        simulated=False,
+        tests=("tests/unit/test_azure_rows.py",),
     ),
 )

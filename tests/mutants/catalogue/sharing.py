@@ -166,4 +166,28 @@ SHARING = (
         replace("snapshot.throttled", by="False"),
         simulated=False,
     ),
+    Mutant(
+        "failed-read-keeps-its-place",
+        "a read that fails leaves its place to the next",
+        "nvaha.azure.arm.budget:Budget.read",
+        replace(
+            """
+try:
+    yield
+finally:
+    places.release()
+""",
+            by="yield; places.release()",
+        ),
+        simulated=False,
+        tests=BUDGETS,
+    ),
+    Mutant(
+        "histories-of-any-length-shared",
+        "a history of another length is another question",
+        "nvaha.web.api:Api.history",
+        replace("('history', name, limit)", by="('history', name)"),
+        simulated=False,
+        tests=LANES,
+    ),
 )

@@ -305,6 +305,14 @@ FINISHING = (
         "nvaha.core.lifecycle:_failed",
         replace("request.trigger is Trigger.REPAIR or not begun", by="not begun"),
     ),
+    Mutant(
+        "forced-elsewhere",
+        "force is for the target that it was given for",
+        "nvaha.core.lifecycle:finish",
+        replace("request.forced and to == target", by="request.forced"),
+        simulated=False,
+        tests=DECISIONS,
+    ),
 )
 
 HOLDING_BACK = (
@@ -377,5 +385,12 @@ HOLDING_BACK = (
         "no failback goes to an NVA that is not ready",
         "nvaha.core.decide:_failback_due",
         replace("state.nvas[preferred].unready", by="False"),
+    ),
+    Mutant(
+        "counts-mixed-up",
+        "what failed is taken out of its own count and nothing else",
+        "nvaha.core.guards:_without",
+        replace("guards.repairs", by="guards.switches"),
+        simulated=False,
     ),
 )

@@ -161,6 +161,16 @@ LEADING = (
         "nvaha.watch.leader_record:LeaderRecorder.elected",
         replace("self._written_at = float('-inf')", by="self._written_at = self._clock.monotonic()"),
     ),
+    Mutant(
+        "looks-forgotten-by-a-second-election",
+        "an election that comes to nothing forgets no look",
+        "nvaha.watch.watched:WatchedGroups.forget",
+        replace(
+            "self._looked_at |= {name: watched.looked_at for name, watched in self._watched.items()}",
+            by="self._looked_at = {name: watched.looked_at for name, watched in self._watched.items()}",
+        ),
+        simulated=False,
+    ),
 )
 
 SEEING = (
@@ -196,6 +206,16 @@ SEEING = (
         "nvaha.watch.rounds:Rounds._watch",
         replace("self._round(watched, began_at)", by="self._round(watched, due_at)"),
         tests=SCENARIOS,
+    ),
+    Mutant(
+        "blind-elsewhere",
+        "a group is as blind as its own last round",
+        "nvaha.watch.rounds:Rounds._round",
+        replace(
+            "Probed(self._lease.epoch, readings, blind)",
+            by="Probed(self._lease.epoch, readings, self._blindness.blind)",
+        ),
+        simulated=False,
     ),
 )
 
@@ -236,6 +256,23 @@ ANSWERING = (
         "an app that was replaced is closed",
         "nvaha.app.holder:AppHolder._used",
         drop("await app.close()"),
+        simulated=False,
+    ),
+    Mutant(
+        "as-seldom-as-the-seldomest",
+        "a group is probed as often as the NVA that is asked most often",
+        "nvaha.operate.control:Control._all_probed",
+        replace(
+            "min((nva.probe.interval_s for nva in group.nvas))",
+            by="max((nva.probe.interval_s for nva in group.nvas))",
+        ),
+        simulated=False,
+    ),
+    Mutant(
+        "newer-app-replaced",
+        "a message that the old app refuses late replaces no newer one",
+        "nvaha.app.holder:AppHolder.switch",
+        replace("self._app is app", by="True"),
         simulated=False,
     ),
 )
@@ -289,6 +326,13 @@ FLOODED = (
         "a probe reads no more than so much of a head",
         "nvaha.probes.http:_final_status",
         replace("read > MOST_HEAD", by="False"),
+        simulated=False,
+    ),
+    Mutant(
+        "end-in-two-pieces-missed",
+        "an HTTP answer is the same wherever the network cuts it",
+        "nvaha.probes.http:_final_status",
+        replace("max(looked_at - 3, 0)", by="looked_at"),
         simulated=False,
     ),
 )

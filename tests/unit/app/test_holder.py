@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -21,7 +22,8 @@ class FakeApp:
     closed = False
 
     async def switch(self, body: bytes) -> None:
-        """Refuse a message."""
+        """Refuse a message, one that is slow after a second."""
+        await asyncio.sleep(float(body == b"slow"))
         raise OtherConfiguration(repr(body))
 
     async def close(self) -> None:
@@ -42,9 +44,9 @@ class Holder(AppHolder):
         return cast("App", self.built[-1])
 
 
-async def _replaced(holder: Holder) -> None:
+async def _replaced(holder: Holder, body: bytes = b"of another configuration") -> None:
     with pytest.raises(OtherConfiguration):
-        await holder.switch(b"of another configuration")
+        await holder.switch(body)
 
 
 def test_an_app_that_was_replaced_is_closed_after_its_last_use() -> None:
@@ -73,3 +75,19 @@ def test_an_app_that_is_still_the_app_stays_open() -> None:
 
     run(used())
     assert [each.closed for each in holder.built] == [False]
+
+
+def test_a_message_that_the_old_app_refuses_late_replaces_no_newer_one() -> None:
+    """The new app stays the one that all use, and open."""
+    holder = Holder()
+
+    async def used() -> None:
+        late = asyncio.ensure_future(_replaced(holder, b"slow"))
+        await asyncio.sleep(0.5)
+        await _replaced(holder)
+        newer = await holder.get()
+        await late
+        assert await holder.get() is newer
+
+    run(used())
+    assert [each.closed for each in holder.built] == [True, False]

@@ -160,3 +160,14 @@ async def test_whatever_is_asked_arm_has_some_left_for_a_switch() -> None:
     assert not any(waits)
     assert min(left) >= 70
     assert len(left) >= 30 * PER_SECOND
+
+
+@pytest.mark.parametrize("purpose", list(Purpose))
+async def test_a_read_that_fails_leaves_its_place_to_the_next(purpose: Purpose) -> None:
+    """An hour of timeouts is over with the last of them: nobody goes without for ever."""
+    budget = Budget(FakeClock())
+    for _ in range(purpose.value.at_once + 1):
+        with pytest.raises(InterruptedError):
+            async with budget.read(purpose, TABLE):
+                raise InterruptedError
+    assert await waited_s(budget, purpose) == 0.0

@@ -19,7 +19,7 @@ from nvaha.core.inputs import (
     SwitchFailed,
 )
 from nvaha.model import Group, GroupState, Health, Phase, Trigger
-from tests.builders import BAD, NOON, OK, down, group_of, later, switching, up
+from tests.builders import BAD, NOON, OK, down, group_of, later, request_to, switching, up
 
 GROUP = group_of()
 
@@ -84,6 +84,27 @@ def test_a_target_that_fell_is_left_for_another() -> None:
     request = probed(state, BACK_OFF_S).send
     assert request is not None
     assert (request.target, request.trigger) == ("a", Trigger.FAILOVER)
+
+
+def test_what_is_wanted_is_so_however_its_name_is_spelt() -> None:
+    """Who writes the target's name in another case has the same move finished."""
+    decision = decide(group_of("a", "B"), failed(), Probed(1, {"a": OK, "B": OK}), later(BACK_OFF_S))
+    assert decision.send is not None
+    assert (decision.send.target, decision.send.trigger) == ("B", Trigger.MANUAL)
+
+
+def test_force_is_for_the_target_that_it_was_given_for() -> None:
+    """What was forced is finished by force; where it goes elsewhere, as that one fell, nobody forced it."""
+    request = request_to("b", Trigger.MANUAL, forced=True)
+    report = SwitchFailed(1, "g-1-0", "left undone: a table is locked")
+    state = decide(GROUP, switching("b", request=request), report, NOON).state
+    for nvas, target, forced in (
+        ({"a": up(), "b": up()}, "b", True),
+        ({"a": up(), "b": down()}, "a", False),
+    ):
+        sent = probed(replace(state, nvas=nvas), BACK_OFF_S).send
+        assert sent is not None
+        assert (sent.target, sent.forced) == (target, forced)
 
 
 def test_nothing_moves_to_a_target_that_is_not_up_for_sure() -> None:

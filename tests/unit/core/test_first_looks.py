@@ -68,3 +68,11 @@ def test_what_a_first_look_could_not_see_waits_for_a_person_too() -> None:
             state = decide(group, state, NetworkRead(1, survey), later(seconds)).state
         request = decide(group, state, Probed(1, {"a": OK, "b": OK}), later(60)).send
         assert (request is not None and request.trigger is Trigger.REPAIR) is repairs
+
+
+def test_drift_at_an_nva_that_is_not_configured_any_more_ends_no_round() -> None:
+    """It was found under another configuration: nobody knows whether that NVA lives, or calls it dead."""
+    for unasked, repairs in ((True, False), (False, True)):
+        state = steady(writes=("a table",), seen=2, unasked=unasked, owners=("gone",))
+        request = decide(group_of(drift="repair"), state, Probed(1, {"a": OK, "b": OK}), later(1)).send
+        assert (request is not None and request.trigger is Trigger.REPAIR) is repairs

@@ -83,3 +83,16 @@ def test_failed_is_tried_again_later_and_later() -> None:
         waits.append((state.guards.retry_at - NOON).total_seconds())
     assert waits[:3] == [BACK_OFF_S, 2 * BACK_OFF_S, 4 * BACK_OFF_S]
     assert waits[-1] == MAX_BACK_OFF_S
+
+
+@pytest.mark.parametrize("trigger", [Trigger.FAILOVER, Trigger.REPAIR])
+def test_what_failed_is_taken_out_of_its_own_count_and_nothing_else(trigger: Trigger) -> None:
+    """Failovers and repairs have a limit each: what one has used up, the other has not."""
+    mine, others = (later(-9), NOON), (later(-8), later(-7))
+    is_repair = trigger is Trigger.REPAIR
+    counts = {"repairs": mine, "switches": others} if is_repair else {"switches": mine, "repairs": others}
+    guards = decide(
+        GROUP, switching("b", trigger, **counts), SwitchFailed(1, "g-1-0", "why"), NOON
+    ).state.guards
+    kept, untouched = (guards.repairs, guards.switches) if is_repair else (guards.switches, guards.repairs)
+    assert (kept, untouched) == (mine[:1], others)

@@ -397,6 +397,14 @@ class TestHealthy:
         mine = group_of(spec=replace(SPEC, interval_s=interval_s))
         assert await control(out, mine).healthy() is healthy
 
+    async def test_a_group_is_probed_as_often_as_the_nva_that_is_asked_most_often(self) -> None:
+        """One that is asked seldom does not hide that nobody asks the others: they are asked together."""
+        out = outside(steady(probed_at=later(-STALE_AFTER_S - 0.1)))
+        out.store.leader = LeaderRecord("one", 1, later(0))
+        often, seldom = GROUP.nvas
+        seldom = replace(seldom, probe=replace(seldom.probe, interval_s=60.0))
+        assert not await control(out, replace(GROUP, nvas=(often, seldom))).healthy()
+
     async def test_a_group_without_a_row_or_with_one_that_cannot_be_read_is_no_health(self) -> None:
         """Neither is watched by anybody."""
         out = outside()

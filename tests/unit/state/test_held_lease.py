@@ -196,3 +196,15 @@ async def test_a_silence_of_storage_says_nothing_about_the_lease(out: Outside) -
     with pytest.raises(StoreUnavailable):
         await other.acquire()
     assert not other.valid
+
+
+async def test_a_lease_that_storage_calls_lost_is_lost_at_once(out: Outside) -> None:
+    """However much of its time is left by our own count: somebody else may have it already."""
+    mine = lease(out)
+    await mine.acquire()
+    out.leases.steal("leader")
+    with pytest.raises(LeaseLost):
+        await mine.renew()
+    assert not mine.valid
+    with pytest.raises(LeaseLost):
+        mine.check()

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded, Probed, SwitchDone, SwitchFailed, SwitchMoved
-from nvaha.model import GroupState, Phase, Status
+from nvaha.model import GroupState, Notice, Phase, Status
 from nvaha.ports import Conflict, StoreUnavailable, Versioned
-from nvaha.state.commit import Committed, Committer
+from nvaha.state.commit import MOST_UNTOLD, Committed, Committer
+from nvaha.state.lease import LeaseLost
 from tests.builders import BAD, OK, group_of, steady, switching
 from tests.fakes import FakeStore, Outside, run
 
@@ -175,3 +176,27 @@ def test_a_guard_has_the_last_word_before_every_write() -> None:
     ).held
     assert (held.state.paused, there.told.events) == (True, ["paused"])
     assert len(there.state().untold) == 1
+
+
+def test_a_lease_that_ends_once_a_switch_is_written_holds_back_no_message() -> None:
+    """The state stands: what follows from it is sent, and only that it was told stays unwritten."""
+    there = Outside(steady())
+    allowed = iter([None])
+
+    def guard() -> None:
+        if next(allowed, "over") == "over":
+            raise LeaseLost("it has run out")
+
+    command = FailoverCommanded("b", "somebody")
+    committed = run(Committer(there.ports).commit(GROUP, command, guard=guard))
+    assert [each.operation for each in there.queue.sent] == [committed.operation]
+    assert len(there.state().untold) == 1
+
+
+def test_of_too_many_notices_the_oldest_give_way() -> None:
+    """A state holds so many that may not have been told; what happens now is among them."""
+    old = tuple(Notice("paused", "info", f"{number}", {"group": "g"}) for number in range(MOST_UNTOLD))
+    there = Outside(steady(untold=old))
+    commit(there, FailoverCommanded("b", "somebody"))
+    assert len(there.told.notices) == MOST_UNTOLD
+    assert there.told.events[-1] == "switch_requested"

@@ -103,6 +103,24 @@ async def test_a_silence_everywhere_is_the_monitors_own() -> None:
     assert out.state().target == "b"
 
 
+async def test_a_group_is_as_blind_as_its_own_last_round() -> None:
+    """What another group's round saw, perhaps a minute ago, says nothing of this one's."""
+    seldom = watched_group("seldom")
+    slow = [
+        replace(nva, probe=replace(nva.probe, interval_s=60.0, fast_interval_s=60.0)) for nva in seldom.nvas
+    ]
+    out = outside(known(), known("seldom"))
+    leader = Leader(
+        out, groups=(watched_group(), replace(seldom, nvas=tuple(slow))), control_targets=(CONTROL,)
+    )
+    out.prober.silent |= {A, CONTROL.address}
+    await leader.lead()
+    after(3.0, lambda: out.prober.silent.discard(CONTROL.address))
+    await leader.beside(leader.rounds.run(30.0), 30.0)
+    assert leader.blindness.blind
+    assert out.state().target == "b"
+
+
 async def test_no_round_begins_once_the_tick_is_over() -> None:
     """The last one begins before `until`, however long it takes."""
     out = outside(known())

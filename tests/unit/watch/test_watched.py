@@ -128,6 +128,17 @@ async def test_a_new_leader_starts_afresh() -> None:
     assert len(mine.watched) == 0
 
 
+async def test_an_election_that_comes_to_nothing_forgets_no_look() -> None:
+    """What was read of Azure just now is not read again at once, however often the lease changes hands."""
+    mine = leader(outside(known()))
+    await mine.lead()
+    mine.group().looked_at = 5.0
+    for _ in range(2):
+        mine.watched.forget()
+    await mine.watched.take_over()
+    assert mine.group().looked_at == 5.0
+
+
 async def test_a_newer_epoch_that_is_found_between_two_ticks_deposes_as_well() -> None:
     """The states are read at the start of each tick; somebody else has led meanwhile."""
     out = outside(known())
