@@ -14,8 +14,12 @@ SWEPT_AT = 100
 """Tasks that are done are swept out when there are so many: cheaper than a callback for each."""
 
 
+MOST_IN_NO_TIME = 100_000
+"""So many turns of the loop in one virtual moment are no work, but something that goes on for ever."""
+
+
 class Stuck(Exception):
-    """Nothing is ready and no timer is set: the simulation would wait for ever."""
+    """The simulation would never end: it would wait for ever, or go round and round without waiting."""
 
 
 class _Jump:
@@ -23,12 +27,17 @@ class _Jump:
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
+        self._turns = 0
 
     def select(self, timeout: float | None) -> list[Any]:
         if timeout is None:
-            raise Stuck
+            raise Stuck("nothing is ready, and no timer is set")
+        self._turns += 1
         if timeout > 0:
             self._loop.now_s += timeout
+            self._turns = 0
+        if self._turns > MOST_IN_NO_TIME:
+            raise Stuck(f"{MOST_IN_NO_TIME} turns, and no time has passed")
         return []
 
 

@@ -171,6 +171,13 @@ LEADING = (
         ),
         simulated=False,
     ),
+    Mutant(
+        "tick-goes-round",
+        "a leader whose last rounds have ended waits for the end of its tick",
+        "nvaha.watch.monitor:Monitor._lead",
+        drop("await self._clock.sleep(until - self._clock.monotonic())"),
+        simulated=False,
+    ),
 )
 
 SEEING = (
