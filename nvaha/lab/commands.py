@@ -115,6 +115,11 @@ def _run(work: Coroutine[Any, Any, int]) -> None:
             return await task
         except asyncio.CancelledError:
             return _INTERRUPTED
+        except Exception:
+            # Ctrl-C reaches what was started as well: that it is gone is no failure then.
+            if task.cancelling():
+                return _INTERRUPTED
+            raise
 
     try:
         code = asyncio.run(interruptible())

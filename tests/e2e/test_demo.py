@@ -46,8 +46,8 @@ def test_an_interrupted_demo_leaves_nothing_behind() -> None:
         started = _children(demo.pid)
         assert len(started) >= 2
         os.killpg(demo.pid, signal.SIGINT)
-        demo.stdout.read()
-        assert demo.wait(timeout=30) == 130
+        said = demo.stdout.read()
+        assert demo.wait(timeout=30) == 130, said
     until = time.monotonic() + 5
     while alive := [pid for pid in started if Path(f"/proc/{pid}").exists()]:
         assert time.monotonic() < until, alive

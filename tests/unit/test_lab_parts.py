@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -223,3 +226,25 @@ class TestLog:
         """Whatever an app logs is an event or is passed over."""
         assert read_event(line, "host") is None
         read_event(f'[2026-01-02T03:04:05.250Z] {line} {{"event": {line}', "host")
+
+
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])
+def test_what_falls_down_after_an_interrupt_is_no_failure_of_the_lab(way: signal.Signals) -> None:
+    """Ctrl-C reaches the app, too: the lab may see that it is gone before it sees the Ctrl-C."""
+    script = f"""
+import asyncio, os, sys, typer
+from nvaha.lab.commands import _run
+
+async def work():
+    try:
+        os.kill(os.getpid(), {int(way)})
+        await asyncio.sleep(30)
+    finally:
+        raise RuntimeError("the function app is gone")
+
+try:
+    _run(work())
+except typer.Exit as left:
+    sys.exit(left.exit_code)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 130
