@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nvaha.model import Configuration, Phase
@@ -44,3 +46,23 @@ def test_no_look_is_cut_off_at_the_same_place_of_every_tick(
 
     run(ticks())
     assert outside.state().phase is Phase.STEADY
+
+
+def test_a_look_that_got_no_place_in_time_waits_for_the_next_tick() -> None:
+    """Of many groups at a slow Azure some get their turn late in the tick; they cost no reads in vain."""
+    names = tuple(f"g{number}" for number in range(9))
+    groups = tuple(replace(group_of("a", "b", tables=("table",)), name=name) for name in names)
+    outside = Outside()
+    outside.network.put_there(*azure_of(groups[0], "a"))
+    outside.network.read_s = 4.0
+
+    async def looks_in_each() -> list[int]:
+        monitor, found = Monitor(Configuration(groups), outside.ports, "m"), []
+        for _ in range(4):
+            outside.network.reads.clear()
+            await monitor.tick(9.7)
+            found.append(outside.network.reads.count(groups[0].route_tables[0]))
+        return found
+
+    assert run(looks_in_each()) == [4, 4, 1, 0]
+    assert all(outside.state(name).phase is Phase.STEADY for name in names)
