@@ -18,7 +18,7 @@ from nvaha.core.inputs import (
     SwitchDone,
     SwitchFailed,
 )
-from nvaha.model import Group, GroupState, Health, Phase, Trigger
+from nvaha.model import Group, GroupState, Health, NvaState, Phase, Trigger
 from tests.builders import BAD, NOON, OK, down, group_of, later, request_to, switching, up
 
 GROUP = group_of()
@@ -84,6 +84,21 @@ def test_a_target_that_fell_is_left_for_another() -> None:
     request = probed(state, BACK_OFF_S).send
     assert request is not None
     assert (request.target, request.trigger) == ("a", Trigger.FAILOVER)
+
+
+@pytest.mark.parametrize(
+    ("active", "target"),
+    [(down(), "c"), (down(confirmed=0), None), (down(confirmed=0, failures=9), None), (up(), None)],
+)
+def test_a_target_that_nobody_knows_is_left_only_while_traffic_goes_to_a_dead_nva(
+    active: NvaState, target: str | None
+) -> None:
+    """It may never answer; but what a blind monitor has read of the other one is no reason to give it up."""
+    group = group_of("a", "b", "c")
+    state = replace(failed(group=group), nvas={"a": active, "b": NvaState(), "c": up()})
+    readings = {"a": OK if active.health is Health.UP else BAD, "b": BAD, "c": OK}
+    sent = decide(group, state, Probed(1, readings), later(BACK_OFF_S)).send
+    assert (sent and sent.target) == target
 
 
 def test_what_is_wanted_is_so_however_its_name_is_spelt() -> None:
