@@ -72,6 +72,24 @@ async def test_a_round_that_was_stopped_in_the_middle_is_not_believed() -> None:
     assert out.queue.sent == []
 
 
+async def test_a_round_that_has_waited_long_for_its_turn_is_dropped_and_counted() -> None:
+    """While somebody writes for long, what was read grows old: it is not what the group is decided on."""
+    out = outside(known())
+    out.prober.silent.add(A)
+    leader = Leader(out)
+    await leader.lead()
+    before = out.state()
+    busy = leader.group().lock
+    await busy.acquire()
+    # Longer than a round is believed, and than the next round would take to say the same.
+    after(9.0, busy.release)
+    await leader.beside(leader.rounds.run(0.5), 9.2)
+    assert out.state() == before
+    await leader.beside(leader.record.run(), 1.0)
+    [late] = [each for each in out.told.notices if each.event == "round_late"]
+    assert late.fields["dropped"] == 1
+
+
 async def test_what_a_silent_storage_could_not_take_is_told_and_the_rounds_go_on() -> None:
     """The failures that were read meanwhile are counted again from what is stored."""
     out = outside(known())
