@@ -139,6 +139,43 @@ async def test_a_group_is_as_blind_as_its_own_last_round() -> None:
     assert out.state().target == "b"
 
 
+async def test_blindness_is_told_of_the_monitor_not_of_each_round() -> None:
+    """A group whose NVAs answer does not end what another one's silence shows, nor tell it anew."""
+    out = outside(known(), known("other"))
+    other = watched_group("other")
+    apart = [
+        replace(nva, probe=replace(nva.probe, address=f"10.7.0.{number}"))
+        for number, nva in enumerate(other.nvas)
+    ]
+    leader = Leader(out, (watched_group(), replace(other, nvas=tuple(apart))), (CONTROL,))
+    out.prober.silent |= {A, CONTROL.address}
+    await leader.lead()
+    await leader.beside(leader.rounds.run(10.0), 10.0)
+    assert [each for each in out.told.events if each.startswith("blind")] == ["blind"]
+
+
+@pytest.mark.parametrize("trouble", ["raises", "stands still", "illegible"])
+async def test_a_round_that_came_to_nothing_is_none(trouble: str) -> None:
+    """Whoever asks how fresh the leader's rounds are is told of those that were decided on."""
+    out = outside(known())
+    leader = Leader(out)
+    await leader.lead()
+    began_at = out.clock.now()
+    if trouble == "raises":
+        out.prober.broken = ZeroDivisionError("a fault of our own")
+    elif trouble == "stands still":
+        out.prober.silent.add(A)
+        out.prober.stalls_s = 7.0
+    else:
+        out.store.unreadable.add("g")
+        leader.group().unsure = True
+    await leader.beside(leader.rounds.run(20.0), 20.0)
+    out.store.unreadable.clear()
+    await leader.beside(leader.record.run(), 1.0)
+    assert out.store.leader is not None
+    assert out.store.leader.round_at == began_at
+
+
 async def test_no_round_begins_once_the_tick_is_over() -> None:
     """The last one begins before `until`, however long it takes."""
     out = outside(known())
