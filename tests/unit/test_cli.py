@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -282,6 +283,21 @@ def test_watching_survives_silence() -> None:
     assert "first" in two
     assert "third" in three
     assert "No answer" not in three
+
+
+def test_each_silence_is_counted_from_its_own_beginning() -> None:
+    """What was silent hours ago and answered since has nothing to do with the silence of now."""
+    troubles, times = ["", "reset", "", "reset", "reset"], iter([100.0, 100.0, 10_000.0, 10_000.0, 10_030.0])
+    frames = io.StringIO()
+    console = Console(file=frames, force_terminal=True, width=100, height=20, color_system=None)
+
+    def take() -> tuple[Text, datetime]:
+        if trouble := troubles.pop(0):
+            raise NoAnswer("connection_lost", trouble, passing=True, maybe_done=True)
+        return Text("picture"), now()
+
+    look.keep_drawing(console, "http://127.0.0.1/api", take, [None] * 5, lambda: next(times))
+    assert re.findall(r"No answer for ([^:]+):", frames.getvalue()) == ["0.0 s", "0.0 s", "30 s"]
 
 
 def test_watching_ends_when_it_cannot_begin() -> None:

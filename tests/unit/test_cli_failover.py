@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from nvaha.cli import act, client
 from nvaha.cli.failure import ExitCode
 from nvaha.cli.main import app
+from nvaha.cli.no_answer import NoAnswer
 from nvaha.model import Status
 
 from .cli_fake_app import DROP, KEY, FakeApp, Reply, error, group, operation, plan, running
@@ -202,6 +203,26 @@ def test_an_outcome_that_stays_unknown_is_said_to_be(fake: FakeApp) -> None:
     assert f"--request-id {fake.posts()[0]['request_id']}" in result.stderr
     as_json = json.loads(run(fake, *TO_NVA2, "--yes", "--json").stdout)
     assert as_json["error"]["code"] == "outcome_unknown"
+
+
+def test_an_outcome_that_was_once_unknown_stays_so_when_the_app_is_gone(
+    fake: FakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first reply was lost, then nobody takes the call: the first may have started it all the same."""
+    call, calls = client.App.post, []
+
+    def once(asked: client.App, kind: Any, *path: str, body: Any) -> Any:
+        calls.append(body)
+        if len(calls) > 1:
+            raise NoAnswer("no_connection", "takes no connection", passing=True, maybe_done=False)
+        return call(asked, kind, *path, body=body)
+
+    monkeypatch.setattr(client.App, "post", once)
+    fake.says(POST, Reply(DROP))
+    result = run(fake, *TO_NVA2, "--yes")
+    assert result.exit_code == ExitCode.NO_ANSWER
+    assert len(calls) == len(client.TRIES_AFTER_S)
+    assert f"--request-id {calls[0]['request_id']}" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import DECISIONS, LONG_LOOKS, LOOKS, TARGETS
+from tests.mutants.catalogue.asked import DECISIONS, DISCOVERIES, LONG_LOOKS, LOOKS, TARGETS
 from tests.mutants.change import constant, drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -218,6 +218,22 @@ DISCOVERING = (
         "that an NVA is not ready for a switch is told when it changes",
         "nvaha.core.discovery:_with_readiness",
         replace("bool(unready) != bool(nva.unready)", by="True"),
+        simulated=False,
+        tests=DECISIONS,
+    ),
+    Mutant(
+        "problems-count-for-writes",
+        "writes on top of a lasting problem have to be seen twice, too",
+        "nvaha.core.discovery:_decide",
+        replace("state.drift.seen if state.drift.writes or not found.writes else 0", by="state.drift.seen"),
+        simulated=False,
+        tests=DISCOVERIES,
+    ),
+    Mutant(
+        "wanted-with-the-majority",
+        "what was asked for is not over while anything points elsewhere",
+        "nvaha.core.discovery:_discovered",
+        replace("survey.owners != (state.wanted,)", by="survey.owner() != state.wanted"),
         simulated=False,
         tests=DECISIONS,
     ),

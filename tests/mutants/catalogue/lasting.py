@@ -178,6 +178,19 @@ return await self._written(Versioned(state, written), decision, guard)""",
         simulated=False,
         tests=COMMITS,
     ),
+    Mutant(
+        "message-before-record",
+        "the record stands before the message is sent",
+        "nvaha.state.commit:Committer._follow",
+        replace(
+            "await asyncio.gather(self._told(held, guard), self._answered(state, self._begin(send)))",
+            by="await asyncio.gather(self._told(held, guard), "
+            "self._answered(state, asyncio.ensure_future(self._ports.queue.send(send))), "
+            "self._answered(state, self._begin(send)))",
+        ),
+        simulated=False,
+        tests=("tests/unit/state/test_commit.py",),
+    ),
 )
 
 HOLDING = (

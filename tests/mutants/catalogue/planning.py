@@ -128,6 +128,20 @@ PLANNING = (
         "nvaha.core.plan:plan_back",
         replace("not holders(group, snapshot, each)", by="True"),
     ),
+    Mutant(
+        "had-before-has-now",
+        "an address belongs to the NVA that has it now, whoever had it before",
+        "nvaha.core.addresses:_owners",
+        replace(
+            "owners |= {address: (nva, role, name) for nva, roles in current.items() "
+            "for role, names in roles.items() for name, address in names.items()}",
+            by="for at, owner in {address: (nva, role, name) for nva, roles in current.items() "
+            "for role, names in roles.items() for name, address in names.items()}.items():\n"
+            "    owners.setdefault(at, owner)",
+        ),
+        simulated=False,
+        tests=("tests/unit/core/test_recognised.py",),
+    ),
 )
 
 ATTACHING = (

@@ -190,4 +190,12 @@ finally:
         simulated=False,
         tests=LANES,
     ),
+    Mutant(
+        "place-of-nobody-given-back",
+        "who got no place gives none back",
+        "nvaha.web.lanes:Lane._turn",
+        replace("raise Crowded from None", by="self._places.release(); raise Crowded from None"),
+        simulated=False,
+        tests=LANES,
+    ),
 )

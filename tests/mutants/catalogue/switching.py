@@ -171,6 +171,25 @@ SWITCHING = (
         replace("switch.ended is ends_as", by="False"),
         tests=DECISIONS,
     ),
+    Mutant(
+        "refused-before-forgotten",
+        "what the target refused earlier stays as well as what it refuses now",
+        "nvaha.core.lifecycle:reported",
+        replace("tuple(dict.fromkeys((*before.stays, *report.stays)))", by="report.stays"),
+        simulated=False,
+        tests=DECISIONS,
+    ),
+    Mutant(
+        "repair-holds-a-failover-up",
+        "a target that falls in mid-repair is left without waiting for what repairs wait for",
+        "nvaha.core.lifecycle:go_on",
+        replace(
+            "forbidden(group, state, now, Trigger.FAILOVER)",
+            by="forbidden(group, state, now, request.trigger)",
+        ),
+        simulated=False,
+        tests=REPORTS,
+    ),
 )
 
 HELD_UP = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import ABANDONED, ELECTIONS, GOES_ON, SCENARIOS, WILD_ROWS
+from tests.mutants.catalogue.asked import ABANDONED, ELECTIONS, GOES_ON, ROUNDS, SCENARIOS, WILD_ROWS
 from tests.mutants.change import drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -239,6 +239,28 @@ SEEING = (
             by="Probed(self._lease.epoch, readings, self._blindness.blind)",
         ),
         simulated=False,
+    ),
+    Mutant(
+        "blindness-by-group",
+        "blindness is told of the monitor, not of each group's round",
+        "nvaha.watch.rounds:Rounds._round",
+        replace(
+            "self._record.tell_blindness(blind=self._blindness.blind)",
+            by="self._record.tell_blindness(blind=blind)",
+        ),
+        simulated=False,
+        tests=ROUNDS,
+    ),
+    Mutant(
+        "dropped-round-counts",
+        "a round that came to nothing makes the record no fresher",
+        "nvaha.watch.rounds:Rounds._round",
+        replace(
+            "await self._watched.decide(watched, probed, believable)",
+            by="await self._watched.decide(watched, probed, believable) or True",
+        ),
+        simulated=False,
+        tests=ROUNDS,
     ),
 )
 

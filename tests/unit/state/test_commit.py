@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from nvaha.core.inputs import FailoverCommanded, Input, PauseCommanded, Probed, SwitchFailed
-from nvaha.model import GroupState, Operation, Phase, Status
+from nvaha.model import GroupState, Operation, Phase, Status, SwitchRequest
 from nvaha.ports import StoreUnavailable, Versioned
 from nvaha.state.commit import MAX_RACES, Committed, Committer
 from tests.builders import BAD, NOON, OK, group_of, request_to, steady, switching
@@ -42,6 +42,23 @@ async def test_a_switch_is_written_recorded_and_sent() -> None:
     assert out.queue.sent == [out.state().request]
     assert out.store.operations[out.queue.sent[0].operation].status is Status.REQUESTED
     assert out.told.events == ["switch_requested"]
+
+
+async def test_the_record_stands_before_the_message_is_sent() -> None:
+    """However slow the table is: a worker may have its message, and a record of its own, at once."""
+    out = Outside(steady())
+    out.store.recording_s = 3.0
+    recorded: list[bool] = []
+    send = out.queue.send
+
+    async def noted(queue: object, request: SwitchRequest) -> None:
+        recorded.append(request.operation in out.store.operations)
+        await send(request)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(out.queue), "send", noted)
+        await commit(out, FailoverCommanded("b", "somebody"))
+    assert recorded == [True]
 
 
 async def test_nothing_follows_from_a_state_that_was_not_written() -> None:
