@@ -178,6 +178,7 @@ class NetworkFault(StrEnum):
     DENIED = "denied"  # 401, 403
     MISSING = "missing"  # 404
     UNAVAILABLE = "unavailable"  # no answer, 5xx, reset: it may or may not have taken effect
+    NO_TOKEN = "no_token"  # nothing was asked: this process has no token, so another one may do better  # noqa: S105
     UNREADABLE = "unreadable"  # an answer that is not what ARM documents
 
     @property
@@ -268,3 +269,5 @@ class Ports:
     notifier: Notifier
     new_id: Callable[[], str]
     """Returns a short text that nobody has had before: of a write, by which its writer finds it again."""
+    have_token: Callable[[], Awaitable[None]]
+    """Returns once this process can ask Azure; NetworkError with NO_TOKEN if it cannot now."""

@@ -43,6 +43,8 @@ EVENTS: Final[dict[str, str]] = {
     "discovery_failed": "The group's resources could not be read from Azure.",
     "round_failed": "What a round or a look met in one group was not expected; the other groups go on.",
     "lease_renewed_late": "A lease was renewed later than it should be: storage, or this process, is slow.",
+    "no_token": "This process can have no token of its identity, or has had no new one for half an hour.",
+    "token_back": "A token can be had again.",
     "store_unavailable": "Storage did not answer.",
     "state_unreadable": "A stored row, as a rule a group's state, could not be understood.",
     "state_readable": "A group's stored state could be understood again.",

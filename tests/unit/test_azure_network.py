@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+from azure.identity import CredentialUnavailableError
 
 from nvaha import __version__
 from nvaha.azure.arm.budget import Purpose
@@ -144,15 +145,39 @@ def test_nobody_listening_is_unavailable(run: Run) -> None:
     run(test, Arm([answer(200, BODY)]))
 
 
-def test_no_token_is_denied(run: Run) -> None:
-    """Without a credential nothing is sent, and the reason is told."""
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ClientAuthenticationError("no identity here"),
+        CredentialUnavailableError("no identity here"),
+        ServiceRequestError("no identity here"),
+        OSError("no identity here"),
+        ValueError("no identity here"),
+    ],
+    ids=lambda failure: type(failure).__name__,
+)
+def test_no_token_is_no_answer_of_arm(run: Run, failure: Exception) -> None:
+    """Whatever failed, nothing was sent, it may pass, and the reason is told; only ARM says denied."""
 
     async def test(network: Network, arm: Arm) -> None:
-        assert (await fault_of(network.get(TABLE))).fault is NetworkFault.DENIED
-        assert (await fault_of(network.put(RESOURCE, alive=arm.alive))).fault is NetworkFault.DENIED
+        for work in (network.get(TABLE), network.put(RESOURCE, alive=arm.alive)):
+            error = await fault_of(work)
+            assert (error.fault, error.fault.lasting) == (NetworkFault.NO_TOKEN, False)
+            assert "no identity here" in error.message
         assert arm.asked == []
 
-    run(test, Arm([answer(200, BODY)], credential=Credential(ClientAuthenticationError("no identity here"))))
+    run(test, Arm([answer(200, BODY)], credential=Credential(failure)))
+
+
+@pytest.mark.parametrize("given", [401, 403])
+def test_arm_itself_denies(run: Run, given: int) -> None:
+    """A token was had, and ARM will not have it: that lasts."""
+
+    async def test(network: Network, _: Arm) -> None:
+        error = await fault_of(network.get(TABLE))
+        assert (error.fault, error.fault.lasting) == (NetworkFault.DENIED, True)
+
+    run(test, Arm([answer(given, {"error": {"code": "x", "message": "y"}})]))
 
 
 def test_a_write_sends_everything_back_under_its_etag(run: Run) -> None:
