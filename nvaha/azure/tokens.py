@@ -2,7 +2,7 @@
 
 The identity library asks for a token when a request needs one, and again when half of its life is over (a
 managed identity's) or five minutes before its end (a service principal's). Where that fails it fails the
-request, of a managed identity even while the token it has is good for twelve hours more (azure-facts A9). So
+request, of a managed identity even while the token it has is good for twelve hours more (azure-facts A11). So
 tokens are held here, and each is fetched by a new credential, which has none of its own to hand out instead.
 """
 
