@@ -6,7 +6,9 @@ Every method has three results that callers keep apart: it was done; somebody el
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -218,6 +220,17 @@ class NetworkError(Exception):
         self.message = message
         self.retry_after_s = retry_after_s
         self.code = code
+
+
+ON_BEHALF_OF: ContextVar[str | None] = ContextVar("on_behalf_of", default=None)
+"""The operation whose work the present task, and every task that it starts, does; a network says it with each
+call, so that what Azure logs of the call can be told to be that operation's."""
+_OPERATIONS = uuid.uuid5(uuid.NAMESPACE_URL, "nvaha/operations")
+
+
+def correlation_id(operation: str) -> str:
+    """Return the id under which Azure's activity log has what was done for an operation: always the same."""
+    return str(uuid.uuid5(_OPERATIONS, operation))
 
 
 class Network(Protocol):

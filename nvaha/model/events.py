@@ -63,6 +63,7 @@ FIELDS: Final[dict[str, str]] = {
     "operation": "Id of the operation, as in history.",
     "generation": "Generation of the switch.",
     "resource_id": "The Azure resource.",
+    "correlation_id": "Of an operation: what Azure's activity log calls CorrelationId.",
     "instance": "The monitor that logged it.",
     "epoch": "Epoch of the leader.",
     "trigger": "Why a switch was asked for: failover, manual, repair or failback.",

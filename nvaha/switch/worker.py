@@ -13,7 +13,7 @@ from nvaha.core.lifecycle import attended
 from nvaha.core.refusal import RefusalCode
 from nvaha.model import Configuration, Group, GroupState, Notice
 from nvaha.model.messages import BadMessage, SwitchMessage, parse_message
-from nvaha.ports import NetworkError, NetworkFault, Ports
+from nvaha.ports import ON_BEHALF_OF, NetworkError, NetworkFault, Ports
 from nvaha.state.commit import Committer
 from nvaha.state.lease import HeldLease
 from nvaha.switch.attempt import Attempt, OtherConfiguration, Superseded
@@ -79,9 +79,11 @@ class Switcher:
         if message.operation in self._at_work:
             return self._refuse(message, "this process is carrying it out already")
         self._at_work.add(message.operation)
+        work = ON_BEHALF_OF.set(message.operation)
         try:
             return await self._run(message)
         finally:
+            ON_BEHALF_OF.reset(work)
             self._at_work.discard(message.operation)
 
     async def _run(self, message: SwitchMessage) -> str:

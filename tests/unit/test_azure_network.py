@@ -16,19 +16,22 @@ from nvaha.azure.arm.budget import Purpose
 from nvaha.azure.arm.network import API_VERSIONS, ArmNetwork
 from nvaha.config.settings import Cloud, Settings
 from nvaha.model import Resource
-from nvaha.ports import Network, NetworkFault
+from nvaha.ports import ON_BEHALF_OF, Network, NetworkFault
 
 from .scripted_arm import (
     BODY,
     OPERATION,
     RESOURCE,
     TABLE,
+    UPDATING,
     Arm,
     Credential,
     HandClock,
     Run,
     answer,
+    arm_with,
     fault_of,
+    polls,
     reset,
     runner,
     status,
@@ -54,6 +57,24 @@ def test_a_resource_is_read_whole(run: Run) -> None:
         assert len(arm.peers) == 1
 
     run(test, Arm([answer(200, BODY)]))
+
+
+def test_what_is_done_for_an_operation_says_so_to_azure(run: Run) -> None:
+    """Each read, write and poll of it bears one id, always the same for it; nothing else bears any."""
+    link = answer(200, UPDATING, Azure_AsyncOperation=f"ARM{OPERATION}")
+    arm = arm_with(link, operation=[status("Succeeded")], resource=[answer(200, BODY)])
+
+    async def test(network: Network, arm: Arm) -> None:
+        await network.get(TABLE)
+        ON_BEHALF_OF.set("edge-1-1700000000000")
+        await asyncio.ensure_future(network.get(TABLE))
+        await network.put(RESOURCE, alive=arm.alive)
+        first, *others = [headers.get("x-ms-correlation-request-id") for _, _, headers, _ in arm.asked]
+        assert (first, set(others)) == (None, {"f1452428-d4b5-5cb3-a31f-e5a11851da22"})
+        assert {method for method, *_ in arm.asked[1:]} == {"GET", "PUT"}
+        assert polls(arm) == 1
+
+    run(test, arm)
 
 
 @pytest.mark.parametrize("spelt", ["ETag", "etag", "ETAG"])

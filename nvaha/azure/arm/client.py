@@ -27,7 +27,7 @@ from nvaha.azure.arm.budget import CONNECTIONS, Budget, Purpose
 from nvaha.azure.arm.errors import answer_error, bounded
 from nvaha.azure.clouds import ENDPOINTS
 from nvaha.config.settings import Settings
-from nvaha.ports import Clock, NetworkError, NetworkFault
+from nvaha.ports import ON_BEHALF_OF, Clock, NetworkError, NetworkFault, correlation_id
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -140,6 +140,8 @@ class ArmClient:
 
     async def _send(self, request: HttpRequest, resource_id: str, timeout_s: float) -> Answer:
         await self.have_token(resource_id)
+        if (operation := ON_BEHALF_OF.get()) is not None:
+            request.headers["x-ms-correlation-request-id"] = correlation_id(operation)
         try:
             async with asyncio.timeout(timeout_s):
                 response = await self._pipeline().send_request(request, stream=True)
