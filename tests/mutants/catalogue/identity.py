@@ -7,7 +7,52 @@ from tests.mutants.change import drop, replace
 from tests.mutants.mutant import Mutant
 
 HANDED_OVER = ("tests/unit/switch/test_handed_over.py",)
+BEHALF = ("tests/unit/switch/test_behalf.py",)
+CALLERS = ("tests/unit/test_web.py",)
 TOKENS = ("tests/unit/azure/test_tokens.py",)
+
+AUDIT = (
+    Mutant(
+        "operation-not-told-to-azure",
+        "what is done for an operation bears its id in Azure's records",
+        "nvaha.azure.arm.client:ArmClient._send",
+        drop("request.headers['x-ms-correlation-request-id'] = correlation_id(operation)"),
+        simulated=False,
+        tests=REQUESTS,
+    ),
+    Mutant(
+        "works-for-nobody",
+        "a worker says for which operation it works",
+        "nvaha.switch.worker:Switcher.run",
+        replace("ON_BEHALF_OF.set(message.operation)", by="ON_BEHALF_OF.set(None)"),
+        simulated=False,
+        tests=BEHALF,
+    ),
+    Mutant(
+        "works-on-for-it",
+        "what comes after an operation is not done for it",
+        "nvaha.switch.worker:Switcher.run",
+        drop("ON_BEHALF_OF.reset(work)"),
+        simulated=False,
+        tests=BEHALF,
+    ),
+    Mutant(
+        "strangers-word-believed",
+        "only where a sign-in stands before the app are a caller's headers the platform's word",
+        "nvaha.web.api:Api._caller",
+        replace("self._signed_in and (principal := said('id', 50))", by="(principal := said('id', 50))"),
+        simulated=False,
+        tests=CALLERS,
+    ),
+    Mutant(
+        "claim-for-a-fact",
+        "what a caller only says of itself is marked",
+        "nvaha.web.api:Api._caller",
+        replace("f'{safe(claim)[:90]}{CLAIMED}'", by="safe(claim)[:90]"),
+        simulated=False,
+        tests=CALLERS,
+    ),
+)
 
 IDENTITY = (
     Mutant(

@@ -13,6 +13,9 @@ from tests.builders import later, switching
 from tests.fakes import Outside
 from tests.unit.switch.stage import GROUP, MESSAGE, moved, record
 
+HANDED_OVER_S = 10.0
+"""A token is waited for for three seconds, and a step that needs one is not tried again and again."""
+
 
 def worker(out: Outside, name: str = "worker") -> Switcher:
     """Return a worker of the group."""
@@ -50,6 +53,7 @@ async def test_a_switch_that_loses_its_token_half_way_is_handed_over(out: Outsid
     """Wherever that is: it has not ended, the lease is free, and a worker is asked for soon."""
     out.network.tokens = tokens
     await worker(out, "poor").run(MESSAGE)
+    assert out.clock.monotonic() < HANDED_OVER_S
     assert (out.state().phase, out.leases.held) == (Phase.SWITCHING, {})
     assert record(out).status is Status.RUNNING
     assert "no token" in (record(out).error or "")
