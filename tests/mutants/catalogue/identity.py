@@ -104,6 +104,14 @@ IDENTITY = (
         tests=HANDED_OVER,
     ),
     Mutant(
+        "silence-handed-over",
+        "that Azure is silent is for the runtime to try again",
+        "nvaha.switch.worker:Switcher._run",
+        replace("error.fault is not NetworkFault.NO_TOKEN", by="False"),
+        simulated=False,
+        tests=HANDED_OVER,
+    ),
+    Mutant(
         "first-token-when-needed",
         "tokens are had before they are asked for",
         "nvaha.azure.tokens:TokenKeeper.keep",

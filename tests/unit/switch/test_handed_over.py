@@ -8,6 +8,7 @@ from nvaha.core.decide import decide
 from nvaha.core.inputs import Probed
 from nvaha.core.lifecycle import UNCLAIMED_S
 from nvaha.model import Configuration, Phase, Status
+from nvaha.ports import NetworkError, NetworkFault
 from nvaha.switch.worker import Switcher
 from tests.builders import later, switching
 from tests.fakes import Outside
@@ -72,3 +73,13 @@ async def test_a_worker_that_is_at_it_is_not_held_up_by_one_without_a_token(out:
     before = out.state()
     await worker(out).run(MESSAGE)
     assert out.state() == before
+
+
+async def test_a_silent_azure_is_no_lack_of_a_token(out: Outside) -> None:
+    """That is for the runtime, which tries the message again; the lease is free meanwhile."""
+    out.network.unread = {
+        each: NetworkError(NetworkFault.UNAVAILABLE, each, "no answer") for each in GROUP.resource_ids
+    }
+    with pytest.raises(NetworkError):
+        await worker(out).run(MESSAGE)
+    assert (out.state().phase, out.state().blocked, out.leases.held) == (Phase.SWITCHING, None, {})
