@@ -153,6 +153,17 @@ param existingWorkspaceId string = ''
 @description('Days that a new workspace keeps logs.')
 param logRetentionDays int = 30
 
+@allowed([
+  'off'
+  'changes'
+  'all'
+])
+@description('Log the requests to this monitor\'s storage account in the workspace: those that change something, or all, which are many. docs/cost.md says what that costs.')
+param storageLogs string = 'off'
+
+@description('Storage account, in the region of this monitor, that gets a copy of every event that nvaha logs; best one that only auditors may write, with an immutability policy. Empty for none.')
+param eventArchiveStorageId string = ''
+
 @description('Deploy the alert rules. Once is enough for monitors that share a workspace.')
 param alerts bool = true
 
@@ -181,6 +192,18 @@ var clouds = {
   AzureCloud: 'AzurePublic'
   AzureUSGovernment: 'AzureUSGovernment'
   AzureChinaCloud: 'AzureChina'
+}
+var storageLogCategories = {
+  off: []
+  changes: [
+    'StorageWrite'
+    'StorageDelete'
+  ]
+  all: [
+    'StorageWrite'
+    'StorageDelete'
+    'StorageRead'
+  ]
 }
 
 var newNetwork = empty(existingFunctionSubnetId) && empty(existingVirtualNetworkId)
@@ -342,7 +365,18 @@ module observability './app/observability.bicep' = {
     tags: tags
     existingWorkspaceId: existingWorkspaceId
     retentionDays: logRetentionDays
+    eventArchiveStorageId: eventArchiveStorageId
     principalId: identity.outputs.principalId
+  }
+}
+
+module storageLogging './app/storage-logs.bicep' = if (storageLogs != 'off') {
+  name: 'nvaha-storage-logs'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    workspaceId: observability.outputs.workspaceId
+    categories: storageLogCategories[storageLogs]
   }
 }
 

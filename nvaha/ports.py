@@ -6,7 +6,9 @@ Every method has three results that callers keep apart: it was done; somebody el
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -178,6 +180,7 @@ class NetworkFault(StrEnum):
     DENIED = "denied"  # 401, 403
     MISSING = "missing"  # 404
     UNAVAILABLE = "unavailable"  # no answer, 5xx, reset: it may or may not have taken effect
+    NO_TOKEN = "no_token"  # nothing was asked: this process has no token, so another one may do better  # noqa: S105
     UNREADABLE = "unreadable"  # an answer that is not what ARM documents
 
     @property
@@ -217,6 +220,17 @@ class NetworkError(Exception):
         self.message = message
         self.retry_after_s = retry_after_s
         self.code = code
+
+
+ON_BEHALF_OF: ContextVar[str | None] = ContextVar("on_behalf_of", default=None)
+"""The operation whose work the present task, and every task that it starts, does; a network says it with each
+call, so that what Azure logs of the call can be told to be that operation's."""
+_OPERATIONS = uuid.uuid5(uuid.NAMESPACE_URL, "nvaha/operations")
+
+
+def correlation_id(operation: str) -> str:
+    """Return the id under which Azure's activity log has what was done for an operation: always the same."""
+    return str(uuid.uuid5(_OPERATIONS, operation))
 
 
 class Network(Protocol):
@@ -268,3 +282,5 @@ class Ports:
     notifier: Notifier
     new_id: Callable[[], str]
     """Returns a short text that nobody has had before: of a write, by which its writer finds it again."""
+    have_token: Callable[[], Awaitable[None]]
+    """Returns once this process can ask Azure; NetworkError with NO_TOKEN if it cannot now."""

@@ -28,6 +28,7 @@ class FakeNetwork:
         refuse: {resource id: the errors that its next writes get}, in order.
         fail: {resource id: the errors with which its next operations end}, in order.
         unread: {resource id: the error that each read of it gets}.
+        tokens: how many more requests there is a token for; None for all.
         before_put: called with the resource before each write is looked at, to race with it.
         nics_ignore_if_match: whether NICs are written whatever ETag is sent.
         tried: the ids of the resources that writes were sent for, in order; `puts` those taken in.
@@ -41,6 +42,7 @@ class FakeNetwork:
     refuse: dict[str, list[NetworkError]] = field(default_factory=dict)
     fail: dict[str, list[NetworkError]] = field(default_factory=dict)
     unread: dict[str, Exception] = field(default_factory=dict)
+    tokens: int | None = None
     before_put: Callable[[Resource], None] = lambda _: None
     nics_ignore_if_match: bool = False
     tried: list[str] = field(default_factory=list)
@@ -71,8 +73,20 @@ class FakeNetwork:
             body["properties"]["ipConfiguration"] = {"id": holder}
         return body
 
+    async def have_token(self) -> None:
+        """Have a token, or wait for one in vain."""
+        if self.tokens == 0:
+            await self.clock.sleep(3.0)
+            raise NetworkError(NetworkFault.NO_TOKEN, "", "no token: the identity does not answer")
+
+    async def _spend_token(self) -> None:
+        await self.have_token()
+        if self.tokens is not None:
+            self.tokens -= 1
+
     async def get(self, resource_id: str) -> Resource:
         """Read a resource."""
+        await self._spend_token()
         self.reads.append(resource_id)
         await self.clock.sleep(self.slow.get(resource_id, self.read_s))
         if resource_id in self.unread:
@@ -84,6 +98,7 @@ class FakeNetwork:
 
     async def put(self, resource: Resource, *, alive: Callable[[], Awaitable[None]]) -> None:
         """Write a resource if it is as it was read, and wait for the end of its operation."""
+        await self._spend_token()
         self.tried.append(resource.id)
         self.before_put(resource)
         if refused := self.refuse.get(resource.id):

@@ -375,6 +375,7 @@ class Outside:
             clock=self.clock,
             notifier=self.told,
             new_id=lambda: f"id{next(self.ids)}",
+            have_token=self.network.have_token,
         )
 
     def storage_goes(self) -> None:

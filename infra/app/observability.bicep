@@ -16,6 +16,9 @@ param existingWorkspaceId string
 @description('Days that a new workspace keeps logs.')
 param retentionDays int
 
+@description('Storage account that a copy of every event goes to; empty for none.')
+param eventArchiveStorageId string
+
 @description('Object id of the identity that sends telemetry.')
 param principalId string
 
@@ -48,6 +51,20 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
     Application_Type: 'web'
     DisableLocalAuth: true
     WorkspaceResourceId: logWorkspaceId
+  }
+}
+
+resource archive 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (!empty(eventArchiveStorageId)) {
+  name: 'nvaha'
+  scope: applicationInsights
+  properties: {
+    storageAccountId: eventArchiveStorageId
+    logs: [
+      {
+        category: 'AppTraces'
+        enabled: true
+      }
+    ]
   }
 }
 

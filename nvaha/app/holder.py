@@ -9,7 +9,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from nvaha.text import fit_to_raise
 
 if TYPE_CHECKING:
     from nvaha.app.wiring import App
+    from nvaha.azure.tokens import Tokens
 
 WIRING = "nvaha.app.wiring"
 REFUSED_S = 5.0
@@ -38,16 +40,37 @@ class AppHolder:
         self._folder = folder
         self._environ = environ
         self._app: App | None = None
+        self._tokens: Tokens | None = None
+        self._making = threading.Lock()
         self._building = asyncio.Lock()
         self._uses: Counter[App] = Counter()
         self._refused: tuple[float, Exception] | None = None
 
     def warm_up(self) -> None:
-        """Import Azure's libraries beside whatever the host does before the first tick.
+        """Import Azure's libraries and have tokens beside whatever the host does before the first tick.
 
-        They take a second or two, which a process that was started again would not watch.
+        The libraries take a second or two, which a process that was started again would not watch. A token
+        takes as long as its endpoint likes, and may be refused on the night that it is needed.
         """
-        threading.Thread(target=importlib.import_module, args=(WIRING,), name="nvaha-warm-up").start()
+        threading.Thread(target=self._warm_up, name="nvaha-warm-up").start()
+
+    def _warm_up(self) -> None:
+        importlib.import_module(WIRING)
+        # Settings that cannot be used are reported by every invocation.
+        with suppress(SettingsError):
+            tokens = self._tokens_of(Settings.from_environ(self._environ))
+            # On a loop of its own, from which no invocation is missing that has not come yet.
+            keep = partial(asyncio.run, tokens.keep())
+            threading.Thread(target=keep, name="nvaha-tokens", daemon=True).start()
+
+    def _tokens_of(self, settings: Settings) -> Tokens:
+        """Return the tokens of this process; there is one set of them, whatever app comes and goes."""
+        from nvaha.azure.tokens import Tokens  # noqa: PLC0415
+
+        with self._making:
+            if self._tokens is None:
+                self._tokens = Tokens(settings)
+            return self._tokens
 
     async def get(self) -> App:
         """Return the app.
@@ -112,7 +135,7 @@ class AppHolder:
                 return read_text(url, settings)
 
             loaded = await asyncio.to_thread(load, settings.config, self._folder, read_url)
-            return App(settings, loaded)
+            return App(settings, loaded, self._tokens_of(settings))
         except (SettingsError, ConfigError) as error:
             self._refused = time.monotonic(), error
             raise

@@ -10,11 +10,11 @@ from nvaha.app.schedule import tick_budget_s
 from nvaha.azure.arm.budget import Purpose
 from nvaha.azure.arm.network import ArmNetwork
 from nvaha.azure.clock import ServiceClock
-from nvaha.azure.credentials import arm_credential
 from nvaha.azure.storage.connection import Storage
 from nvaha.azure.storage.leases import BlobLeases
 from nvaha.azure.storage.queue import StorageSwitchQueue
 from nvaha.azure.storage.states import TableStore
+from nvaha.azure.tokens import Tokens
 from nvaha.concurrency import aside
 from nvaha.config import Loaded
 from nvaha.config.settings import Settings
@@ -28,16 +28,22 @@ from nvaha.watch.monitor import Monitor
 
 
 class App:
-    """The parts of a running function app."""
+    """The parts of a running function app.
 
-    def __init__(self, settings: Settings, loaded: Loaded) -> None:
+    Args:
+        settings: the application settings.
+        loaded: the groups.
+        tokens: those of this process, which are kept whether there is an app or not.
+    """
+
+    def __init__(self, settings: Settings, loaded: Loaded, tokens: Tokens | None = None) -> None:
         self._settings = settings
         clock = ServiceClock()
         self._notifier = LogNotifier()
-        self._storage = storage = Storage(settings, clock)
-        self._credential = arm_credential(settings)
+        self._tokens = tokens = tokens or Tokens(settings)
+        self._storage = storage = Storage(settings, clock, tokens.storage)
         self._prober = NetworkProber()
-        self._network = ArmNetwork(settings, self._credential, clock)
+        self._network = ArmNetwork(settings, tokens.arm, clock)
         ports = Ports(
             leases=BlobLeases(storage),
             store=TableStore(storage),
@@ -47,6 +53,7 @@ class App:
             clock=clock,
             notifier=self._notifier,
             new_id=lambda: uuid.uuid4().hex[:12],
+            have_token=self._network.have_token,
         )
         configuration, instance = loaded.configuration, settings.instance
         # Whatever is looked at or planned, the reads of a switch come first.
@@ -61,11 +68,15 @@ class App:
     async def tick(self) -> None:
         """Lead, or try to, until the next tick is due."""
         self._switcher.say_counted()
+        self._tokens.tell(self._notifier)
         await self._monitor.tick(tick_budget_s(self._settings.schedule, datetime.now(UTC)))
 
     async def switch(self, body: bytes) -> None:
         """Carry out the switch that a queue message points at; raises what the runtime should try again."""
-        await self._switcher.take(body)
+        try:
+            await self._switcher.take(body)
+        finally:
+            self._tokens.tell(self._notifier)
 
     async def give_up(self, body: bytes) -> None:
         """End the switch whose message failed every time it was delivered, if nobody carries it out."""
@@ -75,5 +86,5 @@ class App:
         """Close every connection; the Functions host never asks for it, tests do (azure-facts A4)."""
         await self._prober.close()
         await self._network.close()
-        await self._credential.close()
+        await self._tokens.arm.close()
         await self._storage.close()

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from nvaha.config.settings import Cloud
 
+STORAGE_SCOPE = "https://storage.azure.com/.default"
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:

@@ -320,7 +320,8 @@ def history(view: HistoryReply) -> RenderableType:
         if each.error:
             parts.append(sentence(each.error, "red"))
         parts += [sentence(f"unfinished: {text}", "bold red") for text in each.unfinished]
-        parts.append(sentence(f"{each.id}, by {each.requested_by}", "dim"))
+        correlated = f", in the activity log {each.correlation_id}" if each.correlation_id else ""
+        parts.append(sentence(f"{each.id}, by {each.requested_by}{correlated}", "dim"))
     return Group(*parts)
 
 

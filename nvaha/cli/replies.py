@@ -86,6 +86,7 @@ class OperationReply(Reply):
     """One operation."""
 
     id: Text
+    correlation_id: Text = ""
     group: Text
     status: Text
     to: Text

@@ -115,11 +115,15 @@ class SwitchMoved:
 
 @dataclass(frozen=True, slots=True)
 class SwitchHeldUp:
-    """Somebody else holds the lease of a switch; `why` says which, and what to do about it."""
+    """A worker cannot carry a switch out; `why` says what is in its way, and what to do about it.
+
+    Either somebody else holds the switch's lease, or (`let_go`) who says this has held it and gives it up.
+    """
 
     generation: int
     operation: str
     why: str
+    let_go: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,7 @@ def reported(
         case SwitchMoved():
             return Decision(replace(before, switch=Switch(switch.request, progress_at=now), blocked=None))
         case SwitchHeldUp():
-            return _held_up(group, before, switch, report.why, now)
+            return _held_up(group, before, switch, report, now)
         case MessagePoisoned() if not stalled(before, now):
             text = f"{group.name}: operation {report.operation} goes on: "
             text += f"it was asked for, or a worker was at it, less than {NO_PROGRESS_S:g} s ago"
@@ -233,9 +233,19 @@ def reported(
             return _done(group, before, switch.request, now)
 
 
-def _held_up(group: Group, state: GroupState, switch: Switch, why: str, now: datetime) -> Decision:
-    """Say once why a switch waits, unless it moves: then a worker holds its lease and carries it out."""
-    if attended(switch, now) or state.blocked not in (None, _UNCLAIMED):
+def _held_up(
+    group: Group, state: GroupState, switch: Switch, report: SwitchHeldUp, now: datetime
+) -> Decision:
+    """Say once why a switch waits, unless it moves: then a worker holds its lease and carries it out.
+
+    One that is let go has no worker any more, so the leader asks for another as soon as for the first.
+    """
+    why = report.why
+    if report.let_go:
+        state = replace(state, switch=replace(switch, queued_at=now))
+    elif attended(switch, now):
+        return Decision(state)
+    if state.blocked not in (None, _UNCLAIMED):
         return Decision(state)
     text = f"{group.name}: operation {switch.request.operation} waits: {why}"
     fields = request_fields(switch.request)

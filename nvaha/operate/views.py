@@ -9,6 +9,7 @@ from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
 from nvaha.core.plan import Plan
 from nvaha.model import STALE_AFTER_S, Group, GroupState, LeaderRecord, Operation, Phase, StepRecord
+from nvaha.ports import correlation_id
 
 Json = dict[str, Any]
 
@@ -74,6 +75,7 @@ def operation_view(operation: Operation) -> Json:
     started, ended = request.requested_at, operation.ended_at
     return {
         "id": operation.id,
+        "correlation_id": correlation_id(operation.id),
         "group": request.group,
         "status": str(operation.status),
         "trigger": str(request.trigger),

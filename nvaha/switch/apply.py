@@ -99,6 +99,7 @@ class Applier:
                     await self._network.put(wanted, alive=self._alive)
                 except (NetworkError, UnreadableBodyError) as failure:
                     error = failure
+                    _raise_without_a_token(failure)
                     if isinstance(failure, NetworkError) and failure.fault is NetworkFault.IN_USE:
                         return
                     if isinstance(failure, UnreadableBodyError) or failure.fault.lasting:
@@ -153,6 +154,7 @@ class Applier:
                 await self._network.put(wanted, alive=self._alive)
             except (NetworkError, UnreadableBodyError) as failure:
                 error = failure
+                _raise_without_a_token(failure)
                 if isinstance(failure, UnreadableBodyError) or failure.fault.lasting:
                     applied.refused[step.key] = str(failure)
                     return await self._record.ended(step.key, StepStatus.FAILED, str(failure))
@@ -195,6 +197,12 @@ class Applier:
         resource = await self._network.get(step.resource_id)
         pass_.read(resource, asked_at, self._clock.monotonic())
         return plan_again(step, pass_.snapshot())
+
+
+def _raise_without_a_token(failure: NetworkError | UnreadableBodyError) -> None:
+    """End the whole attempt where nothing was sent for want of a token: another process may have one."""
+    if isinstance(failure, NetworkError) and failure.fault is NetworkFault.NO_TOKEN:
+        raise failure
 
 
 class _Pass:

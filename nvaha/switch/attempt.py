@@ -302,7 +302,7 @@ class Attempt:
             except NetworkError as error:
                 throttled, retry_after_s = error.fault is NetworkFault.THROTTLED, error.retry_after_s or 0.0
                 waits_on = throttled and clock.monotonic() < throttled_until
-                if last and not waits_on:
+                if (last and not waits_on) or error.fault is NetworkFault.NO_TOKEN:
                     raise
             else:
                 waits_on = snapshot.throttled and clock.monotonic() < throttled_until

@@ -9,7 +9,7 @@ from typing import Any
 
 from nvaha.core.plan import Step
 from nvaha.model import Notice, Operation, Status, StepRecord, StepStatus
-from nvaha.ports import Ports
+from nvaha.ports import Ports, correlation_id
 
 Answered = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
 
@@ -49,7 +49,8 @@ class OperationRecorder:
             attempts=self._operation.attempts + 1,
             started_at=self._operation.started_at or self._ports.clock.now(),
         )
-        self._notify("switch_claimed", "info", f"{worker} carries it out", instance=worker)
+        fields = {"instance": worker, "correlation_id": correlation_id(self._operation.id)}
+        self._notify("switch_claimed", "info", f"{worker} carries it out", **fields)
         await self._write()
 
     @property

@@ -13,7 +13,7 @@ from nvaha.core.lifecycle import attended
 from nvaha.core.refusal import RefusalCode
 from nvaha.model import Configuration, Group, GroupState, Notice
 from nvaha.model.messages import BadMessage, SwitchMessage, parse_message
-from nvaha.ports import Ports
+from nvaha.ports import ON_BEHALF_OF, NetworkError, NetworkFault, Ports
 from nvaha.state.commit import Committer
 from nvaha.state.lease import HeldLease
 from nvaha.switch.attempt import Attempt, OtherConfiguration, Superseded
@@ -79,9 +79,11 @@ class Switcher:
         if message.operation in self._at_work:
             return self._refuse(message, "this process is carrying it out already")
         self._at_work.add(message.operation)
+        work = ON_BEHALF_OF.set(message.operation)
         try:
             return await self._run(message)
         finally:
+            ON_BEHALF_OF.reset(work)
             self._at_work.discard(message.operation)
 
     async def _run(self, message: SwitchMessage) -> str:
@@ -92,6 +94,11 @@ class Switcher:
         if state.fingerprint not in (None, group.fingerprint):
             text = f"{group.name}: the leader has another configuration of it than {self._instance}"
             raise OtherConfiguration(f"{text}; deploy the same one everywhere")
+        try:
+            # Before the lease: whoever cannot ask Azure keeps nobody from it who can.
+            await self._ports.have_token()
+        except NetworkError as error:
+            return await self._let_go(group, message, error, begun=False)
         lease = HeldLease(self._ports, f"switch-{group.name}", self._instance)
         # Whoever has shown himself just now has the lease, and the leader asks again should he die.
         busy = state.switch is not None and attended(state.switch, self._ports.clock.now())
@@ -103,6 +110,10 @@ class Switcher:
             return await attempt.carry_out()
         except Superseded as gone:
             return self._refuse(message, str(gone), "superseded")
+        except NetworkError as error:
+            if error.fault is not NetworkFault.NO_TOKEN:
+                raise
+            return await self._let_go(group, message, error, begun=True)
         finally:
             await lease.release()
 
@@ -153,7 +164,18 @@ class Switcher:
         """Return why a switch is left alone; a stranger's hold on its lease is written down."""
         since = self._ports.clock.now() - timedelta(seconds=TAKE_S)
         why = f"since {since:%Y-%m-%d %H:%M:%S} UTC or longer {lease.taken_by_a_stranger}"
-        held_up = SwitchHeldUp(message.generation, message.operation, why)
+        return await self._report_held_up(group, SwitchHeldUp(message.generation, message.operation, why))
+
+    async def _let_go(self, group: Group, message: SwitchMessage, error: NetworkError, *, begun: bool) -> str:
+        """Leave a switch to whoever has a token; the leader asks for it again, here or elsewhere.
+
+        The message is done: sent back, it would be on the poison queue before a token is there again.
+        """
+        why = f"{self._instance} has {error.message}; it is carried out where there is one"
+        held_up = SwitchHeldUp(message.generation, message.operation, why, let_go=begun)
+        return self._refuse(message, await self._report_held_up(group, held_up), "cannot ask")
+
+    async def _report_held_up(self, group: Group, held_up: SwitchHeldUp) -> str:
         committed = await self._committer.commit(group, held_up)
         if committed.refusal is not None:
             return committed.refusal.message

@@ -42,6 +42,8 @@ STATUS = dict.fromkeys(RefusalCode, 412) | {
 
 
 PLAN_KEPT_S = 2.0
+CLAIMED = " (claimed)"
+"""Stands after the name of a caller who only says it himself."""
 
 
 class BadRequestError(Exception):
@@ -57,8 +59,8 @@ class Api:
 
     Args:
         holder: holds the app.
-        signed_in: whether App Service authentication stands before the app, so that the caller's name in
-            `x-ms-client-principal-name` is the platform's word and not the caller's own.
+        signed_in: whether App Service authentication stands before the app, so that the caller's
+            `x-ms-client-principal-*` are the platform's words and not the caller's own.
         aside: where long answers are written, so that the event loop can go on.
     """
 
@@ -147,10 +149,19 @@ class Api:
         return await self._pause(request, paused=False)
 
     def _caller(self, request: Request) -> str:
-        """Return who asks, as far as that can be told: a function key has no name."""
-        name = request.headers.get("x-ms-client-principal-name") if self._signed_in else None
-        name = name or request.headers.get("user-agent") or "HTTP"
-        return safe(name)[:100]
+        """Return who asks, by the platform's word if there is one, else what it claims to be.
+
+        A function key has no name: the host knows it and does not pass it on (azure-facts A12).
+        """
+
+        def said(header: str, longest: int) -> str:
+            return safe(request.headers.get(f"x-ms-client-principal-{header}") or "")[:longest]
+
+        if self._signed_in and (principal := said("id", 50)):
+            by = {"aad": "Entra"}.get(provider := said("idp", 20), provider or "sign-in")
+            return f"{said('name', 80) or 'no name'} ({by} {principal})"
+        claim = request.headers.get("user-agent") or "HTTP"
+        return f"{safe(claim)[:90]}{CLAIMED}"
 
     async def _pause(self, request: Request, *, paused: bool) -> Response:
         async def call(control: Control) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from nvaha.lab.arm import Fault, FaultKind, Faults, Keeps, LogEntry, Pause, retryable, throttled
+from nvaha.lab.arm.faults import TOKEN
 from nvaha.lab.stage.sample import environment
 
 from .lab_arm import FAST, Client, Hands, run
@@ -306,3 +307,15 @@ def test_reads_and_writes_take_the_profiles_time(tmp_path: Path) -> None:
         assert 0.03 <= read < 0.12 <= write
 
     run(tmp_path, test, profile=replace(FAST, get_s=0.03, put_s=0.12))
+
+
+def test_tokens_meet_only_faults_of_their_own() -> None:
+    """A fault of any request to ARM leaves the identity's endpoint alone, and the other way round."""
+    faults = Faults()
+    faults.add(Fault(FaultKind.ERROR, count=None))
+    assert faults.strike(TOKEN, "https://management.azure.com", "monitor") is None
+    faults.clear()
+    faults.add(Fault(FaultKind.ERROR, method=TOKEN, principal="monitor", count=None))
+    assert faults.strike("GET", "/subscriptions/s", "monitor") is None
+    assert faults.strike(TOKEN, "https://management.azure.com", "other") is None
+    assert faults.strike(TOKEN, "https://management.azure.com", "monitor") is not None

@@ -49,6 +49,26 @@ EXCEPTIONS = {
     "AppRoleInstance": "string",
 }
 
+# Of these two as well (their table references).
+ACTIVITY = {
+    "TimeGenerated": "datetime",
+    "CorrelationId": "string",
+    "Caller": "string",
+    "CallerIpAddress": "string",
+    "OperationNameValue": "string",
+    "ActivityStatusValue": "string",
+    "_ResourceId": "string",
+}
+TABLE_LOGS = {
+    "TimeGenerated": "datetime",
+    "OperationName": "string",
+    "StatusText": "string",
+    "Uri": "string",
+    "AuthenticationType": "string",
+    "RequesterObjectId": "string",
+    "CallerIpAddress": "string",
+}
+
 Row = dict[str, Any]
 
 

@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 
 from nvaha.model import WRITTEN_EVERY_S
+from nvaha.ports import LEASE_S
 from nvaha.watch.monitor import CAMPAIGN_S
 
 from .stories import stories
@@ -130,6 +131,18 @@ def test_what_is_logged() -> None:
         assert cells[1].endswith(f"{rows:,.0f}")
         assert cells[2] == amount(rows * ROW_GB * price("logs"))
     assert row("[what is logged]")[1] == row("stored: a heartbeat")[2]
+
+
+def test_logs_for_auditors() -> None:
+    """What a leader writes at rest; and with reads, what the host's listeners ask of their queues."""
+    renewals, writes = MONTH_S / (LEASE_S / 4), 2 * MONTH_S / WRITTEN_EVERY_S
+    changes = renewals + writes
+    asked = MONTH_S / 0.3
+    gb = price("logs") * ROW_GB
+    assert row("`changes`")[1:] == [f"{changes:,.0f}", amount(changes * gb), amount(changes * gb)]
+    both = [amount((changes + count * asked) * gb) for count in (1, queues())]
+    assert row("`all`")[1:] == [f"{asked:,.0f} for each queue", *both]
+    assert f"adds {MONTH_S / WRITTEN_EVERY_S:,.0f} rows" in PAGE
 
 
 def test_a_heartbeat_is_short() -> None:

@@ -13,8 +13,8 @@ import pytest
 from nvaha.model.events import EVENTS, FIELDS
 from nvaha.text import safe
 
+from .kql import ACTIVITY, EXCEPTIONS, TABLE_LOGS
 from .kql import COLUMNS as TYPES
-from .kql import EXCEPTIONS
 from .reports import report_problems
 from .stories import EXTRACTED, FORGED, NASTY, stories
 from .tools import INFRA, ROOT, node, node_modules, run
@@ -31,7 +31,12 @@ def schema(columns: Mapping[str, str]) -> str:
 
 
 COLUMNS = schema({name: kind for name, (kind, _) in TYPES.items()})
-TABLES = {"AppTraces": COLUMNS, "AppExceptions": schema(EXCEPTIONS)}
+TABLES = {
+    "AppTraces": COLUMNS,
+    "AppExceptions": schema(EXCEPTIONS),
+    "AzureActivity": schema(ACTIVITY),
+    "StorageTableLogs": schema(TABLE_LOGS),
+}
 # Rules that run each minute may not use these (Azure Monitor, alerts-create-log-alert-rule.md).
 NOT_EACH_MINUTE = re.compile(
     r"\b(search|union|take|limit|ingestion_time|adx|bag_unpack|pivot|narrow|AggregatedValue)\b"

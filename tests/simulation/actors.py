@@ -111,15 +111,17 @@ class NotifierPort:
 
 def ports_of(process: Process, storage: StoragePorts) -> Ports:
     """Return all that a process has of the outside."""
+    network = NetworkPort(process)
     return Ports(
         leases=storage,
         store=storage,
         queue=storage,
-        network=NetworkPort(process),
+        network=network,
         prober=ProberPort(process),
         clock=process.clock,
         notifier=NotifierPort(process),
         new_id=process.new_id,
+        have_token=network.have_token,
     )
 
 

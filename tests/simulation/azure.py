@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 HANG_S = (20.0, 90.0)
 POLL_S = 1.0
+TOKEN_S = 3.0
+"""So long a request waits for an identity that is silent."""
 POLLS_FAIL_FOR_S = 30.0
 Body = dict[str, Any]
 
@@ -220,6 +222,13 @@ class NetworkPort:
         self._process, self._world = process, process.world
         self._read_s: dict[tuple[int, str], float] = {}
 
+    async def have_token(self) -> None:
+        """Have a token, or wait for one in vain."""
+        if self._world.faults.on and self._world.loop.now_s < self._process.no_token_until_s:
+            self._world.count("requests without a token")
+            await self._process.sleep(self._world.rng.choice([0.0, TOKEN_S]))
+            raise NetworkError(NetworkFault.NO_TOKEN, "", "no token")
+
     async def get(self, resource_id: str) -> Resource:
         """Read a resource."""
         world, writer = self._world, WRITER.get()
@@ -234,6 +243,7 @@ class NetworkPort:
 
         lost = NetworkError(NetworkFault.UNAVAILABLE, resource_id, "no answer")
         try:
+            await self.have_token()
             await self._turn(resource_id)
             world.oracle.looks.asked(self._process, resource_id)
             fate = world.faults.read_fate(resource_id)
@@ -258,6 +268,7 @@ class NetworkPort:
 
     async def put(self, resource: Resource, *, alive: Callable[[], Awaitable[None]]) -> None:
         """Write a resource and wait for its operation."""
+        await self.have_token()
         process, world, writer = self._process, self._world, WRITER.get()
         read_s = self._read_s.get((_by(writer), resource.id.casefold()), float("-inf"))
         world.oracle.writes.sent(process, resource, writer, read_s)
@@ -286,6 +297,7 @@ class NetworkPort:
             lost = NetworkError(NetworkFault.UNAVAILABLE, resource_id, "poll: no answer")
             fate = world.faults.arm_fate(write=False)
             try:
+                await self.have_token()
                 status, fault = await process.send(fate, lambda: (running.status, running.fault), lost)
             except NetworkError:
                 silent_s += pause_s

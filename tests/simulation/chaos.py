@@ -58,6 +58,7 @@ class Chaos:
             "group_raises": self._let_group_raise,
             "queue_cleared": lambda: self._spawn(self.keep_queue_clear(self._world.rng.uniform(2.0, 60.0))),
             "message_copied": self._copy_message,
+            "token_lost": self._lose_token,
         }
         for kind, event in events.items():
             if self._world.knobs.rates[kind]:
@@ -269,6 +270,13 @@ class Chaos:
             body, poison = rng.choice([bodies[-1], rng.choice(bodies)]), rng.random() < 0.5
             self._world.note("somebody", f"copies {body} to the {'poison ' if poison else ''}queue")
             self._world.storage.copy_message(body, poison=poison)
+
+    def _lose_token(self) -> None:
+        """Let one process have no token for a while, as one whose identity does not answer."""
+        process, seconds = self._someone(), self._world.rng.uniform(5.0, 240.0)
+        if process is not None:
+            self._world.note(process.name, f"has no token for {seconds:.1f} s")
+            process.no_token_until_s = self._world.loop.now_s + seconds
 
     def _let_group_raise(self) -> None:
         """Let a port raise what nobody has thought of, for one group only."""

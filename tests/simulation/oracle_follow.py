@@ -58,6 +58,9 @@ class FollowOracle:
         if notice.event == "message_refused" and writer and self._ended_by.get(operation) == writer.run:
             text = f"{process.name} has ended {operation} and says that it has done nothing for it"
             self._world.oracle.violated(text, rule="stands by its own end")
+        tokenless = notice.event == "switch_failed" and "no token" in notice.text
+        if tokenless and "not done within" not in notice.text:
+            self._world.oracle.violated(f"{process.name}: {notice.text}", rule="no token fails nothing")
         if notice.event in OF_AN_OPERATION:
             due = notice.event, group, operation
             if due not in self._happened:

@@ -68,6 +68,7 @@ class Process:
         self.world, self.name, self.kind = world, name, kind
         self.dead = self.stalled = self.isolated = False
         self.hindered = 0
+        self.no_token_until_s = 0.0
         self._backlog: deque[Callable[[], None]] = deque()
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._ids = 0

@@ -8,26 +8,30 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+from azure.identity import CredentialUnavailableError
 
 from nvaha import __version__
 from nvaha.azure.arm.budget import Purpose
 from nvaha.azure.arm.network import API_VERSIONS, ArmNetwork
 from nvaha.config.settings import Cloud, Settings
 from nvaha.model import Resource
-from nvaha.ports import Network, NetworkFault
+from nvaha.ports import ON_BEHALF_OF, Network, NetworkFault
 
 from .scripted_arm import (
     BODY,
     OPERATION,
     RESOURCE,
     TABLE,
+    UPDATING,
     Arm,
     Credential,
     HandClock,
     Run,
     answer,
+    arm_with,
     fault_of,
+    polls,
     reset,
     runner,
     status,
@@ -53,6 +57,24 @@ def test_a_resource_is_read_whole(run: Run) -> None:
         assert len(arm.peers) == 1
 
     run(test, Arm([answer(200, BODY)]))
+
+
+def test_what_is_done_for_an_operation_says_so_to_azure(run: Run) -> None:
+    """Each read, write and poll of it bears one id, always the same for it; nothing else bears any."""
+    link = answer(200, UPDATING, Azure_AsyncOperation=f"ARM{OPERATION}")
+    arm = arm_with(link, operation=[status("Succeeded")], resource=[answer(200, BODY)])
+
+    async def test(network: Network, arm: Arm) -> None:
+        await network.get(TABLE)
+        ON_BEHALF_OF.set("edge-1-1700000000000")
+        await asyncio.ensure_future(network.get(TABLE))
+        await network.put(RESOURCE, alive=arm.alive)
+        first, *others = [headers.get("x-ms-correlation-request-id") for _, _, headers, _ in arm.asked]
+        assert (first, set(others)) == (None, {"f1452428-d4b5-5cb3-a31f-e5a11851da22"})
+        assert {method for method, *_ in arm.asked[1:]} == {"GET", "PUT"}
+        assert polls(arm) == 1
+
+    run(test, arm)
 
 
 @pytest.mark.parametrize("spelt", ["ETag", "etag", "ETAG"])
@@ -144,15 +166,39 @@ def test_nobody_listening_is_unavailable(run: Run) -> None:
     run(test, Arm([answer(200, BODY)]))
 
 
-def test_no_token_is_denied(run: Run) -> None:
-    """Without a credential nothing is sent, and the reason is told."""
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ClientAuthenticationError("no identity here"),
+        CredentialUnavailableError("no identity here"),
+        ServiceRequestError("no identity here"),
+        OSError("no identity here"),
+        ValueError("no identity here"),
+    ],
+    ids=lambda failure: type(failure).__name__,
+)
+def test_no_token_is_no_answer_of_arm(run: Run, failure: Exception) -> None:
+    """Whatever failed, nothing was sent, it may pass, and the reason is told; only ARM says denied."""
 
     async def test(network: Network, arm: Arm) -> None:
-        assert (await fault_of(network.get(TABLE))).fault is NetworkFault.DENIED
-        assert (await fault_of(network.put(RESOURCE, alive=arm.alive))).fault is NetworkFault.DENIED
+        for work in (network.get(TABLE), network.put(RESOURCE, alive=arm.alive)):
+            error = await fault_of(work)
+            assert (error.fault, error.fault.lasting) == (NetworkFault.NO_TOKEN, False)
+            assert "no identity here" in error.message
         assert arm.asked == []
 
-    run(test, Arm([answer(200, BODY)], credential=Credential(ClientAuthenticationError("no identity here"))))
+    run(test, Arm([answer(200, BODY)], credential=Credential(failure)))
+
+
+@pytest.mark.parametrize("given", [401, 403])
+def test_arm_itself_denies(run: Run, given: int) -> None:
+    """A token was had, and ARM will not have it: that lasts."""
+
+    async def test(network: Network, _: Arm) -> None:
+        error = await fault_of(network.get(TABLE))
+        assert (error.fault, error.fault.lasting) == (NetworkFault.DENIED, True)
+
+    run(test, Arm([answer(given, {"error": {"code": "x", "message": "y"}})]))
 
 
 def test_a_write_sends_everything_back_under_its_etag(run: Run) -> None:

@@ -274,7 +274,11 @@ def test_no_request_is_echoed(plant: tuple[str, str], where: str) -> None:
     outside = fakes.Outside()
     api = Api(cast("AppHolder", _Holder(outside)), signed_in=where == "principal", aside=_here)
     route = {"group": text if where == "group" else "g", "id": text if where == "id" else "x"}
-    headers = {"user-agent": text} if where == "agent" else {"x-ms-client-principal-name": text}
+    headers = (
+        {"user-agent": text}
+        if where == "agent"
+        else dict.fromkeys((f"x-ms-client-principal-{part}" for part in ("name", "id", "idp")), text)
+    )
     body = {"to": text if where == "name" else "b", "reason": text if where == "reason" else "drill"}
     if where == "request_id":
         body["request_id"] = text

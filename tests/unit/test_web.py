@@ -72,6 +72,48 @@ def _call(function: str, body: bytes = b"", **params: str) -> tuple[int, dict[st
     return response.status_code, json.loads(response.get_body()), holder.control
 
 
+def _by(headers: dict[str, str], *, signed_in: bool) -> str:
+    """Return who a failover was asked for by."""
+    holder = _Holder()
+    request = func.HttpRequest(
+        method="POST",
+        url="http://127.0.0.1/api/groups/edge/failover",
+        route_params={"group": "edge"},
+        headers=headers,
+        body=b'{"to": "b"}',
+    )
+    response = asyncio.run(Api(cast("AppHolder", holder), signed_in=signed_in).failover(request))
+    assert response.status_code == 202
+    [command] = holder.control.commands
+    return str(command.by)
+
+
+PRINCIPAL = {
+    "x-ms-client-principal-name": "jane@contoso.com",
+    "x-ms-client-principal-id": "8d2f3c51-0000-4000-8000-000000000001",
+    "x-ms-client-principal-idp": "aad",
+    "user-agent": "nvaha/0.1.0 (jane on jump)",
+}
+
+
+def test_who_has_signed_in_is_known_by_the_platforms_word() -> None:
+    """By name and by the object id, which no rename changes."""
+    assert _by(PRINCIPAL, signed_in=True) == "jane@contoso.com (Entra 8d2f3c51-0000-4000-8000-000000000001)"
+
+
+def test_without_a_sign_in_before_the_app_nobody_can_pass_for_one_who_has() -> None:
+    """The same headers are then the caller's own words, of which only the claim is kept, as a claim."""
+    assert _by(PRINCIPAL, signed_in=False) == "nvaha/0.1.0 (jane on jump) (claimed)"
+
+
+def test_who_has_not_signed_in_where_others_do_only_claims() -> None:
+    """A sign-in that lets strangers pass gives them no principal; a long claim is cut, the word stays."""
+    claim = "jane@contoso.com (Entra 8d2f3c51-0000-4000-8000-000000000001)"
+    assert _by({"user-agent": claim}, signed_in=True) == f"{claim} (claimed)"
+    assert _by({"user-agent": 500 * "x"}, signed_in=True).endswith("x (claimed)")
+    assert _by({}, signed_in=True) == "HTTP (claimed)"
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),

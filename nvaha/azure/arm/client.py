@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import aiohttp
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.core.pipeline.policies import RequestIdPolicy, UserAgentPolicy
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
@@ -27,15 +27,13 @@ from nvaha.azure.arm.budget import CONNECTIONS, Budget, Purpose
 from nvaha.azure.arm.errors import answer_error, bounded
 from nvaha.azure.clouds import ENDPOINTS
 from nvaha.config.settings import Settings
-from nvaha.ports import Clock, NetworkError, NetworkFault
+from nvaha.ports import ON_BEHALF_OF, Clock, NetworkError, NetworkFault, correlation_id
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
 _LARGEST_ANSWER = 4 * 1024 * 1024
 _TOKEN_TIMEOUT_S = 3.0
-IDENTITY_SILENT = "no_token"
-"""The code of an error that is the identity's and not ARM's."""
 _CONNECT_S = 3.0
 
 
@@ -141,7 +139,9 @@ class ArmClient:
         return await self._send(request, resource_id, timeout_s)
 
     async def _send(self, request: HttpRequest, resource_id: str, timeout_s: float) -> Answer:
-        await self._have_token(resource_id)
+        await self.have_token(resource_id)
+        if (operation := ON_BEHALF_OF.get()) is not None:
+            request.headers["x-ms-correlation-request-id"] = correlation_id(operation)
         try:
             async with asyncio.timeout(timeout_s):
                 response = await self._pipeline().send_request(request, stream=True)
@@ -155,24 +155,26 @@ class ArmClient:
                 NetworkFault.UNAVAILABLE, resource_id, f"no answer from ARM within {timeout_s:g} s"
             ) from error
         except ClientAuthenticationError as error:
+            # ARM's own 401 is an answer; this is raised where a token is had.
             raise _no_token(error, resource_id) from error
         except (AzureError, aiohttp.ClientError, OSError) as error:
             message = bounded(f"no answer from ARM: {type(error).__name__}: {error}")
             raise NetworkError(NetworkFault.UNAVAILABLE, resource_id, message) from error
 
-    async def _have_token(self, resource_id: str) -> None:
-        """Get a token into the credential's cache, so that an identity that fails is not taken for ARM."""
+    async def have_token(self, resource_id: str) -> None:
+        """Get a token into the credential's cache, so that an identity that fails is not taken for ARM.
+
+        Raises:
+            NetworkError: NO_TOKEN, whatever the reason, and however deep.
+        """
         try:
             async with asyncio.timeout(_TOKEN_TIMEOUT_S):
                 await self._credential.get_token(self._scope)
         except TimeoutError as error:
             text = f"no token for ARM: the identity did not answer within {_TOKEN_TIMEOUT_S:g} s"
-            raise NetworkError(NetworkFault.UNAVAILABLE, resource_id, text, code=IDENTITY_SILENT) from error
-        except ClientAuthenticationError as error:
+            raise NetworkError(NetworkFault.NO_TOKEN, resource_id, text) from error
+        except Exception as error:
             raise _no_token(error, resource_id) from error
-        except (AzureError, aiohttp.ClientError, OSError) as error:
-            text = bounded(f"no token for ARM: {type(error).__name__}: {error}")
-            raise NetworkError(NetworkFault.UNAVAILABLE, resource_id, text, code=IDENTITY_SILENT) from error
 
     def _pipeline(self) -> AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse]:
         # Made late: a session belongs to the event loop that is running then.
@@ -210,12 +212,12 @@ async def _read(response: AsyncHttpResponse, resource_id: str) -> bytes:
     return bytes(body)
 
 
-def _no_token(error: HttpResponseError, resource_id: str) -> NetworkError:
-    """Tell a token that is refused from one that could not be asked for just now."""
-    status = error.status_code
-    passing = status is not None and (status >= 500 or status in {408, 429})
-    fault = NetworkFault.UNAVAILABLE if passing else NetworkFault.DENIED
-    return NetworkError(fault, resource_id, bounded(f"no token for ARM: {error.message}"))
+def _no_token(error: Exception, resource_id: str) -> NetworkError:
+    """Return that no token was had, which passes: only ARM itself says that somebody may not."""
+    text = str(error)
+    if not text.startswith("no token"):
+        text = f"no token for ARM: {type(error).__name__}: {text}"
+    return NetworkError(NetworkFault.NO_TOKEN, resource_id, bounded(text))
 
 
 def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
 from nvaha.azure.arm.budget import Purpose
-from nvaha.azure.arm.client import IDENTITY_SILENT, Answer, ArmClient
+from nvaha.azure.arm.client import Answer, ArmClient
 from nvaha.azure.arm.errors import AnswerError, answer_error
 from nvaha.azure.arm.operation import Crowd, Following
 from nvaha.config.settings import Cloud, Settings
@@ -55,6 +55,10 @@ class ArmNetwork:
         other.purpose = purpose
         return other
 
+    async def have_token(self) -> None:
+        """Have what it takes to ask; NetworkError with NO_TOKEN if that cannot be had now."""
+        await self._client.have_token("Azure")
+
     async def get(self, resource_id: str) -> Resource:
         """Read a resource, with two more quick tries if ARM does not answer, or answers oddly.
 
@@ -63,8 +67,7 @@ class ArmNetwork:
         """
 
         def passing(error: NetworkError) -> bool:
-            silent = error.fault is NetworkFault.UNAVAILABLE and error.code != IDENTITY_SILENT
-            return silent or _is_odd(error)
+            return error.fault is NetworkFault.UNAVAILABLE or _is_odd(error)
 
         return await self._tried(lambda: self._get_once(resource_id), passing)
 

@@ -100,9 +100,13 @@ class Storage:
     Args:
         settings: where storage is and in which cloud.
         clock: told the time of every answer.
+        credential: who we are, where there is no connection string; by default the settings' own. Closed
+            with the connections.
     """
 
-    def __init__(self, settings: Settings, clock: ServiceClock) -> None:
+    def __init__(
+        self, settings: Settings, clock: ServiceClock, credential: AsyncTokenCredential | None = None
+    ) -> None:
         # The SDK logs every request at INFO; a monitor makes several a second, for ever.
         logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
         self._transport = ObservingTransport(clock)
@@ -127,7 +131,7 @@ class Storage:
                 # The SDK's own text may quote the connection string.
                 raise SettingsError((not_a_connection_string(storage.name),)) from None
             return
-        self._credential = credential = storage_credential(settings)
+        self._credential = credential = credential or storage_credential(settings)
         suffix = ENDPOINTS[settings.cloud].storage_suffix
         blob, queue, table = service_uris(storage, suffix)
         self.blobs = BlobServiceClient(blob, credential=credential, **limits)

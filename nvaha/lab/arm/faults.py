@@ -24,6 +24,7 @@ class FaultKind(StrEnum):
     GARBLED_AFTER = "garbled_after"  # the same, but the write took effect and its operation runs
     STALE = "stale"  # a read shows the resource as it was before the operation that runs
     SLOW = "slow"  # `delay_s` later than usual
+    SHORT_LIVED = "short_lived"  # the token handed out is good for `delay_s` only
     OPERATION_FAILED = "operation_failed"
     OPERATION_CANCELED = "operation_canceled"  # superseded by somebody who put the old body back
     OPERATION_SLOW = "operation_slow"  # `delay_s` longer than usual
@@ -39,13 +40,19 @@ class FaultKind(StrEnum):
         return self.value.startswith("operation")
 
 
+TOKEN = "TOKEN"  # noqa: S105 - a method's name
+"""Stands as the method of a request for a token."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that goes wrong, and for which requests.
 
     Args:
         kind: what goes wrong.
-        method: `GET`, `PUT`, `POLL` (a GET of an operation's status) or `*`.
+        method: `GET`, `PUT`, `POLL` (a GET of an operation's status) or `*` for any of these; or `TOKEN`, of
+            the identity's endpoint, with the audience as resource, of the kinds `error`, `hang_before`,
+            `slow` and `short_lived`.
         resource: a pattern with `*` and `?` on the resource id, without regard to case. A poll has the id of
             the resource whose operation it is.
         principal: a pattern on who asks.
@@ -81,8 +88,9 @@ class Fault:
 
     def matches(self, method: str, resource_id: str, principal: str) -> bool:
         """Tell whether a request is one that this fault is about."""
+        asked_for = self.method.upper()
         return (
-            fnmatchcase(method, self.method.upper())
+            (fnmatchcase(method, asked_for) if method != TOKEN else asked_for == TOKEN)
             and fnmatchcase(resource_id.casefold(), self.resource.casefold())
             and fnmatchcase(principal, self.principal)
         )

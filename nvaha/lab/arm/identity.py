@@ -5,6 +5,7 @@ Protocol: Learn, "How to use managed identities for App Service and Azure Functi
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from nvaha.lab.arm.errors import unauthorized
+from nvaha.lab.arm.faults import TOKEN, FaultKind, Faults
+from nvaha.lab.arm.gate import Gate
 from nvaha.lab.arm.switches import Switches
 
 PATH = "/msi/token"
@@ -42,8 +45,18 @@ class _Token:
 class Identity:
     """Hands out tokens and checks them."""
 
-    def __init__(self, switches: Switches, clock: Callable[[], float], wall: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        switches: Switches,
+        faults: Faults,
+        gate: Gate,
+        *,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
         self._switches = switches
+        self._faults = faults
+        self._gate = gate
         self._clock = clock
         self._wall = wall
         self._tokens: dict[str, _Token] = {}
@@ -66,6 +79,18 @@ class Identity:
             message = f"The api-version {_API_VERSION} and a resource are required."
             return web.json_response({"statusCode": 400, "message": message}, status=400)
         lifetime = self._switches.token_lifetime_s
+        fault = self._faults.strike(TOKEN, resource, header.removeprefix(_HEADER_PREFIX))
+        match fault.kind if fault else None:
+            case FaultKind.ERROR if fault:
+                refusal = {"statusCode": fault.status, "message": fault.message}
+                return web.json_response(refusal, status=fault.status)
+            case FaultKind.HANG_BEFORE:
+                await self._gate.hang(request)
+                return web.Response()
+            case FaultKind.SLOW if fault:
+                await asyncio.sleep(fault.delay_s)
+            case FaultKind.SHORT_LIVED if fault:
+                lifetime = fault.delay_s
         text = secrets.token_urlsafe(48)
         audience = resource.removesuffix("/.default").rstrip("/").casefold()
         self._tokens[text] = _Token(header.removeprefix(_HEADER_PREFIX), audience, self._clock() + lifetime)

@@ -15,6 +15,7 @@ class LogEntry:
         resource_id: the resource as the client wrote it; for a poll, the resource whose operation it is.
         principal: who asked; None without a valid token.
         if_match: the If-Match header, if any.
+        correlation_id: the caller's, or one of the simulator's own; ARM's activity log has it.
         status: the HTTP status sent; None while unanswered and when the connection was reset or left hanging.
         code: ARM's error code, if any.
         operation: the id of the operation that the write started, or that was polled.
@@ -28,6 +29,7 @@ class LogEntry:
     resource_id: str
     principal: str | None = None
     if_match: str | None = None
+    correlation_id: str = ""
     status: int | None = None
     code: str | None = None
     operation: str | None = None

@@ -53,6 +53,7 @@ class ArmRequests:
             method="POLL" if operation else request.method,
             resource_id=operation.resource_id if operation else _logged_id(request, address),
             if_match=request.headers.get("If-Match"),
+            correlation_id=request.headers.get("x-ms-correlation-request-id") or world.guids.new(),
         )
         world.log.append(entry)
         try:
@@ -65,8 +66,8 @@ class ArmRequests:
             response = web.json_response(error.body, status=error.status, headers=error.headers)
         entry.status = response.status
         entry.answered = world.clock()
-        for name in ("x-ms-request-id", "x-ms-correlation-request-id"):
-            response.headers.setdefault(name, world.guids.new())
+        response.headers.setdefault("x-ms-request-id", world.guids.new())
+        response.headers["x-ms-correlation-request-id"] = entry.correlation_id
         response.headers["Cache-Control"] = "no-cache"
         return response
 

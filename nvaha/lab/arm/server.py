@@ -52,10 +52,12 @@ class ArmSimulator:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.switches = switches or Switches()
-        self._world = World(resources, profile, self.switches, seed=seed, clock=clock, wall=wall)
+        self._gate = Gate()
+        self._world = World(
+            resources, profile, self.switches, seed=seed, clock=clock, wall=wall, gate=self._gate
+        )
         self._folder = folder
         self._wall = wall
-        self._gate = Gate()
         self._requests = ArmRequests(self._world, self._gate)
         self._certificates: Certificates | None = None
         self._arm: web.AppRunner | None = None

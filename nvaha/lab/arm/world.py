@@ -9,6 +9,7 @@ from typing import Any
 from nvaha.lab.arm.access import Access
 from nvaha.lab.arm.effective import Effective
 from nvaha.lab.arm.faults import Faults
+from nvaha.lab.arm.gate import Gate
 from nvaha.lab.arm.identity import Identity
 from nvaha.lab.arm.log import LogEntry
 from nvaha.lab.arm.store import Guids, Store
@@ -33,6 +34,7 @@ class World:
         seed: int,
         clock: Callable[[], float],
         wall: Callable[[], float],
+        gate: Gate | None = None,
     ) -> None:
         self.profile = profile
         self.switches = switches
@@ -54,7 +56,7 @@ class World:
         )
         self.faults = Faults(seed)
         self.access = Access()
-        self.identity = Identity(switches, clock, wall)
+        self.identity = Identity(switches, self.faults, gate or Gate(), clock=clock, wall=wall)
         self.throttle = Throttle()
         self.log: list[LogEntry] = []
 

@@ -25,6 +25,7 @@ RULES: tuple[Callable[[World], Iterator[str]], ...] = (
     access.order_problems,
     telemetry.workspace_problems,
     telemetry.alert_problems,
+    telemetry.audit_problems,
 )
 
 

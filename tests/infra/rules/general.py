@@ -15,6 +15,8 @@ GLOBAL = frozenset(
         "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
     }
 )
+# They belong to another resource, and have neither place nor tags.
+EXTENSIONS = frozenset({"Microsoft.Insights/diagnosticSettings"})
 STANDARD = frozenset(
     {
         "Microsoft.Network/bastionHosts",
@@ -29,7 +31,8 @@ def general_problems(world: World) -> Iterator[str]:
     """Report places, SKUs and names that Azure refuses, and resources that get in each other's way."""
     bodies: dict[str, object] = {}
     for each in world.sent:
-        if each.type in GLOBAL or (each.type.count("/") == 1 and "Authorization" not in each.type):
+        extends = each.type in EXTENSIONS or "Authorization" in each.type
+        if each.type in GLOBAL or (each.type.count("/") == 1 and not extends):
             place = "global" if each.type in GLOBAL else world.parameter("location")
             yield from differences(each.body.get("location"), place, f"{each.place}.location")
         if each.type in STANDARD:
@@ -90,5 +93,6 @@ def tag_problems(world: World) -> Iterator[str]:
     tags = {"azd-env-name": world.parameter("environmentName")}
     for each in world.sent:
         top = each.type.count("/") == 1 or each.type.endswith("/virtualNetworkLinks")
+        top = top and each.type not in EXTENSIONS
         if top and "Authorization" not in each.type and each.type != "Microsoft.Web/sites":
             yield from differences(each.body.get("tags"), tags, f"{each.place}.tags")

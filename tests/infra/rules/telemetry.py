@@ -12,6 +12,8 @@ from .app import differences
 from .sent import Sent, World
 
 RULE = "Microsoft.Insights/scheduledQueryRules"
+SETTINGS = "Microsoft.Insights/diagnosticSettings"
+CHANGES = ["StorageWrite", "StorageDelete"]
 # Telemetry arrives up to some minutes late: a shorter window misses it, a longer one repeats itself long.
 WINDOW_MINUTES = range(5, 16)
 
@@ -40,6 +42,30 @@ def workspace_problems(world: World) -> Iterator[str]:
     workspace = given or made[0].id
     wanted = {"Application_Type": "web", "DisableLocalAuth": True, "WorkspaceResourceId": workspace}
     yield from differences(insights.properties, wanted, insights.place)
+
+
+def audit_problems(world: World) -> Iterator[str]:
+    """Report logs for auditors that are missing, of something else, or that nobody asked for."""
+    account = world.one("Microsoft.Storage/storageAccounts").id
+    insights = world.one("Microsoft.Insights/components").id
+    archive = world.parameter("eventArchiveStorageId")
+    categories = {"off": [], "changes": CHANGES, "all": [*CHANGES, "StorageRead"]}
+    of_storage = categories[world.parameter("storageLogs")]
+    wanted = {
+        f"{account}/{service}Services/default": {
+            "workspaceId": world.outputs["NVAHA_WORKSPACE_ID"],
+            "logs": [{"category": each, "enabled": True} for each in of_storage],
+        }
+        for service in (("blob", "queue", "table") if of_storage else ())
+    }
+    if archive:
+        wanted[insights] = {
+            "storageAccountId": archive,
+            "logs": [{"category": "AppTraces", "enabled": True}],
+        }
+    suffix = f"/providers/{SETTINGS}/nvaha"
+    made = {each.id.removesuffix(suffix): each.properties for each in world.of(SETTINGS)}
+    yield from differences(made, wanted, "diagnostic settings")
 
 
 def _minutes(duration: str) -> int:

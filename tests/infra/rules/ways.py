@@ -110,6 +110,17 @@ MORE: dict[str, Given] = {
         },
         "logRetentionDays": 90,
     },
+    "flex, audited": {
+        "storageLogs": "changes",
+        "eventArchiveStorageId": (
+            f"{OTHER}/resourceGroups/rg-audit/providers/Microsoft.Storage/storageAccounts/staudit"
+        ),
+    },
+    "dedicated, all storage logged": {
+        "hosting": "dedicated",
+        "storageLogs": "all",
+        "existingWorkspaceId": f"{HUB}/workspaces/log-central",
+    },
     "flex, with what is there": {
         "operatorRoleId": f"{OTHER}/providers/Microsoft.Authorization/roleDefinitions/{'4' * 8}-0000",
         "existingWorkspaceId": f"{HUB}/workspaces/log-central",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.catalogue.arm import ERRORS, FOLLOWING, TALKING
 from tests.mutants.catalogue.deciding import COMMANDING, DECIDING, DISCOVERING, LOOKING
+from tests.mutants.catalogue.identity import AUDIT, IDENTITY
 from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
 from tests.mutants.catalogue.sharing import SHARING
@@ -52,4 +53,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *TALKING,
     *ERRORS,
     *SHARING,
+    *IDENTITY,
+    *AUDIT,
 )

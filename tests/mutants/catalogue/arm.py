@@ -164,7 +164,10 @@ TALKING = (
         "odd-refusal-of-a-read-final",
         "a read that is refused oddly is tried again",
         "nvaha.azure.arm.network:ArmNetwork.get.passing",
-        replace("silent or _is_odd(error)", by="silent"),
+        replace(
+            "error.fault is NetworkFault.UNAVAILABLE or _is_odd(error)",
+            by="error.fault is NetworkFault.UNAVAILABLE",
+        ),
         simulated=False,
     ),
     Mutant(

@@ -197,7 +197,7 @@ HELD_UP = (
         "held-up-in-silence",
         "a switch whose lease a stranger holds says so",
         "nvaha.core.lifecycle:_held_up",
-        replace("attended(switch, now) or state.blocked not in (None, _UNCLAIMED)", by="True"),
+        replace("state.blocked not in (None, _UNCLAIMED)", by="True"),
         tests=WORKERS,
         simulated=False,
     ),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from nvaha.app.holder import AppHolder
+from nvaha.azure.tokens import Tokens
+from nvaha.config.settings import Settings
 from nvaha.switch.attempt import OtherConfiguration
 from tests.fakes import run
 
@@ -91,3 +95,30 @@ def test_a_message_that_the_old_app_refuses_late_replaces_no_newer_one() -> None
 
     run(used())
     assert [each.closed for each in holder.built] == [True, False]
+
+
+def test_tokens_are_had_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any function runs, and without being waited for; the app that is built later has the same."""
+    began, may_end = threading.Event(), threading.Event()
+
+    async def keep(_: Tokens) -> None:
+        began.set()
+        await asyncio.to_thread(may_end.wait, 10.0)
+
+    monkeypatch.setattr(Tokens, "keep", keep)
+    holder = AppHolder(Path(), {"AzureWebJobsStorage": "UseDevelopmentStorage=true"})
+    started = time.monotonic()
+    holder.warm_up()
+    assert time.monotonic() - started < 1.0
+    assert began.wait(10.0)
+    settings = Settings.from_environ({"AzureWebJobsStorage": "UseDevelopmentStorage=true"})
+    assert holder._tokens is not None
+    assert holder._tokens_of(settings) is holder._tokens
+    may_end.set()
+
+
+def test_settings_that_cannot_be_used_end_no_start() -> None:
+    """Every invocation reports them; the start goes on without tokens."""
+    holder = AppHolder(Path(), {})
+    holder._warm_up()
+    assert holder._tokens is None

@@ -10,9 +10,11 @@ import pytest
 from nvaha.app import wiring
 from nvaha.azure.arm.budget import Purpose
 from nvaha.azure.arm.network import ArmNetwork
+from nvaha.azure.tokens import Tokens
 from nvaha.config import load
 from nvaha.config.settings import Settings
 from nvaha.ports import Ports
+from tests.fakes import Told
 from tests.unit.cli_fake_app import NETWORK
 
 CONFIG = f"""
@@ -23,6 +25,19 @@ groups:
       - {{name: b, interfaces: {{in: {NETWORK}/networkInterfaces/b}}, probe: {{address: 10.0.0.2, port: 22}}}}
     route_tables: [{NETWORK}/routeTables/t]
 """
+
+
+async def test_the_lack_of_a_token_is_told_in_a_run(tmp_path: Path) -> None:
+    """A tick tells it, and so does a message: what is logged outside a run of a function is dropped."""
+    (tmp_path / "nvaha.yaml").write_text(CONFIG)
+    settings = Settings.from_environ({"AzureWebJobsStorage": "UseDevelopmentStorage=true"})
+    tokens, told = Tokens(settings), Told()
+    app = wiring.App(settings, load("nvaha.yaml", tmp_path, lambda _: ""), tokens)
+    app._notifier = told  # type: ignore[assignment]
+    tokens.arm.trouble = "no token for ARM: it is silent"
+    await app.switch(b"nothing that anybody wrote")
+    await app.close()
+    assert told.events == ["no_token"]
 
 
 async def test_each_reads_azure_for_its_own_purpose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

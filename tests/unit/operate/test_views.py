@@ -22,6 +22,7 @@ from nvaha.model import (
     Trigger,
 )
 from nvaha.operate.views import group_view, leader_view, operation_view, plan_view
+from nvaha.ports import correlation_id
 from tests.builders import group_of, later, request_to, steady, switching
 
 GROUP = group_of()
@@ -163,6 +164,7 @@ def test_an_operation_is_shown_with_who_why_how_long_and_every_step() -> None:
     view = operation_view(operation)
     assert view == {
         "id": "g-1-0",
+        "correlation_id": correlation_id("g-1-0"),
         "group": "g",
         "status": "failed",
         "trigger": "manual",
