@@ -49,12 +49,13 @@ class App:
             new_id=lambda: uuid.uuid4().hex[:12],
         )
         configuration, instance = loaded.configuration, settings.instance
+        app = settings.app or instance
         # Whatever is looked at or planned, the reads of a switch come first.
         looking = replace(ports, network=self._network.of(Purpose.LOOK))
         planning = replace(ports, network=self._network.of(Purpose.PLAN))
-        self._monitor = Monitor(configuration, looking, instance)
+        self._monitor = Monitor(configuration, looking, instance, app=app)
         self._switcher = Switcher(configuration, ports, instance)
-        self.control = Control(configuration, planning, aside=aside)
+        self.control = Control(configuration, planning, app=app, aside=aside)
         for warning in loaded.warnings:
             self._notifier.notify(Notice("config_warning", "warning", str(warning), {"instance": instance}))
 

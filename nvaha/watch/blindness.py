@@ -41,15 +41,32 @@ class Blindness:
         self._asked: tuple[float, bool] = (float("-inf"), True)
         self._asking = asyncio.Lock()
         self._blind_in: set[str] = set()
+        self._blind_since: float | None = None
+        self._seen: dict[str, tuple[int, int]] = {}
+        self._seen_at = float("-inf")
 
     @property
     def blind(self) -> bool:
         """Whether the last round of any group was blind."""
         return bool(self._blind_in)
 
+    @property
+    def blind_s(self) -> float:
+        """For how many seconds the monitor has been blind, 0 if it is not."""
+        return 0.0 if self._blind_since is None else self._clock.monotonic() - self._blind_since
+
+    @property
+    def seen(self) -> tuple[int, int, float]:
+        """How many NVAs the last rounds asked, how many answered, and how many seconds ago that was."""
+        asked = sum(asked for asked, _ in self._seen.values())
+        answered = sum(answered for _, answered in self._seen.values())
+        return asked, answered, self._clock.monotonic() - self._seen_at if asked else 0.0
+
     def forget(self) -> None:
         """Start afresh, as a new leader does."""
         self._blind_in.clear()
+        self._blind_since = None
+        self._seen.clear()
 
     async def is_blind(self, group: Group, probes: Iterable[Probe], start: float) -> bool:
         """Tell whether a round's failures are not to be believed; asked only when there are any.
@@ -69,6 +86,12 @@ class Blindness:
                 blind = not await self._reachable(tuple(self._witnesses))
         if readings:
             (self._blind_in.add if blind else self._blind_in.discard)(group.name)
+            self._seen[group.name] = len(readings), sum(each.ok for each in readings.values())
+            self._seen_at = self._clock.monotonic()
+            if not self._blind_in:
+                self._blind_since = None
+            elif self._blind_since is None:
+                self._blind_since = start
         return blind
 
     def _remember(self, probes: Iterable[Probe]) -> None:

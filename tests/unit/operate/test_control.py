@@ -22,7 +22,8 @@ from nvaha.model import (
     PublicIp,
     Status,
 )
-from nvaha.operate.control import HEALTH_KEPT_S, PLAN_WITHIN_S, Control, Refused
+from nvaha.operate.control import PLAN_WITHIN_S, Control, Refused
+from nvaha.operate.kept import KEPT_S
 from nvaha.ports import NetworkError, NetworkFault, StateUnreadable, StoreUnavailable
 from tests.builders import (
     SPEC,
@@ -430,7 +431,7 @@ class TestHealthy:
 
         answers = [await mine.healthy()]
         out.store.leader = LeaderRecord("one", 1, later(0))
-        for wait_s in (HEALTH_KEPT_S - 0.1, 0.1):
+        for wait_s in (KEPT_S - 0.1, 0.1):
             await out.clock.sleep(wait_s)
             answers.append(await mine.healthy())
         assert answers == [False, False, True]
