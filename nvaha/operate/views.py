@@ -76,6 +76,8 @@ def leader_view(leader: LeaderRecord | None, now: datetime) -> Json | None:
         "fresh": age_s <= STALE_AFTER_S,
         "blind": leader.blind,
         "unattended": leader.unattended,
+        "standby_at": _time(leader.standby_at),
+        "alone": leader.alone,
     }
 
 

@@ -15,6 +15,9 @@ from nvaha.watch.abstention import Abstention
 from nvaha.watch.blindness import Blindness
 from nvaha.watch.sight import Sight
 
+FIRST_S = 2.0
+"""The first row is written so long after the start: by then the lease has been asked for."""
+
 
 class Presence:
     """Writes what this monitor could do, whether it leads or not; nothing waits for it.
@@ -53,7 +56,7 @@ class Presence:
         self._token_at = token_at
         self._sight = Sight(ports, configuration)
         self._started = ports.clock.monotonic()
-        self._due_at = float("-inf")
+        self._due_at = self._started + FIRST_S
         self._seen = InstanceRecord(instance, ports.clock.now())
         self._told: str | None = None
 
