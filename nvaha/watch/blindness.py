@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nvaha.model import ControlTarget, Group, ProbeSpec, Reading
-from nvaha.ports import Ports
+from nvaha.ports import LEASE_S, Ports
 
 TIMEOUT_S = 1.0
 SEEN_S = 1.0
@@ -40,10 +40,8 @@ class Blindness:
         self._answered_at = float("-inf")
         self._asked: tuple[float, bool] = (float("-inf"), True)
         self._asking = asyncio.Lock()
-        self._blind_in: set[str] = set()
-        self._blind_since: float | None = None
-        self._seen: dict[str, tuple[int, int]] = {}
-        self._seen_at = float("-inf")
+        self._blind_in: dict[str, tuple[float, float]] = {}
+        self._seen: dict[str, tuple[float, int, int]] = {}
 
     @property
     def blind(self) -> bool:
@@ -52,20 +50,26 @@ class Blindness:
 
     @property
     def blind_s(self) -> float:
-        """For how many seconds the monitor has been blind, 0 if it is not."""
-        return 0.0 if self._blind_since is None else self._clock.monotonic() - self._blind_since
+        """For how many seconds, up to its last round, some group's rounds have been blind."""
+        now = self._clock.monotonic()
+        # A group whose rounds have stopped says nothing about now.
+        lasting = (last - since for since, last in self._blind_in.values() if now - last <= LEASE_S)
+        return max(lasting, default=0.0)
 
     @property
     def seen(self) -> tuple[int, int, float]:
-        """How many NVAs the last rounds asked, how many answered, and how many seconds ago that was."""
-        asked = sum(asked for asked, _ in self._seen.values())
-        answered = sum(answered for _, answered in self._seen.values())
-        return asked, answered, self._clock.monotonic() - self._seen_at if asked else 0.0
+        """How many NVAs the last rounds asked, how many answered, and how many seconds ago the last did.
+
+        Where none answered, how many seconds ago the last was asked.
+        """
+        asked = sum(asked for _, asked, _ in self._seen.values())
+        answered = sum(answered for _, _, answered in self._seen.values())
+        ends = [at for at, _, answers in self._seen.values() if answers or not answered]
+        return asked, answered, self._clock.monotonic() - max(ends) if ends else 0.0
 
     def forget(self) -> None:
         """Start afresh, as a new leader does."""
         self._blind_in.clear()
-        self._blind_since = None
         self._seen.clear()
 
     async def is_blind(self, group: Group, probes: Iterable[Probe], start: float) -> bool:
@@ -85,13 +89,13 @@ class Blindness:
             elif self._answered_at < start - SEEN_S:
                 blind = not await self._reachable(tuple(self._witnesses))
         if readings:
-            (self._blind_in.add if blind else self._blind_in.discard)(group.name)
-            self._seen[group.name] = len(readings), sum(each.ok for each in readings.values())
-            self._seen_at = self._clock.monotonic()
-            if not self._blind_in:
-                self._blind_since = None
-            elif self._blind_since is None:
-                self._blind_since = start
+            now = self._clock.monotonic()
+            self._seen[group.name] = now, len(readings), sum(each.ok for each in readings.values())
+            if blind:
+                since, _ = self._blind_in.get(group.name, (start, start))
+                self._blind_in[group.name] = since, now
+            else:
+                self._blind_in.pop(group.name, None)
         return blind
 
     def _remember(self, probes: Iterable[Probe]) -> None:

@@ -146,8 +146,9 @@ class Storage:
         if self.tables.leader is None or self.tables.leader.epoch <= record.epoch:
             self.tables.leader = read_leader(leader_entity(record), self.now())
 
-    def save_instance(self, record: InstanceRecord) -> None:
+    def save_instance(self, process: Process, record: InstanceRecord) -> None:
         """Write an instance's row."""
+        self.world.oracle.sight.claimed(process, record)
         self.tables.instances[record.instance] = read_instance(instance_entity(record), self.now())
 
     def forget_instances(self, before: datetime) -> None:
@@ -303,7 +304,7 @@ class StoragePorts:
 
     async def save_instance(self, record: InstanceRecord) -> None:
         """Write an instance's row."""
-        await self._ask("save_instance", lambda: self._storage.save_instance(record), record)
+        await self._ask("save_instance", lambda: self._storage.save_instance(self._process, record), record)
 
     async def forget_instances(self, before: datetime) -> None:
         """Remove old rows."""

@@ -83,7 +83,7 @@ TARGET, CONTROL = ControlTarget("192.0.2.1", 443), ControlTarget("192.0.2.2", 53
 def test_whatever_would_be_decided_otherwise_makes_another_fingerprint_of_the_whole(
     other: Configuration, half: int
 ) -> None:
-    """It has two halves: what a switch may touch, and what is decided by; each shows where the difference is."""
+    """Of its two halves, what a switch may touch and what is decided by, that one differs."""
     mine, theirs = WHOLE.fingerprint.split("-"), other.fingerprint.split("-")
     assert mine[half] != theirs[half]
     if half == 1:
