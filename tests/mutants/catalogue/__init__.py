@@ -7,6 +7,7 @@ from tests.mutants.catalogue.deciding import COMMANDING, DECIDING, DISCOVERING, 
 from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
 from tests.mutants.catalogue.sharing import SHARING
+from tests.mutants.catalogue.standing import STANDING_BY, YIELDING
 from tests.mutants.catalogue.switching import FINISHING, HELD_UP, HOLDING_BACK, SWITCHING
 from tests.mutants.catalogue.watching import (
     ANSWERING,
@@ -52,4 +53,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *TALKING,
     *ERRORS,
     *SHARING,
+    *YIELDING,
+    *STANDING_BY,
 )
