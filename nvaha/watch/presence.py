@@ -58,6 +58,7 @@ class Presence:
         self._started = ports.clock.monotonic()
         self._due_at = self._started + FIRST_S
         self._seen = InstanceRecord(instance, ports.clock.now())
+        self._looked: float | None = None
         self._told: str | None = None
 
     async def run(self) -> None:
@@ -84,14 +85,19 @@ class Presence:
 
     def _record(self) -> InstanceRecord:
         now = self._clock.now()
+
+        def at(monotonic: float) -> datetime:
+            # Before storage has answered for the first time its clock is not known.
+            return now - timedelta(seconds=self._clock.monotonic() - monotonic)
+
         return replace(
             self._seen,
             written_at=now,
+            seen_at=None if self._looked is None else at(self._looked),
             app=self._app,
             version=__version__,
             configuration=self._configuration.fingerprint,
-            # Storage's clock may not have been known at the start.
-            started_at=now - timedelta(seconds=self._clock.monotonic() - self._started),
+            started_at=at(self._started),
             leads=self._lease.valid,
             abstains=self._abstention.on,
             campaign_at=self._lease.answered_at,
@@ -104,8 +110,8 @@ class Presence:
             asked, answered, age_s = self._blindness.seen
         else:
             (asked, answered), age_s = await self._sight.look(), 0.0
-        seen_at = self._clock.now() - timedelta(seconds=age_s) if asked else None
-        self._seen = replace(self._seen, asked=asked, answered=answered, seen_at=seen_at)
+        self._looked = self._clock.monotonic() - age_s if asked else None
+        self._seen = replace(self._seen, asked=asked, answered=answered)
 
     async def _look_at_queue(self) -> None:
         try:
