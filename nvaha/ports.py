@@ -148,7 +148,10 @@ class StateStore(Protocol):
         ...
 
     async def instances(self) -> tuple[InstanceRecord, ...]:
-        """Return what each instance last wrote of itself; rows that cannot be read are left out."""
+        """Return what each instance last wrote of itself, if that was within INSTANCES_FOR_S.
+
+        Rows that cannot be read are left out.
+        """
         ...
 
     async def save_instance(self, record: InstanceRecord) -> None:

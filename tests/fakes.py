@@ -10,7 +10,7 @@ import asyncio
 import itertools
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from nvaha.azure.storage.rows import (
@@ -21,6 +21,7 @@ from nvaha.azure.storage.rows import (
     read_instance,
 )
 from nvaha.model import (
+    INSTANCES_FOR_S,
     ControlTarget,
     GroupState,
     InstanceRecord,
@@ -260,7 +261,10 @@ class FakeStore:
     async def instances(self) -> tuple[InstanceRecord, ...]:
         """Return the instances' rows."""
         self._check()
-        return tuple(read_instance(each, FakeClock().now()) for each in self.instance_rows.values())
+        now = FakeClock().now()
+        since = now - timedelta(seconds=INSTANCES_FOR_S)
+        rows = (each for each in self.instance_rows.values() if each["written_at"] >= since)
+        return tuple(read_instance(each, now) for each in rows)
 
     async def save_instance(self, record: InstanceRecord) -> None:
         """Write an instance's row."""

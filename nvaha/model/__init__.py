@@ -20,6 +20,7 @@ from nvaha.model.configured import (
 from nvaha.model.ids import same_id
 from nvaha.model.observed import Health, NvaState, Reading, Resource, Snapshot
 from nvaha.model.recorded import (
+    INSTANCES_FOR_S,
     LARGEST,
     STALE_AFTER_S,
     WRITTEN_EVERY_S,
@@ -41,6 +42,7 @@ from nvaha.model.recorded import (
 from nvaha.model.told import LEVELS, Notice
 
 __all__ = [
+    "INSTANCES_FOR_S",
     "LARGEST",
     "LEVELS",
     "STALE_AFTER_S",

@@ -19,6 +19,10 @@ STALE_AFTER_S = 3 * WRITTEN_EVERY_S
 """What was written longer ago says nothing about now: three writes in a row are missing."""
 
 
+INSTANCES_FOR_S = 3600.0
+"""So long after it last wrote an instance is still spoken of; on some plans no name ever comes back."""
+
+
 class Phase(StrEnum):
     """Where a group stands: not read from Azure yet, at rest, or being switched."""
 

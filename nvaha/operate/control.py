@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -144,14 +145,15 @@ class Control:
     async def groups(self) -> Json:
         """Return the leader and every configured group."""
         stored = await self._store.load_all()
-        leader = leader_view(await self._leader(), self._clock.now())
+        record, rows = await asyncio.gather(self._leader(), self._instances())
+        leader = leader_view(record, self._clock.now())
 
         def views() -> list[Json]:
             return [
                 group_view(group, _shown(group, stored.get(group.name))) for group in self._groups.values()
             ]
 
-        instances = instances_view(await self._instances(), leader, self._fingerprint, self._clock.now())
+        instances = instances_view(rows, leader, self._fingerprint, self._clock.now())
         return {"leader": leader, **instances, "groups": await self._aside(views)}
 
     async def group(self, name: str) -> Json:

@@ -81,10 +81,6 @@ def leader_view(leader: LeaderRecord | None, now: datetime) -> Json | None:
     }
 
 
-SHOWN_S = 3600.0
-"""An instance that has written nothing for longer is not shown: names of instances may never come back."""
-
-
 def instances_view(
     rows: Iterable[InstanceRecord], leader: Json | None, configuration: str, now: datetime
 ) -> Json:
@@ -96,9 +92,7 @@ def instances_view(
         configuration: the fingerprint to compare with, if the leader does not show its own.
         now: the time by the storage service's clock.
     """
-    shown = sorted(
-        (each for each in rows if lately(each.written_at, now, SHOWN_S)), key=lambda each: each.instance
-    )
+    shown = sorted(rows, key=lambda each: each.instance)
     leading = leader["instance"] if leader else None
     meant = next((each.configuration for each in shown if each.instance == leading), configuration)
     others = (each for each in shown if each.instance != leading)

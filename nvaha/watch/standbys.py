@@ -83,27 +83,28 @@ class Standbys:
         while True:
             now = self._clock.monotonic()
             if now >= self._due_at or self._blindness.blind_s >= LEASE_S:
-                await self._look()
+                self._yield_to_sight(await self._look())
                 await self._sweep()
             await self._clock.sleep(CHECK_S)
 
-    async def _look(self) -> None:
+    async def _look(self) -> list[InstanceRecord]:
+        """Return who could lead by what the rows say now, nobody where they cannot be read."""
         self._due_at = self._clock.monotonic() + WRITTEN_EVERY_S - CHECK_S / 2
         try:
             rows = await self._ports.store.instances()
         except StoreUnavailable:
             # What cannot be read says nothing, neither of those who could lead nor of those who see.
-            return
+            return []
         now = self._clock.now()
         others = [each for each in rows if each.instance != self._instance]
         able = [each for each in others if could_lead(each, self._fingerprint, now)]
         self.count = len(able)
         self._tell_differences(others, now)
         self._tell_lack(able, now)
-        self._yield_to_sight(able, now)
+        return able
 
-    def _yield_to_sight(self, able: Iterable[InstanceRecord], now: datetime) -> None:
-        blind_s = self._blindness.blind_s
+    def _yield_to_sight(self, able: Iterable[InstanceRecord]) -> None:
+        blind_s, now = self._blindness.blind_s, self._clock.now()
         if blind_s < LEASE_S:
             return
         since = now - timedelta(seconds=blind_s)

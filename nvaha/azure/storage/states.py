@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from azure.core import MatchConditions
@@ -37,7 +37,7 @@ from nvaha.azure.storage.rows import (
     read_leader,
     read_operation,
 )
-from nvaha.model import GroupState, InstanceRecord, LeaderRecord, Operation
+from nvaha.model import INSTANCES_FOR_S, GroupState, InstanceRecord, LeaderRecord, Operation
 from nvaha.ports import Conflict, StateUnreadable, StoreUnavailable, Versioned
 
 _Row = TypeVar("_Row")
@@ -117,10 +117,14 @@ class TableStore:
         raise StoreUnavailable(f"write the leader's record: it changed {_TRIES} times meanwhile")
 
     async def instances(self) -> tuple[InstanceRecord, ...]:
-        """Return what each instance last wrote of itself; rows that cannot be read are left out."""
+        """Return what each instance last wrote of itself, if that was within INSTANCES_FOR_S.
+
+        Rows that cannot be read are left out.
+        """
         found: list[InstanceRecord] = []
+        since = self._clock.now() - timedelta(seconds=INSTANCES_FOR_S)
         async with answering("read the rows of all instances"):
-            async for entity in self._instance_rows():
+            async for entity in self._instance_rows("ge", since):
                 with contextlib.suppress(StateUnreadable):
                     found.append(read_instance(entity, self._clock.now()))
         return tuple(found)
@@ -138,23 +142,23 @@ class TableStore:
     async def forget_instances(self, before: datetime) -> None:
         """Remove the rows, also those that cannot be read, that were last written before that."""
         async with answering("remove the rows of instances that are gone"):
-            async for entity in self._instance_rows():
-                # By storage's own word: what the row says of itself may be anything.
-                written_at = entity.metadata["timestamp"]
-                if written_at is None or written_at >= before:
-                    continue
+            async for entity in self._instance_rows("lt", before):
                 with contextlib.suppress(ResourceModifiedError):
                     await self._groups.delete_entity(
                         entity, etag=_version(entity), match_condition=MatchConditions.IfNotModified
                     )
 
-    async def _instance_rows(self) -> AsyncIterator[TableEntity]:
-        """Yield the instances' rows, no more than a page of them."""
+    async def _instance_rows(self, compared: str, at: datetime) -> AsyncIterator[TableEntity]:
+        """Yield the instances' rows that were last written then, no more than a page of them.
+
+        By storage's own word: what a row says of itself may be anything.
+        """
         # The sign after the last one of the prefix bounds the range.
         after = INSTANCE_ROWS[:-1] + chr(ord(INSTANCE_ROWS[-1]) + 1)
         query = (
             f"PartitionKey eq '{MONITOR_PARTITION}' and RowKey ge '{INSTANCE_ROWS}' and RowKey lt '{after}'"
         )
+        query += f" and Timestamp {compared} datetime'{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"
         read = 0
         try:
             async for entity in self._groups.query_entities(query, results_per_page=_PAGE):
