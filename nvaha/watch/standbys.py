@@ -54,7 +54,7 @@ class Standbys:
         self._recalled = False
         self._due_at = self._swept_at = float("-inf")
         self._none_since: float | None = None
-        self._told: dict[str, str] = {}
+        self._told: dict[str, str | None] = {}
         self.count = 0
         self.seen_at: datetime | None = None
         self.alone = False
@@ -133,7 +133,7 @@ class Standbys:
             self._notify("no_standby", "warning", text, standbys=0)
 
     def _tell_differences(self, others: Iterable[InstanceRecord], now: datetime) -> None:
-        told = {}
+        told: dict[str, str | None] = {}
         for each in others:
             what = difference(each, self._fingerprint)
             if what is None:
@@ -143,8 +143,7 @@ class Standbys:
                 text = f"{each.instance} has another configuration than {self._instance}, which leads: {what}"
                 self._notify("config_differs", "warning", text, standby=each.instance, reason=what)
                 before = each.configuration
-            if before is not None:
-                told[each.instance] = before
+            told[each.instance] = before
         self._told = told
 
     async def _sweep(self) -> None:
