@@ -85,7 +85,7 @@ async def test_a_standby_that_is_gone_is_told_once_and_that_it_is_back() -> None
 
     after(40 + STALE_AFTER_S + LACKING_S - 15, look)
     after(300.0, look)
-    after(400.0, lambda: asyncio.ensure_future(standing_by(out, 600.0)))
+    after(400.0, lambda: asyncio.ensure_future(standing_by(out, 470.0)))
     await lead(out, 500.0, [standing_by(out, 40.0)])
     assert seen == [(0, False), (1, True)]
     assert told(out, *LACK) == list(LACK)
