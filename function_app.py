@@ -41,7 +41,7 @@ async def poison(message: func.QueueMessage) -> None:
 
 @app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def health(req: func.HttpRequest) -> func.HttpResponse:
-    """Tell whether a leader's round is fresh."""
+    """Tell whether a leader's round is fresh, or with ?self whether this app could lead."""
     return await api.health(req)
 
 

@@ -17,6 +17,7 @@ from typing import Protocol
 from nvaha.model import (
     ControlTarget,
     GroupState,
+    InstanceRecord,
     LeaderRecord,
     Notice,
     Operation,
@@ -148,6 +149,21 @@ class StateStore(Protocol):
         """Write the leader's record, unless one of a newer epoch is there."""
         ...
 
+    async def instances(self) -> tuple[InstanceRecord, ...]:
+        """Return what each instance last wrote of itself, if that was within INSTANCES_FOR_S.
+
+        Rows that cannot be read are left out.
+        """
+        ...
+
+    async def save_instance(self, record: InstanceRecord) -> None:
+        """Write an instance's row over whatever is there."""
+        ...
+
+    async def forget_instances(self, before: datetime) -> None:
+        """Remove the rows, also those that cannot be read, that were last written before that."""
+        ...
+
     async def record(self, operation: Operation) -> None:
         """Write the operation, whole; the last write wins, except that an ended one is never reopened."""
         ...
@@ -166,6 +182,13 @@ class SwitchQueue(Protocol):
 
     async def send(self, request: SwitchRequest) -> None:
         """Put the request on the queue; StoreUnavailable if storage did not answer."""
+        ...
+
+    async def waiting(self) -> int:
+        """Return about how many messages are there, none if the queue is not there yet.
+
+        Raises StoreUnavailable if storage did not answer.
+        """
         ...
 
 

@@ -10,13 +10,21 @@ import asyncio
 import itertools
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from nvaha.azure.storage.rows import group_entity, operation_entity, read_group
+from nvaha.azure.storage.rows import (
+    group_entity,
+    instance_entity,
+    operation_entity,
+    read_group,
+    read_instance,
+)
 from nvaha.model import (
+    INSTANCES_FOR_S,
     ControlTarget,
     GroupState,
+    InstanceRecord,
     LeaderRecord,
     Notice,
     Operation,
@@ -155,6 +163,7 @@ class FakeStore:
     states: dict[str, Versioned] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
     leader: LeaderRecord | None = None
+    instance_rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     answers: bool = True
     takes_records: bool = True
     unreadable: set[str] = field(default_factory=set)
@@ -249,6 +258,28 @@ class FakeStore:
         if self.leader is None or self.leader.epoch <= record.epoch:
             self.leader = record
 
+    async def instances(self) -> tuple[InstanceRecord, ...]:
+        """Return the instances' rows."""
+        self._check()
+        now = FakeClock().now()
+        since = now - timedelta(seconds=INSTANCES_FOR_S)
+        rows = (each for each in self.instance_rows.values() if each["written_at"] >= since)
+        return tuple(read_instance(each, now) for each in rows)
+
+    async def save_instance(self, record: InstanceRecord) -> None:
+        """Write an instance's row."""
+        self._check()
+        entity = instance_entity(record)
+        accepted(entity)
+        self.instance_rows[record.instance] = entity
+
+    async def forget_instances(self, before: datetime) -> None:
+        """Remove old rows."""
+        self._check()
+        self.instance_rows = {
+            name: row for name, row in self.instance_rows.items() if row["written_at"] >= before
+        }
+
     async def record(self, operation: Operation) -> None:
         """Write an operation; an ended one is never reopened."""
         self._check(records=True)
@@ -294,6 +325,12 @@ class FakeQueue:
         if not self.answers:
             raise StoreUnavailable("queue: no answer")
         self.sent.append(request)
+
+    async def waiting(self) -> int:
+        """Return how many were sent."""
+        if not self.answers:
+            raise StoreUnavailable("queue: no answer")
+        return len(self.sent)
 
 
 @dataclass(slots=True)

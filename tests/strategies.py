@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from nvaha.model import LARGEST, LEVELS, GroupState, LeaderRecord, Operation, SwitchRequest
+from nvaha.model import LARGEST, LEVELS, GroupState, InstanceRecord, LeaderRecord, Operation, SwitchRequest
 
 READ_AT = datetime(2100, 1, 1, tzinfo=UTC)
 """Whatever is made here is over by then."""
@@ -80,3 +80,4 @@ requests = st.builds(
 states = st.builds(of_one_group, anything(GroupState), NAMES)
 operations = st.builds(dataclasses.replace, anything(Operation), request=requests)
 leaders = anything(LeaderRecord)
+instances = anything(InstanceRecord)

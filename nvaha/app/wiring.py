@@ -56,12 +56,15 @@ class App:
             have_token=self._network.have_token,
         )
         configuration, instance = loaded.configuration, settings.instance
+        app = settings.app or instance
         # Whatever is looked at or planned, the reads of a switch come first.
         looking = replace(ports, network=self._network.of(Purpose.LOOK))
         planning = replace(ports, network=self._network.of(Purpose.PLAN))
-        self._monitor = Monitor(configuration, looking, instance)
+        self._monitor = Monitor(
+            configuration, looking, instance, app=app, token_at=lambda: tokens.arm.token_at
+        )
         self._switcher = Switcher(configuration, ports, instance)
-        self.control = Control(configuration, planning, aside=aside)
+        self.control = Control(configuration, planning, app=app, aside=aside)
         for warning in loaded.warnings:
             self._notifier.notify(Notice("config_warning", "warning", str(warning), {"instance": instance}))
 

@@ -69,8 +69,8 @@ def look(there: App, group: str | None) -> tuple[RenderableType, datetime]:
         everything = there.get(GroupsReply, "groups")
         return render.groups(everything.view, everything.now), everything.now
     one = there.get(GroupReply, "groups", group)
-    leader = there.get(GroupsReply, "groups").view.leader
-    parts: list[RenderableType] = [render.leader(leader, one.now), Text()]
+    monitors = there.get(GroupsReply, "groups").view
+    parts: list[RenderableType] = [render.monitors(monitors, one.now), Text()]
     parts.append(render.groups_table([one.view], one.now))
     if one.view.operation is not None:
         parts += [Text(), render.operation(one.view.operation, one.now)]

@@ -17,6 +17,7 @@ from nvaha.cli.replies import (
     GroupReply,
     GroupsReply,
     HistoryReply,
+    InstanceReply,
     LeaderReply,
     NvaReply,
     OperationReply,
@@ -108,14 +109,40 @@ def leader(view: LeaderReply | None, now: datetime) -> Text:
             "; BLIND: none of its probes is answered, so none is believed, and nothing is switched",
             style="bold red",
         )
+    if view.alone:
+        text.append("; NO STANDBY: no other instance could lead, and one could before", style="bold red")
+    return text
+
+
+def monitors(view: GroupsReply, now: datetime) -> RenderableType:
+    """Return who leads, and below it each other instance with what it could do."""
+    others = [_instance(each, now) for each in view.instances if not each.leads]
+    return Group(leader(view.leader, now), *others)
+
+
+def _instance(view: InstanceReply, now: datetime) -> Text:
+    name = f"{view.name} ({view.version})" if view.version else view.name
+    when = f"seen {age(view.written_at, now)}"
+    if not view.fresh:
+        return Text(f"Gone {name}, {when}", style="dim")
+    text = Text.assemble(("Standby ", "bold"), f"{name}, {when}")
+    if view.asked:
+        style = "" if view.answered else "bold red"
+        text.append(f", {view.answered} of {view.asked} answer it", style=style)
+    if not view.same_configuration:
+        text.append("; ANOTHER CONFIGURATION than the leader's", style="bold red")
+    elif view.abstains:
+        text.append("; does not ask to lead for a while: it was blind", style="yellow")
+    elif not view.could_lead:
+        text.append("; COULD NOT LEAD: the lease was not answered for lately", style="bold red")
     return text
 
 
 def groups(view: GroupsReply, now: datetime) -> RenderableType:
-    """Return the leader and all groups."""
+    """Return the leader, the instances beside it and all groups."""
     if not view.groups:
-        return Group(leader(view.leader, now), Text(), Text("No group is configured."))
-    return Group(leader(view.leader, now), Text(), groups_table(view.groups, now))
+        return Group(monitors(view, now), Text(), Text("No group is configured."))
+    return Group(monitors(view, now), Text(), groups_table(view.groups, now))
 
 
 def groups_table(views: Sequence[GroupReply], now: datetime) -> RenderableType:

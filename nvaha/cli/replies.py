@@ -141,12 +141,29 @@ class LeaderReply(Reply):
     round_at: AwareDatetime
     fresh: bool
     blind: bool = False
+    alone: bool = False
+
+
+class InstanceReply(Reply):
+    """One copy of the monitor."""
+
+    name: Text
+    version: Text = ""
+    leads: bool = False
+    fresh: bool = False
+    could_lead: bool = False
+    abstains: bool = False
+    same_configuration: bool = True
+    asked: Count = 0
+    answered: Count = 0
+    written_at: AwareDatetime | None = None
 
 
 class GroupsReply(Reply):
-    """The leader and every group."""
+    """The leader, the instances and every group."""
 
     leader: LeaderReply | None
+    instances: tuple[InstanceReply, ...] = ()
     groups: tuple[GroupReply, ...]
 
 

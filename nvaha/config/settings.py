@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from nvaha.text import has_secret, shown
+from nvaha.text import has_secret, safe, shown
 
 DEFAULT_SCHEDULE = "*/10 * * * * *"
 DEFAULT_CONNECTION = "AzureWebJobsStorage"
@@ -27,6 +27,7 @@ _CONNECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
 _ACCOUNT = re.compile(r"[A-Za-z0-9-]{1,63}")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LONGEST_INSTANCE = _LONGEST_SHOWN = 100
+_LONGEST_APP = 200
 
 
 class Cloud(StrEnum):
@@ -81,10 +82,13 @@ class Settings:
         arm_ca: the CA file to trust for `arm_endpoint`.
         arm_api_version: the API version of Microsoft.Network to use; None for the cloud's default.
         instance: this monitor's name in status and history.
+        app: the function app that this process is a part of; None where no platform says so, which also means
+            that timer and HTTP are one process.
     """
 
     storage: StorageSettings
     instance: str
+    app: str | None = None
     config: str = field(default="", repr=False)
     schedule: str = DEFAULT_SCHEDULE
     cloud: Cloud = Cloud.PUBLIC
@@ -113,6 +117,7 @@ class Settings:
             arm_ca=reader.file("NVAHA_ARM_CA"),
             arm_api_version=reader.api_version("NVAHA_ARM_API_VERSION"),
             instance=reader.instance("NVAHA_INSTANCE"),
+            app=reader.app(),
         )
         reader.one_process("FUNCTIONS_WORKER_PROCESS_COUNT")
         if reader.problems:
@@ -220,6 +225,13 @@ class _Reader:
                 "it stands in status and history, so it may hold no secret"
             )
         return value
+
+    def app(self) -> str | None:
+        """Return the app's name, with its region: names need not be unique any more (azure-facts A14)."""
+        site, region = self.text("WEBSITE_SITE_NAME"), self.text("REGION_NAME")
+        if site is None:
+            return None
+        return safe(f"{site}/{region}" if region else site)[:_LONGEST_APP]
 
     def storage(self, name: str, *, required: bool) -> StorageSettings:
         connection = self.text(name) or DEFAULT_CONNECTION

@@ -125,9 +125,11 @@ class Up:
 
     async def _status(self) -> None:
         group = await self._lab.group()
-        leader = await self._lab.leader()
+        _, monitors = await self._lab.call("GET", "/groups")
+        leader, standbys = monitors.get("leader"), monitors.get("standbys", 0)
         led_by = leader["instance"] if leader else "nobody"
-        self._print(f"  {group['name']}: {group['phase']}, active {group['active']}, led by {led_by}", "bold")
+        text = f"{group['phase']}, active {group['active']}, led by {led_by}, {standbys} standing by"
+        self._print(f"  {group['name']}: {text}", "bold")
         for nva in group["nvas"]:
             self._print(f"  {nva['name']}: {nva['health']} {nva['last_error'] or ''}", "")
         for flow in self._lab.traffic.flows:

@@ -20,6 +20,7 @@ from nvaha.model.configured import (
 from nvaha.model.ids import same_id
 from nvaha.model.observed import Health, NvaState, Reading, Resource, Snapshot
 from nvaha.model.recorded import (
+    INSTANCES_FOR_S,
     LARGEST,
     STALE_AFTER_S,
     WRITTEN_EVERY_S,
@@ -27,6 +28,7 @@ from nvaha.model.recorded import (
     Drift,
     GroupState,
     Guards,
+    InstanceRecord,
     LeaderRecord,
     Operation,
     Phase,
@@ -40,6 +42,7 @@ from nvaha.model.recorded import (
 from nvaha.model.told import LEVELS, Notice
 
 __all__ = [
+    "INSTANCES_FOR_S",
     "LARGEST",
     "LEVELS",
     "STALE_AFTER_S",
@@ -52,6 +55,7 @@ __all__ = [
     "GroupState",
     "Guards",
     "Health",
+    "InstanceRecord",
     "LeaderRecord",
     "Notice",
     "Nva",

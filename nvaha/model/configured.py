@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 
@@ -145,3 +145,27 @@ class Configuration:
 
     groups: tuple[Group, ...]
     control_targets: tuple[ControlTarget, ...] = ()
+    fingerprint: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Derive the fingerprint of all of it, by which instances tell whether they would decide the same.
+
+        Before the dash: what switches may touch; after it: policies, probes and control targets. A setting at
+        its default is left out, so that a release which knows one more agrees with one that does not.
+        """
+        groups = sorted(self.groups, key=lambda group: group.name)
+        touched = [(group.name, group.fingerprint) for group in groups]
+        decided = [
+            (group.name, _set(group.policy), [(nva.name, _set(nva.probe)) for nva in group.nvas])
+            for group in groups
+        ]
+        targets = sorted((target.address, target.port) for target in self.control_targets)
+        halves = (repr(touched), repr((decided, targets)))
+        text = "-".join(hashlib.sha256(half.encode()).hexdigest()[:12] for half in halves)
+        object.__setattr__(self, "fingerprint", text)
+
+
+def _set(value: Policy | ProbeSpec) -> list[tuple[str, str]]:
+    """Return the settings that are not at their defaults."""
+    there = [(each.name, getattr(value, each.name), each.default) for each in fields(value)]
+    return [(name, str(found)) for name, found, default in there if found != default]

@@ -48,6 +48,9 @@ EVENTS: Final[dict[str, str]] = {
     "store_unavailable": "Storage did not answer.",
     "state_unreadable": "A stored row, as a rule a group's state, could not be understood.",
     "state_readable": "A group's stored state could be understood again.",
+    "no_standby": "No other instance could lead in the leader's place, for a minute, where there was one.",
+    "standby_back": "An instance that could lead in the leader's place is there again.",
+    "config_differs": "An instance has another configuration than the leader, and would decide otherwise.",
     "config_warning": "The configuration is used, with something in it that deserves a look.",
     "paused": "An operator paused a group.",
     "resumed": "An operator resumed a group.",
@@ -76,6 +79,8 @@ FIELDS: Final[dict[str, str]] = {
     "messages": "Number of messages that the line speaks of, where it is more than one.",
     "late": "Rounds that began more than a second after they were due.",
     "dropped": "Rounds that were not believed, because the process stood still in them.",
+    "standby": "The instance that the line speaks of beside the one that logged it.",
+    "standbys": "Number of other instances that could lead in the leader's place.",
     "round_ms": "Length of the round in milliseconds.",
 }
 """Name of a field in an event's JSON -> what it holds; an event carries those that apply."""

@@ -54,6 +54,10 @@ class NvaState:
     recent: int = 0
     unsteady: bool = False
 
+    def address(self, role: str) -> str | None:
+        """Return the private address of the primary IP configuration of a role's NIC, if it is known."""
+        return self.addresses.get(role, {}).get(self.primary.get(role, ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:

@@ -19,6 +19,10 @@ STALE_AFTER_S = 3 * WRITTEN_EVERY_S
 """What was written longer ago says nothing about now: three writes in a row are missing."""
 
 
+INSTANCES_FOR_S = 3600.0
+"""So long after it last wrote an instance is still spoken of; on some plans no name ever comes back."""
+
+
 class Phase(StrEnum):
     """Where a group stands: not read from Azure yet, at rest, or being switched."""
 
@@ -242,7 +246,8 @@ class GroupState:
 class LeaderRecord:
     """What the leader tells the others: who it is, and when its last round ended.
 
-    `unattended` counts the groups whose switch no worker carries out.
+    `unattended` counts the groups whose switch no worker carries out. `standby_at` is when an instance was
+    last seen that could lead in its place, and `alone` tells that its lack has been told.
     """
 
     instance: str
@@ -250,6 +255,46 @@ class LeaderRecord:
     round_at: datetime
     blind: bool = False
     unattended: int = 0
+    standby_at: datetime | None = None
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRecord:
+    """What one running monitor tells of itself, whether it leads or not.
+
+    Args:
+        instance: its name.
+        written_at: when it wrote this.
+        app: the function app that it is a copy of: those that answer HTTP there may be other processes.
+        version: its release.
+        configuration: the fingerprint of its whole configuration.
+        started_at: since when it runs.
+        leads: whether it held the lease.
+        abstains: it gave the lease up because it was blind, and does not ask for it for a while.
+        campaign_at: when it last asked for the lease, or to keep it, and storage answered.
+        token_at: when it was last given a token for Azure.
+        queue_at: when the queue of switches last answered it; `messages`: about how many were on it.
+        asked: how many NVAs or control targets it asked at its last look around.
+        answered: how many of them answered.
+        seen_at: when that was.
+    """
+
+    instance: str
+    written_at: datetime
+    app: str = ""
+    version: str = ""
+    configuration: str = ""
+    started_at: datetime | None = None
+    leads: bool = False
+    abstains: bool = False
+    campaign_at: datetime | None = None
+    token_at: datetime | None = None
+    queue_at: datetime | None = None
+    messages: int | None = None
+    asked: int = 0
+    answered: int = 0
+    seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

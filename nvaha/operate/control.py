@@ -11,6 +11,7 @@ from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
 from nvaha.core.health import lately_probed
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
+from nvaha.core.instances import could_lead
 from nvaha.core.notices import listed
 from nvaha.core.plan import plan
 from nvaha.core.refusal import Refusal, RefusalCode
@@ -19,12 +20,21 @@ from nvaha.model import (
     Configuration,
     Group,
     GroupState,
+    InstanceRecord,
     LeaderRecord,
     Operation,
     Status,
     Switch,
 )
-from nvaha.operate.views import Json, group_view, leader_view, operation_view, plan_view
+from nvaha.operate.kept import Kept
+from nvaha.operate.views import (
+    Json,
+    group_view,
+    instances_view,
+    leader_view,
+    operation_view,
+    plan_view,
+)
 from nvaha.ports import (
     LONGEST_WAIT_S,
     NetworkError,
@@ -39,9 +49,6 @@ from nvaha.state.snapshot import read_snapshot
 from nvaha.text import shown
 
 MAX_HISTORY = 100
-HEALTH_KEPT_S, HEALTH_KEPT_LONGEST_S, HEALTH_KEPT_TIMES = 2.0, 10.0, 20.0
-"""An answer about health is kept at least so long, and so many times as long as it took, up to the longest:
-who needs no key does not have all states of a large monitor read without a pause."""
 PLAN_WITHIN_S = 10.0
 """So long Azure is read for a plan; what has not answered by then is a problem of the plan."""
 
@@ -70,39 +77,58 @@ class Control:
     Args:
         configuration: their groups.
         ports: the outside; its network is read for plans only.
+        app: the function app that this process is a part of, as its monitors call it.
         aside: where what takes long to compute is computed, so that the event loop can go on.
     """
 
-    def __init__(self, configuration: Configuration, ports: Ports, *, aside: Aside = _here) -> None:
+    def __init__(
+        self, configuration: Configuration, ports: Ports, *, app: str = "", aside: Aside = _here
+    ) -> None:
         self._groups = {group.name: group for group in configuration.groups}
         self._store = ports.store
         self._network = ports.network
         self._clock = ports.clock
         self._committer = Committer(ports)
         self._aside = aside
-        self._health = (float("-inf"), False)
-        self._asking = asyncio.Lock()
+        self._app = app
+        self._fingerprint = configuration.fingerprint
+        self._health = Kept(ports.clock, self._look_at_health)
+        self._campaigning = Kept(ports.clock, self._look_for_own)
 
     async def healthy(self) -> bool:
         """Tell whether a leader's round is fresh, all groups here are probed, and switches have workers.
 
         Anybody may ask, so storage is asked no more than once in a while however often they do.
         """
-        async with self._asking:
-            kept_until, answer = self._health
-            began = self._clock.monotonic()
-            if began < kept_until:
-                return answer
-            try:
-                view = leader_view(await self._store.load_leader(), self._clock.now())
-                fresh = view is not None and bool(view["fresh"]) and not view["unattended"]
-                answer = fresh and await self._all_probed()
-            except StoreUnavailable:
-                answer = False
-            ended = self._clock.monotonic()
-            kept_s = min(max(HEALTH_KEPT_S, HEALTH_KEPT_TIMES * (ended - began)), HEALTH_KEPT_LONGEST_S)
-            self._health = (ended + kept_s, answer)
-            return answer
+        return await self._health.get()
+
+    async def campaigns(self, version: str) -> bool:
+        """Tell whether a monitor of this very app runs this release on this configuration, and could lead.
+
+        Its monitor may be another process than the one that answers, so it is told from the rows.
+
+        Args:
+            version: the release.
+        """
+        return version in await self._campaigning.get()
+
+    async def _look_at_health(self) -> bool:
+        try:
+            view = leader_view(await self._store.load_leader(), self._clock.now())
+            fresh = view is not None and bool(view["fresh"]) and not view["unattended"]
+            return fresh and await self._all_probed()
+        except StoreUnavailable:
+            return False
+
+    async def _look_for_own(self) -> frozenset[str]:
+        """Return the releases of this app's monitors that lead or could."""
+        try:
+            rows = await self._store.instances()
+        except StoreUnavailable:
+            return frozenset()
+        now = self._clock.now()
+        mine = (each for each in rows if each.app == self._app)
+        return frozenset(each.version for each in mine if could_lead(each, self._fingerprint, now))
 
     async def _all_probed(self) -> bool:
         """Tell whether every group was probed lately: a leader of other groups leaves these alone."""
@@ -119,14 +145,16 @@ class Control:
     async def groups(self) -> Json:
         """Return the leader and every configured group."""
         stored = await self._store.load_all()
-        leader = leader_view(await self._leader(), self._clock.now())
+        record, rows = await asyncio.gather(self._leader(), self._instances())
+        leader = leader_view(record, self._clock.now())
 
         def views() -> list[Json]:
             return [
                 group_view(group, _shown(group, stored.get(group.name))) for group in self._groups.values()
             ]
 
-        return {"leader": leader, "groups": await self._aside(views)}
+        instances = instances_view(rows, leader, self._fingerprint, self._clock.now())
+        return {"leader": leader, **instances, "groups": await self._aside(views)}
 
     async def group(self, name: str) -> Json:
         """Return one group with its last operation; Refused if there is none of that name."""
@@ -207,6 +235,13 @@ class Control:
             return await self._store.load_leader()
         except StateUnreadable:
             return None
+
+    async def _instances(self) -> tuple[InstanceRecord, ...]:
+        """Return what the instances say of themselves, as far as it can be read: the groups matter more."""
+        try:
+            return await self._store.instances()
+        except StoreUnavailable:
+            return ()
 
     async def _last(self, switch: Switch) -> Operation:
         """Return the record of a group's last switch, or what the state knows of it if that cannot be had."""

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
+from nvaha.core.instances import could_lead, lately, sees
 from nvaha.core.plan import Plan
-from nvaha.model import STALE_AFTER_S, Group, GroupState, LeaderRecord, Operation, Phase, StepRecord
+from nvaha.model import (
+    STALE_AFTER_S,
+    Group,
+    GroupState,
+    InstanceRecord,
+    LeaderRecord,
+    Operation,
+    Phase,
+    StepRecord,
+)
 from nvaha.ports import correlation_id
 
 Json = dict[str, Any]
@@ -66,6 +77,51 @@ def leader_view(leader: LeaderRecord | None, now: datetime) -> Json | None:
         "fresh": age_s <= STALE_AFTER_S,
         "blind": leader.blind,
         "unattended": leader.unattended,
+        "standby_at": _time(leader.standby_at),
+        "alone": leader.alone,
+    }
+
+
+def instances_view(
+    rows: Iterable[InstanceRecord], leader: Json | None, configuration: str, now: datetime
+) -> Json:
+    """Return the instances, and how many of them could lead in the leader's place.
+
+    Args:
+        rows: what they say of themselves.
+        leader: as `leader_view` has it.
+        configuration: the fingerprint to compare with, if the leader does not show its own.
+        now: the time by the storage service's clock.
+    """
+    shown = sorted(rows, key=lambda each: each.instance)
+    leading = leader["instance"] if leader else None
+    meant = next((each.configuration for each in shown if each.instance == leading), configuration)
+    others = (each for each in shown if each.instance != leading)
+    return {
+        "standbys": sum(could_lead(each, meant, now) for each in others),
+        "instances": [_instance_view(each, leading, meant, now) for each in shown],
+    }
+
+
+def _instance_view(record: InstanceRecord, leading: str | None, configuration: str, now: datetime) -> Json:
+    return {
+        "name": record.instance,
+        "app": record.app,
+        "version": record.version,
+        "leads": record.instance == leading,
+        "fresh": lately(record.written_at, now),
+        "could_lead": could_lead(record, configuration, now),
+        "abstains": record.abstains,
+        "same_configuration": record.configuration == configuration,
+        "sees": sees(record, now),
+        "asked": record.asked,
+        "answered": record.answered,
+        "started_at": _time(record.started_at),
+        "written_at": _time(record.written_at),
+        "campaign_at": _time(record.campaign_at),
+        "token_at": _time(record.token_at),
+        "queue_at": _time(record.queue_at),
+        "messages": record.messages,
     }
 
 

@@ -8,6 +8,7 @@ written: group states by compare-and-swap on a state that carries the epoch, ARM
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import datetime
 
 from nvaha.model import Notice
 from nvaha.ports import LEASE_CONTAINER, LEASE_MARGIN_S, LEASE_S, LeaseGrant, Ports, StoreUnavailable
@@ -34,6 +35,8 @@ class HeldLease:
         self._name = name
         self._holder = holder
         self._grant: LeaseGrant | None = None
+        self.answered_at: datetime | None = None
+        """When storage last answered whether the lease is ours, by its own clock."""
         self._valid_until = float("-inf")
 
     @property
@@ -77,6 +80,7 @@ class HeldLease:
                 return True
         sent_at = self._clock.monotonic()
         self._grant = await self._leases.acquire(self._name, self._holder, at_least=at_least)
+        self.answered_at = self._clock.now()
         self._stamp(sent_at)
         return self._grant is not None
 
@@ -86,7 +90,9 @@ class HeldLease:
             raise LeaseLost(f"lease {self._name} is not held")
         sent_at = self._clock.monotonic()
         left_s = self._valid_until - sent_at
-        if not await self._leases.renew(self._grant):
+        renewed = await self._leases.renew(self._grant)
+        self.answered_at = self._clock.now()
+        if not renewed:
             self._grant = None
             raise LeaseLost(f"lease {self._name} was lost by {self._holder}")
         self._stamp(sent_at)

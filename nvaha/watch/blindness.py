@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nvaha.model import ControlTarget, Group, ProbeSpec, Reading
-from nvaha.ports import Ports
+from nvaha.ports import LEASE_S, Ports
 
 TIMEOUT_S = 1.0
 SEEN_S = 1.0
@@ -40,16 +40,37 @@ class Blindness:
         self._answered_at = float("-inf")
         self._asked: tuple[float, bool] = (float("-inf"), True)
         self._asking = asyncio.Lock()
-        self._blind_in: set[str] = set()
+        self._blind_in: dict[str, tuple[float, float]] = {}
+        self._seen: dict[str, tuple[float, int, int]] = {}
 
     @property
     def blind(self) -> bool:
         """Whether the last round of any group was blind."""
         return bool(self._blind_in)
 
+    @property
+    def blind_s(self) -> float:
+        """For how many seconds, up to its last round, some group's rounds have been blind."""
+        now = self._clock.monotonic()
+        # A group whose rounds have stopped says nothing about now.
+        lasting = (last - since for since, last in self._blind_in.values() if now - last <= LEASE_S)
+        return max(lasting, default=0.0)
+
+    @property
+    def seen(self) -> tuple[int, int, float]:
+        """How many NVAs the last rounds asked, how many answered, and how many seconds ago the last did.
+
+        Where none answered, how many seconds ago the last was asked.
+        """
+        asked = sum(asked for _, asked, _ in self._seen.values())
+        answered = sum(answered for _, _, answered in self._seen.values())
+        ends = [at for at, _, answers in self._seen.values() if answers or not answered]
+        return asked, answered, self._clock.monotonic() - max(ends) if ends else 0.0
+
     def forget(self) -> None:
         """Start afresh, as a new leader does."""
         self._blind_in.clear()
+        self._seen.clear()
 
     async def is_blind(self, group: Group, probes: Iterable[Probe], start: float) -> bool:
         """Tell whether a round's failures are not to be believed; asked only when there are any.
@@ -68,7 +89,13 @@ class Blindness:
             elif self._answered_at < start - SEEN_S:
                 blind = not await self._reachable(tuple(self._witnesses))
         if readings:
-            (self._blind_in.add if blind else self._blind_in.discard)(group.name)
+            now = self._clock.monotonic()
+            self._seen[group.name] = now, len(readings), sum(each.ok for each in readings.values())
+            if blind:
+                since, _ = self._blind_in.get(group.name, (start, start))
+                self._blind_in[group.name] = since, now
+            else:
+                self._blind_in.pop(group.name, None)
         return blind
 
     def _remember(self, probes: Iterable[Probe]) -> None:

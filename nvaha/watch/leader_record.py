@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nvaha.core.lifecycle import unattended
 from nvaha.model import WRITTEN_EVERY_S, ControlTarget, LeaderRecord, Notice
 from nvaha.ports import Ports, StoreUnavailable
 from nvaha.state.lease import HeldLease
 from nvaha.watch.blindness import Blindness
+from nvaha.watch.standbys import Standbys
 from nvaha.watch.watched import WatchedGroups
 
 
@@ -19,6 +22,7 @@ class LeaderRecorder:
         lease: the leader's lease.
         blindness: asks the control targets.
         instance: this monitor's name.
+        standbys: knows who else could lead.
     """
 
     def __init__(
@@ -28,12 +32,15 @@ class LeaderRecorder:
         lease: HeldLease,
         blindness: Blindness,
         instance: str,
+        *,
+        standbys: Standbys,
     ) -> None:
         self._ports = ports
         self._clock = ports.clock
         self._watched = watched
         self._lease = lease
         self._blindness = blindness
+        self._standbys = standbys
         self._instance = instance
         self._round_at = ports.clock.now()
         self._longest_s = 0.0
@@ -99,9 +106,11 @@ class LeaderRecorder:
             self._notify("store_unavailable", "warning", f"the leader's record: {error}")
 
     async def _write(self) -> None:
+        await self._standbys.recall()
         now = self._clock.now()
         waiting = sum(unattended(watched.state, now) for watched in self._watched)
         record = LeaderRecord(self._instance, self._lease.epoch, self._round_at, self._blind, waiting)
+        record = replace(record, standby_at=self._standbys.seen_at, alone=self._standbys.alone)
         await self._ports.store.save_leader(record)
         count = len(self._watched)
         fields = {
@@ -110,6 +119,7 @@ class LeaderRecorder:
             "groups": count,
             "blind": self._blind,
             "round_ms": round(self._longest_s * 1000),
+            "standbys": self._standbys.count,
         }
         text = f"{self._instance} leads {count} groups with epoch {record.epoch}"
         self._notify("heartbeat", "info", text, **fields)

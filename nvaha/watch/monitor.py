@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from datetime import datetime
 
 from nvaha.concurrency import unwrapped
 from nvaha.model import Configuration, Notice
 from nvaha.ports import LEASE_S, Ports, StoreUnavailable
 from nvaha.state.lease import HeldLease, LeaseLost
+from nvaha.watch.abstention import Abstention
 from nvaha.watch.blindness import Blindness
 from nvaha.watch.leader_record import LeaderRecorder
 from nvaha.watch.looks import Looks
+from nvaha.watch.presence import Presence
 from nvaha.watch.rounds import Rounds
+from nvaha.watch.standbys import Blinded, Standbys
 from nvaha.watch.troubles import Deposed
 from nvaha.watch.watched import WatchedGroups
 
@@ -24,14 +29,36 @@ EAGER_S, EAGER_FOR_S = 0.25, LEASE_S + 5.0
 class Monitor:
     """One running copy of the monitor; it keeps its lease and its readings from tick to tick."""
 
-    def __init__(self, configuration: Configuration, ports: Ports, instance: str) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        ports: Ports,
+        instance: str,
+        *,
+        app: str = "",
+        token_at: Callable[[], datetime | None] = lambda: None,
+    ) -> None:
         self._ports = ports
         self._clock = ports.clock
         self._instance = instance
         self._lease = HeldLease(ports, "leader", instance)
         self._watched = WatchedGroups(configuration, ports, self._lease)
         self._blindness = Blindness(ports, configuration.control_targets)
-        self._record = LeaderRecorder(ports, self._watched, self._lease, self._blindness, instance)
+        self._standbys = Standbys(ports, configuration, self._blindness, instance)
+        self._abstention = Abstention(ports)
+        self._presence = Presence(
+            ports,
+            configuration,
+            self._lease,
+            self._blindness,
+            self._abstention,
+            instance=instance,
+            app=app or instance,
+            token_at=token_at,
+        )
+        self._record = LeaderRecorder(
+            ports, self._watched, self._lease, self._blindness, instance, standbys=self._standbys
+        )
         self._rounds = Rounds(ports, self._watched, self._lease, self._blindness, self._record)
         self._looks = Looks(ports, self._watched, self._lease)
         self._eager_until = self._clock.monotonic() + EAGER_FOR_S
@@ -55,21 +82,32 @@ class Monitor:
         ended_well = False
         self._ticking = True
         try:
-            while self._clock.monotonic() < until:
-                try:
-                    if self._leading or await self._campaign():
-                        await self._lead(until)
-                    else:
-                        await self._wait(until)
-                except (LeaseLost, Deposed, StoreUnavailable) as error:
-                    self._step_down(error)
-                    await self._wait(until)
+            async with unwrapped(), asyncio.TaskGroup() as tasks:
+                beside = tasks.create_task(self._presence.run())
+                await self._lead_or_follow(until)
+                beside.cancel()
             ended_well = True
         finally:
             self._ticking = False
             if not ended_well:
                 self._leading = False
                 await self._lease.release()
+
+    async def _lead_or_follow(self, until: float) -> None:
+        while self._clock.monotonic() < until:
+            try:
+                if self._leading or await self._campaign():
+                    await self._lead(until)
+                else:
+                    await self._wait(until)
+            except Blinded as error:
+                self._abstention.begin()
+                self._step_down(error, standby=error.standby)
+                await self._lease.release()
+                await self._wait(until)
+            except (LeaseLost, Deposed, StoreUnavailable) as error:
+                self._step_down(error)
+                await self._wait(until)
 
     async def _wait(self, until: float) -> None:
         now = self._clock.monotonic()
@@ -78,6 +116,8 @@ class Monitor:
 
     async def _campaign(self) -> bool:
         """Try to become the leader: take the lease, read every state, and stamp the new epoch on each."""
+        if not await self._abstention.over():
+            return False
         if not await self._lease.acquire(at_least=self._watched.newest_epoch):
             self._complained = False
             return False
@@ -86,15 +126,16 @@ class Monitor:
         await self._watched.take_over()
         self._leading, self._complained = True, False
         self._record.elected()
+        self._standbys.elected()
         epoch = self._lease.epoch
         text = f"{self._instance} leads with epoch {epoch}"
         self._notify("leader_elected", "info", text, instance=self._instance, epoch=epoch)
         return True
 
-    def _step_down(self, error: Exception) -> None:
+    def _step_down(self, error: Exception, **fields: object) -> None:
         if self._leading:
             text = f"{self._instance} no longer leads: {error}"
-            self._notify("leader_lost", "warning", text, instance=self._instance)
+            self._notify("leader_lost", "warning", text, instance=self._instance, **fields)
         elif not self._complained:
             self._complained = True
             text = f"{self._instance} cannot tell who leads: {error}"
@@ -120,7 +161,12 @@ class Monitor:
         async with unwrapped(), asyncio.TaskGroup() as tasks:
             beside = [
                 tasks.create_task(duty)
-                for duty in (self._lease.keep(), self._looks.run(until), self._record.run())
+                for duty in (
+                    self._lease.keep(),
+                    self._looks.run(until),
+                    self._record.run(),
+                    self._standbys.run(),
+                )
             ]
             tasks.create_task(rounds())
 

@@ -89,8 +89,7 @@ class Rounds:
         address = nva.probe.address
         if address is None:
             known = state.nvas.get(nva.name, NvaState())
-            role = nva.probe.interface or ""
-            address = known.addresses.get(role, {}).get(known.primary.get(role, ""))
+            address = known.address(nva.probe.interface or "")
         if address is None:
             return nva.name, None
         return nva.name, Probe(address, nva.probe, await self._ports.prober.probe(address, nva.probe))

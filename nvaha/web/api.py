@@ -6,10 +6,12 @@ import json
 import math
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import azure.functions as func
 from pydantic import ValidationError
 
+from nvaha import __version__
 from nvaha.app.holder import AppHolder
 from nvaha.concurrency import aside
 from nvaha.config import ConfigError
@@ -73,11 +75,19 @@ class Api:
         self._plans = Lane[Response](at_once=2, asking=8, kept_s=PLAN_KEPT_S)
         self._commands = Lane[Response](at_once=4, asking=8)
 
-    async def health(self, _request: Request) -> Response:
-        """200 while all of the app's groups are watched, else 503; no detail, since it asks for no key."""
+    async def health(self, request: Request) -> Response:
+        """200 while all of the app's groups are watched, else 503; no detail, since it asks for no key.
+
+        With `?self` it is about this app alone, whoever leads: whether it runs the release that answers, or
+        the one that `?self=VERSION` names, and could lead.
+        """
+        version = _asked(request, "self")
         try:
             async with self._holder.using() as app:
-                healthy = await app.control.healthy()
+                if version is None:
+                    healthy = await app.control.healthy()
+                else:
+                    healthy = await app.control.campaigns(version or __version__)
         except (StoreUnavailable, SettingsError, ConfigError):
             healthy = False
         return _json(200 if healthy else 503, {"status": "healthy" if healthy else "unhealthy"})
@@ -217,6 +227,12 @@ class Api:
             response: Response = await self._aside(_json, status, content)
             return response
         return _json(status, content, headers)
+
+
+def _asked(request: Request, name: str) -> str | None:
+    """Return a parameter, empty without a value: the host leaves such out of `params` (azure-facts A13)."""
+    query = request.url.partition("?")[2].partition("#")[0]
+    return next((value for each, value in parse_qsl(query, keep_blank_values=True) if each == name), None)
 
 
 def _group(request: Request) -> str:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import azure.functions as func
 from azure.core.exceptions import ResourceNotFoundError
@@ -89,8 +90,8 @@ class Running:
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         request = func.HttpRequest(
             method="POST" if body is not None else "GET",
-            url=f"http://127.0.0.1/api/groups/{self.name}/{function}",
-            params=dict(params or {}),
+            url=f"http://127.0.0.1/api/groups/{self.name}/{function}?{urlencode(params or {})}",
+            params={name: value for name, value in (params or {}).items() if value},
             route_params={"group": self.name, **route},
             body=raw,
         )

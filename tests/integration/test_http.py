@@ -10,6 +10,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
+from nvaha import __version__
 from nvaha.app.holder import AppHolder
 from nvaha.lab.stage.azurite import Azurite
 from nvaha.lab.stage.sample import environment
@@ -116,6 +117,27 @@ def test_health_and_groups(azurite: Azurite, tmp_path: Path) -> None:
         assert answer["leader"]["instance"] == "test"
         assert answer["leader"]["fresh"]
         assert [group["name"] for group in answer["groups"]] == [app.name]
+
+    _play(story, azurite, tmp_path)
+
+
+def test_this_app_alone_is_healthy_once_its_monitor_has_said_so(azurite: Azurite, tmp_path: Path) -> None:
+    """Its row is in the table some seconds after the start; of another release it is not that."""
+
+    async def story(app: Running) -> None:
+        for _ in range(200):
+            status, _ = await app.call("health", params={"self": ""})
+            if status == 200:
+                break
+            await asyncio.sleep(0.1)
+        assert status == 200
+        assert (await app.call("health", params={"self": __version__}))[0] == 200
+        assert (await app.call("health", params={"self": "0.0.1"}))[0] == 503
+        _, answer = await app.call("groups")
+        rows = {each["name"]: each for each in answer["instances"]}
+        assert rows["test"]["leads"]
+        assert rows["test"]["could_lead"]
+        assert rows["test"]["queue_at"] is not None
 
     _play(story, azurite, tmp_path)
 

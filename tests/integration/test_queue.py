@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from datetime import UTC, datetime, timedelta
+
+from azure.core.exceptions import ResourceNotFoundError
 
 from nvaha.azure.storage.queue import QUEUE, StorageSwitchQueue
 from nvaha.model import SwitchRequest, Trigger
@@ -45,5 +48,21 @@ def test_a_trigger_that_expects_base64_reads_the_request(opened: Opened) -> None
             inserted, expires = received[0].inserted_on, received[0].expires_on
             assert inserted is not None
             assert expires == inserted + timedelta(hours=1)
+
+    asyncio.run(run())
+
+
+def test_what_waits_is_counted(opened: Opened) -> None:
+    """A queue that is not there yet holds nothing; a message that was sent is one."""
+
+    async def run() -> None:
+        async with opened() as storage:
+            queue, raw = StorageSwitchQueue(storage), storage.queues.get_queue_client(QUEUE)
+            with contextlib.suppress(ResourceNotFoundError):
+                await raw.delete_queue()
+            assert await queue.waiting() == 0
+            await queue.send(REQUEST)
+            assert await queue.waiting() == 1
+            await raw.clear_messages()
 
     asyncio.run(run())

@@ -15,6 +15,7 @@ from nvaha.azure.storage.rows import (
     GROUP_PARTITION,
     GROUPS_TABLE,
     HISTORY_TABLE,
+    INSTANCE_ROWS,
     LEADER_ROW,
     MONITOR_PARTITION,
     operation_keys,
@@ -24,6 +25,7 @@ from nvaha.model import (
     GroupState,
     Guards,
     Health,
+    InstanceRecord,
     LeaderRecord,
     NvaState,
     Operation,
@@ -205,6 +207,38 @@ def test_the_leaders_record_is_kept_from_older_epochs(opened: Opened) -> None:
             assert await other.load_leader() == record
             await new.save_leader(LeaderRecord("new", 5, NOW))
             assert await other.load_leader() == LeaderRecord("new", 5, NOW)
+
+    asyncio.run(run())
+
+
+def test_instances_keep_rows_of_their_own(opened: Opened) -> None:
+    """Each is written over; what cannot be read is left out; who has not written since then is removed."""
+
+    async def run() -> None:
+        async with opened() as storage:
+            store = TableStore(storage)
+            await store.save(GroupState("g"), None)
+            await store.save_leader(LeaderRecord("one", 1, NOW))
+            table = storage.tables.get_table_client(GROUPS_TABLE)
+            async for each in table.query_entities(f"PartitionKey eq '{MONITOR_PARTITION}'"):
+                if each["RowKey"].startswith(INSTANCE_ROWS):
+                    await table.delete_entity(each)
+            odd = InstanceRecord("west/2 é", NOW, version="1", answered=2, seen_at=NOW)
+            for record in (InstanceRecord("one", NOW), odd, InstanceRecord("one", NOW, leads=True)):
+                await store.save_instance(record)
+            await table.create_entity(
+                {"PartitionKey": MONITOR_PARTITION, "RowKey": f"{INSTANCE_ROWS}zz", "state": "garbage"}
+            )
+            found = {each.instance: each for each in await store.instances()}
+            assert found == {"one": InstanceRecord("one", NOW, leads=True), odd.instance: odd}
+            now = datetime.now(UTC)
+            await store.forget_instances(now - timedelta(minutes=5))
+            assert len(await store.instances()) == 2
+            await store.forget_instances(now + timedelta(minutes=5))
+            assert await store.instances() == ()
+            left = [each["RowKey"] async for each in table.query_entities("RowKey ge 'instance'")]
+            assert not [each for each in left if each.startswith(INSTANCE_ROWS)]
+            assert await store.load_leader() is not None
 
     asyncio.run(run())
 

@@ -107,6 +107,7 @@ class NotifierPort:
             process.world.note(process.name, f"{notice.event}: {notice.text}")
             process.world.notices.append(notice)
             process.world.oracle.follow.told(process, notice)
+            process.world.oracle.sight.told(process, notice)
 
 
 def ports_of(process: Process, storage: StoragePorts) -> Ports:

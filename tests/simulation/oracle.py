@@ -17,6 +17,7 @@ from tests.simulation.oracle_leases import LeaseOracle
 from tests.simulation.oracle_looks import LookOracle
 from tests.simulation.oracle_operations import OperationOracle
 from tests.simulation.oracle_rounds import RoundOracle
+from tests.simulation.oracle_sight import SightOracle
 from tests.simulation.oracle_switches import Change, History, Saving, SwitchOracle
 from tests.simulation.oracle_writes import WriteOracle, off_target
 from tests.simulation.process import Process
@@ -38,6 +39,7 @@ class Oracle:
         self.follow = FollowOracle(world)
         self.looks = LookOracle(world)
         self.rounds = RoundOracle(world)
+        self.sight = SightOracle(world)
         self._switches = SwitchOracle(world)
         self._histories: dict[str, History] = {}
 

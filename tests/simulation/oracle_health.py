@@ -79,6 +79,10 @@ class HealthOracle:
             seen.answered_s = now
         seen.control_silent_since_s = float("inf") if answers else min(seen.control_silent_since_s, now)
 
+    def answered_s(self, name: str) -> float:
+        """Return when a process was last answered, by an NVA or a control target."""
+        return self._seen[name].answered_s if name in self._seen else float("-inf")
+
     def told(self, process: Process) -> Told:
         """Return what a monitor knows now."""
         seen, now = self._seen_by(process), self._world.loop.now_s

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from nvaha.azure.storage.rows import (
     group_entity,
+    instance_entity,
     leader_entity,
     operation_entity,
     read_group,
+    read_instance,
     read_leader,
     read_operation,
 )
-from nvaha.model import GroupState, LeaderRecord, Operation, SwitchRequest
+from nvaha.model import GroupState, InstanceRecord, LeaderRecord, Operation, SwitchRequest
 from nvaha.model.messages import SwitchMessage, parse_message, write_message
 from nvaha.ports import Conflict, LeaseGrant, StateUnreadable, StoreUnavailable, Versioned
 from tests.simulation.process import START_S, Process
@@ -63,6 +65,7 @@ class Tables:
     groups: dict[str, Versioned] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
     leader: LeaderRecord | None = None
+    instances: dict[str, InstanceRecord] = field(default_factory=dict)
     queue: list[Message] = field(default_factory=list)
     poison: list[Message] = field(default_factory=list)
     bodies: list[str] = field(default_factory=list)
@@ -142,6 +145,16 @@ class Storage:
         """Write the leader's record unless a newer epoch's is there."""
         if self.tables.leader is None or self.tables.leader.epoch <= record.epoch:
             self.tables.leader = read_leader(leader_entity(record), self.now())
+
+    def save_instance(self, process: Process, record: InstanceRecord) -> None:
+        """Write an instance's row."""
+        self.world.oracle.sight.claimed(process, record)
+        self.tables.instances[record.instance] = read_instance(instance_entity(record), self.now())
+
+    def forget_instances(self, before: datetime) -> None:
+        """Remove the rows that were last written before that."""
+        kept = self.tables.instances.items()
+        self.tables.instances = {name: each for name, each in kept if each.written_at >= before}
 
     def record(self, process: Process, operation: Operation) -> None:
         """Write an operation whole, unless that would reopen it."""
@@ -281,6 +294,28 @@ class StoragePorts:
     async def save_leader(self, record: LeaderRecord) -> None:
         """Write the leader's record."""
         await self._ask("save_leader", lambda: self._storage.save_leader(record), record)
+
+    async def instances(self) -> tuple[InstanceRecord, ...]:
+        """Read the instances' rows."""
+        found: tuple[InstanceRecord, ...] = await self._ask(
+            "instances", lambda: tuple(self._storage.tables.instances.values())
+        )
+        return found
+
+    async def save_instance(self, record: InstanceRecord) -> None:
+        """Write an instance's row."""
+        await self._ask("save_instance", lambda: self._storage.save_instance(self._process, record), record)
+
+    async def forget_instances(self, before: datetime) -> None:
+        """Remove old rows."""
+        await self._ask("forget_instances", lambda: self._storage.forget_instances(before))
+
+    async def waiting(self) -> int:
+        """Count the messages."""
+        found: int = await self._ask(
+            "waiting", lambda: sum(not each.gone for each in self._storage.tables.queue)
+        )
+        return found
 
     async def record(self, operation: Operation) -> None:
         """Write an operation."""

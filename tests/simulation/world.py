@@ -92,6 +92,7 @@ class World:
         for slot in self.slots:
             self.spawn(slot.run())
         self.chaos.start()
+        self.spawn(self.oracle.sight.run())
 
     def heal(self) -> None:
         """Start the second phase: nothing goes wrong any more."""

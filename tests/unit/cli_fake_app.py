@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from nvaha.model import (
     Group,
     GroupState,
     Health,
+    InstanceRecord,
     LeaderRecord,
     Nva,
     NvaState,
@@ -31,7 +32,7 @@ from nvaha.model import (
     SwitchRequest,
     Trigger,
 )
-from nvaha.operate.views import group_view, leader_view, operation_view, plan_view
+from nvaha.operate.views import group_view, instances_view, leader_view, operation_view, plan_view
 
 Json = dict[str, Any]
 KEY = "s3cr3t-function-key-0123456789"
@@ -79,11 +80,15 @@ def state(**changes: Any) -> GroupState:
     return GroupState("edge", **{**rest, **changes})
 
 
-def groups(*states: GroupState, leader: LeaderRecord | None = None) -> Json:
+def groups(
+    *states: GroupState, leader: LeaderRecord | None = None, instances: Iterable[InstanceRecord] = ()
+) -> Json:
     """Return what GET /groups answers."""
     record = leader or LeaderRecord("monitor-1", 12, now() - timedelta(seconds=2))
+    led_by = leader_view(record, now())
     return {
-        "leader": leader_view(record, now()),
+        "leader": led_by,
+        **instances_view(instances, led_by, "c-p", now()),
         "groups": [group_view(GROUP, each) for each in states or (state(),)],
     }
 

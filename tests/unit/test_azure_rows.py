@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 
 from nvaha.azure.storage.rows import (
     group_entity,
+    instance_entity,
     is_key,
     leader_entity,
     operation_entity,
     operation_keys,
     read_group,
+    read_instance,
     read_leader,
     read_operation,
 )
@@ -29,6 +31,7 @@ from nvaha.model import (
     Drift,
     GroupState,
     Guards,
+    InstanceRecord,
     LeaderRecord,
     NvaState,
     Operation,
@@ -41,7 +44,7 @@ from nvaha.model import (
 )
 from nvaha.ports import StateUnreadable, StoreUnavailable
 from tests.builders import request_to
-from tests.strategies import READ_AT, leaders, operations, requests, states
+from tests.strategies import READ_AT, instances, leaders, operations, requests, states
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -80,6 +83,48 @@ def test_the_leaders_record_comes_back(record: LeaderRecord) -> None:
     entity = leader_entity(record)
     legal(entity)
     assert read_leader(entity, READ_AT) == record
+
+
+@given(instances)
+def test_an_instances_row_comes_back(record: InstanceRecord) -> None:
+    """Whatever it is called, and however full it is; its key is legal."""
+    entity = instance_entity(record)
+    legal(entity)
+    assert is_key(entity["RowKey"])
+    assert read_instance(entity, READ_AT) == record
+
+
+@given(st.text(max_size=120), st.text(max_size=120))
+@example("a/b", "a?b")
+@example("x" * 160, "x" * 170)
+def test_no_two_instances_share_a_row(one: str, other: str) -> None:
+    """A sign that no key may hold does not make two names one."""
+    keys = {instance_entity(InstanceRecord(name, NOW))["RowKey"] for name in (one, other)}
+    assert len(keys) == len({one, other})
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"instance": "two"}, "instance"),
+        ({"written_at": "2099-01-01T00:00:00Z"}, "written_at"),
+        ({"campaign_at": "1970-01-01T00:00:00Z"}, "campaign_at"),
+        ({"messages": -1}, "messages"),
+        ({"answered": 10**12}, "answered"),
+        ({"version": "x" * 9000}, "version"),
+    ],
+)
+def test_an_instances_row_that_nobody_can_have_written_is_refused(
+    changes: dict[str, object], named: str
+) -> None:
+    """The place is named; what a newer release adds is not in the way."""
+    entity = instance_entity(InstanceRecord("one", NOW))
+    content = json.loads(entity["state"])
+    assert read_instance({**entity, "state": json.dumps({**content, "new": 1})}, NOW) == InstanceRecord(
+        "one", NOW
+    )
+    with pytest.raises(StateUnreadable, match=named):
+        read_instance({**entity, "state": json.dumps({**content, **changes})}, NOW)
 
 
 def test_an_older_schema_reads_with_defaults() -> None:

@@ -22,7 +22,7 @@ from nvaha.cli.failure import ExitCode
 from nvaha.cli.no_answer import NoAnswer
 from nvaha.cli.replies import GroupsReply
 from nvaha.cli.words import age
-from nvaha.model import Drift, Guards, Health, LeaderRecord, Status
+from nvaha.model import Drift, Guards, Health, InstanceRecord, LeaderRecord, Status
 from nvaha.operate.views import group_view
 
 from .cli_fake_app import (
@@ -98,6 +98,46 @@ def test_status_fits_the_terminal(columns: int) -> None:
         "timed out after 1.0 s",
     ):
         assert any(words in line for line in lines), words
+
+
+def test_status_tells_who_stands_by_and_what_is_in_the_way(fake: FakeApp) -> None:
+    """One that could lead, one that decides otherwise, one that was blind, one unanswered, one gone."""
+    well = InstanceRecord(
+        "b", now(), version="9.9", configuration="c-p", campaign_at=now(), asked=6, answered=4
+    )
+    fake.says(
+        "GET /groups",
+        groups(
+            instances=(
+                replace(well, instance="monitor-1"),
+                well,
+                replace(well, instance="c", configuration="c-q"),
+                replace(well, instance="d", abstains=True),
+                replace(well, instance="e", campaign_at=None, asked=0),
+                replace(well, instance="f", written_at=now() - timedelta(minutes=5)),
+            )
+        ),
+    )
+    lines = [line for line in run(fake, "status").stdout.splitlines() if line.startswith(("Standby", "Gone"))]
+    assert [line.split()[1] for line in lines] == ["b", "c", "d", "e", "f"]
+    assert "(9.9)" in lines[0]
+    assert "4 of 6" in lines[0]
+    assert [("COULD NOT LEAD" in line, "CONFIGURATION" in line, "blind" in line) for line in lines[:4]] == [
+        (False, False, False),
+        (False, True, False),
+        (False, False, True),
+        (True, False, False),
+    ]
+    assert lines[4].startswith("Gone f")
+
+
+def test_status_tells_that_nobody_stands_by_any_more(fake: FakeApp) -> None:
+    """A leader that is alone where it was not is shown as that, for one group as for all."""
+    alone = LeaderRecord("monitor-1", 12, now(), alone=True)
+    fake.says("GET /groups", groups(leader=alone))
+    fake.says("GET /groups/edge", group())
+    assert "NO STANDBY" in run(fake, "status").stdout
+    assert "NO STANDBY" in run(fake, "status", "edge").stdout
 
 
 def test_status_names_a_leader_that_is_not_fresh(fake: FakeApp) -> None:

@@ -157,3 +157,21 @@ def test_the_instance_has_a_name(environ: dict[str, str], expected: str) -> None
 def test_storage_may_be_left_out_where_it_is_not_needed() -> None:
     """A command that never touches storage runs without a connection."""
     assert Settings.from_environ({}, storage_required=False).storage.missing
+
+
+@pytest.mark.parametrize(
+    ("environ", "app"),
+    [
+        ({}, None),
+        ({"WEBSITE_SITE_NAME": "nvaha-b"}, "nvaha-b"),
+        ({"WEBSITE_SITE_NAME": "nvaha-b", "REGION_NAME": "West Europe"}, "nvaha-b/West Europe"),
+        ({"REGION_NAME": "West Europe", "NVAHA_INSTANCE": "one"}, None),
+    ],
+)
+def test_every_process_of_an_app_calls_it_the_same(environ: dict[str, str], app: str | None) -> None:
+    """Whichever machine it is on, and whatever this monitor is called."""
+    here, there = (
+        Settings.from_environ({**STORAGE, **environ, "WEBSITE_INSTANCE_ID": machine}).app
+        for machine in ("a1", "b2")
+    )
+    assert here == there == app

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nvaha import __version__
 from nvaha.app.holder import AppHolder
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.core.refusal import Refusal, RefusalCode
@@ -47,6 +48,12 @@ class _Recorder:
 
     async def group(self, _name: str) -> dict[str, Any]:
         raise StateUnreadable("row group/edge cannot be read")
+
+    async def healthy(self) -> bool:
+        return True
+
+    async def campaigns(self, version: str) -> bool:
+        return version in {__version__, "1.2.3"}
 
 
 class _Holder:
@@ -226,6 +233,26 @@ def _asked(body: bytes = b"", group: str = "edge", **params: str) -> func.HttpRe
         route_params={"group": group, "id": "edge-1-1"},
         body=body,
     )
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 200),
+        ("?self", 200),
+        ("?self=", 200),
+        ("?other=1&self#x", 200),
+        ("?self=1.2.3", 200),
+        ("?self=1.2.4", 503),
+        ("?self=1.2.4&self=1.2.3", 503),
+    ],
+)
+def test_health_of_this_app_alone_is_asked_for_in_the_address(query: str, status: int) -> None:
+    """The host leaves out of the parameters what has no value, so it is read from the address itself."""
+    asked = func.HttpRequest(method="GET", url=f"http://127.0.0.1/api/health{query}", params={}, body=b"")
+    response = asyncio.run(Api(cast("AppHolder", _Holder())).health(asked))
+    assert response.status_code == status
+    assert json.loads(response.get_body()) == {"status": "healthy" if status == 200 else "unhealthy"}
 
 
 BODIES = {"failover": b'{"to": "b"}', "pause": b"", "resume": b""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import TextBase64EncodePolicy
 
 from nvaha.azure.storage.connection import Storage, answering, creating
@@ -33,3 +34,16 @@ class StorageSwitchQueue:
                 "QueueNotFound",
                 self._queue.create_queue,
             )
+
+    async def waiting(self) -> int:
+        """Return about how many messages are there, none if the queue is not there yet.
+
+        Raises:
+            StoreUnavailable: storage did not answer.
+        """
+        async with answering(f"look at the queue {QUEUE}"):
+            try:
+                found = await self._queue.get_queue_properties()
+            except ResourceNotFoundError:
+                return 0
+        return max(0, found.approximate_message_count or 0)

@@ -12,6 +12,7 @@ so what is stored keeps its names however the values in memory are arranged.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +23,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from nvaha.azure.storage.bounds import Path, first_wild
 from nvaha.core.discovery import unread_sentence
-from nvaha.model import Drift, GroupState, Guards, LeaderRecord, Operation, StepRecord, Switch
+from nvaha.model import (
+    Drift,
+    GroupState,
+    Guards,
+    InstanceRecord,
+    LeaderRecord,
+    Operation,
+    StepRecord,
+    Switch,
+)
 from nvaha.ports import StateUnreadable, StoreUnavailable
 from nvaha.text import shortened, shown
 
@@ -32,6 +42,8 @@ HISTORY_TABLE = "nvahahistory"
 GROUP_PARTITION = "group"
 MONITOR_PARTITION = "monitor"
 LEADER_ROW = "leader"
+INSTANCE_ROWS = "instance-"
+"""What the key of an instance's row begins with; its name follows."""
 
 # Characters: the JSON is ASCII, and a table counts two bytes for each.
 _CHUNK = 30_000
@@ -46,6 +58,7 @@ _SHORTENED_TEXT = 100
 # What a row key cannot hold, and the quotation mark of a query.
 _ILLEGAL_KEY = re.compile(r"[/\\#?%'\x00-\x1f\x7f-\x9f]")
 _LONGEST_KEY = 200
+_LONGEST_INSTANCE = 150
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,12}")
 _LARGEST_MS = 10**13 - 1
 _LARGEST_GENERATION = 10**10 - 1
@@ -187,6 +200,7 @@ _GROUP = _Codec(
     _nested,
 )
 _LEADER = _Codec(LeaderRecord, GROUPS_TABLE, "whoever leads writes this row anew")
+_INSTANCE = _Codec(InstanceRecord, GROUPS_TABLE, "the instance writes this row anew")
 _OPERATION = _Codec(
     Operation, HISTORY_TABLE, "only this entry of the history is missing; correct that value, or leave it"
 )
@@ -261,6 +275,36 @@ def leader_entity(record: LeaderRecord) -> Entity:
 def read_leader(entity: Mapping[str, Any], now: datetime) -> LeaderRecord:
     """Return the leader's record in an entity; StateUnreadable if it cannot be read."""
     return _LEADER.read(entity, now, {})
+
+
+def instance_entity(record: InstanceRecord) -> Entity:
+    """Return the entity of what an instance tells of itself."""
+    return {
+        "PartitionKey": MONITOR_PARTITION,
+        "RowKey": _instance_key(record.instance),
+        "instance": record.instance,
+        "app": record.app,
+        "version": record.version,
+        "leads": record.leads,
+        "written_at": record.written_at,
+        "campaign_at": record.campaign_at,
+        **_state_columns(_INSTANCE.text(record), f"the row of instance {record.instance}"),
+    }
+
+
+def read_instance(entity: Mapping[str, Any], now: datetime) -> InstanceRecord:
+    """Return what an instance tells of itself; StateUnreadable if it cannot be read."""
+    record = _INSTANCE.read(entity, now, {})
+    if _instance_key(record.instance) != entity["RowKey"]:
+        raise _INSTANCE.unreadable(entity, record.instance, "instance: it is not that of this row")
+    return record
+
+
+def _instance_key(name: str) -> str:
+    """Return the row key of an instance, whatever its name; names that differ have keys that differ."""
+    legal = _ILLEGAL_KEY.sub("_", name)[:_LONGEST_INSTANCE]
+    mark = "" if legal == name else f"-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return f"{INSTANCE_ROWS}{legal}{mark}"
 
 
 def operation_entity(operation: Operation) -> Entity:

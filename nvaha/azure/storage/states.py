@@ -7,8 +7,9 @@ its own value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from azure.core import MatchConditions
@@ -21,19 +22,22 @@ from nvaha.azure.storage.rows import (
     GROUP_PARTITION,
     GROUPS_TABLE,
     HISTORY_TABLE,
+    INSTANCE_ROWS,
     LEADER_ROW,
     MONITOR_PARTITION,
     Entity,
     group_entity,
+    instance_entity,
     is_key,
     leader_entity,
     operation_entity,
     operation_keys,
     read_group,
+    read_instance,
     read_leader,
     read_operation,
 )
-from nvaha.model import GroupState, LeaderRecord, Operation
+from nvaha.model import INSTANCES_FOR_S, GroupState, InstanceRecord, LeaderRecord, Operation
 from nvaha.ports import Conflict, StateUnreadable, StoreUnavailable, Versioned
 
 _Row = TypeVar("_Row")
@@ -111,6 +115,59 @@ class TableStore:
                 if self._leader_epoch > record.epoch:
                     return
         raise StoreUnavailable(f"write the leader's record: it changed {_TRIES} times meanwhile")
+
+    async def instances(self) -> tuple[InstanceRecord, ...]:
+        """Return what each instance last wrote of itself, if that was within INSTANCES_FOR_S.
+
+        Rows that cannot be read are left out.
+        """
+        found: list[InstanceRecord] = []
+        since = self._clock.now() - timedelta(seconds=INSTANCES_FOR_S)
+        async with answering("read the rows of all instances"):
+            async for entity in self._instance_rows("ge", since):
+                with contextlib.suppress(StateUnreadable):
+                    found.append(read_instance(entity, self._clock.now()))
+        return tuple(found)
+
+    async def save_instance(self, record: InstanceRecord) -> None:
+        """Write an instance's row over whatever is there."""
+        entity = instance_entity(record)
+        async with answering(f"write the row of instance {record.instance}"):
+            await creating(
+                lambda: self._groups.upsert_entity(entity, mode=UpdateMode.REPLACE),
+                "TableNotFound",
+                self._groups.create_table,
+            )
+
+    async def forget_instances(self, before: datetime) -> None:
+        """Remove the rows, also those that cannot be read, that were last written before that."""
+        async with answering("remove the rows of instances that are gone"):
+            async for entity in self._instance_rows("lt", before):
+                with contextlib.suppress(ResourceModifiedError):
+                    await self._groups.delete_entity(
+                        entity, etag=_version(entity), match_condition=MatchConditions.IfNotModified
+                    )
+
+    async def _instance_rows(self, compared: str, at: datetime) -> AsyncIterator[TableEntity]:
+        """Yield the instances' rows that were last written then, no more than a page of them.
+
+        By storage's own word: what a row says of itself may be anything.
+        """
+        # The sign after the last one of the prefix bounds the range.
+        after = INSTANCE_ROWS[:-1] + chr(ord(INSTANCE_ROWS[-1]) + 1)
+        query = (
+            f"PartitionKey eq '{MONITOR_PARTITION}' and RowKey ge '{INSTANCE_ROWS}' and RowKey lt '{after}'"
+        )
+        query += f" and Timestamp {compared} datetime'{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"
+        read = 0
+        try:
+            async for entity in self._groups.query_entities(query, results_per_page=_PAGE):
+                yield entity
+                read += 1
+                if read == _PAGE:
+                    return
+        except ResourceNotFoundError:
+            return
 
     async def record(self, operation: Operation) -> None:
         """Write the operation, whole; the last write wins, except that an ended one is never reopened.

@@ -8,6 +8,7 @@ from tests.mutants.catalogue.identity import AUDIT, IDENTITY
 from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
 from tests.mutants.catalogue.sharing import SHARING
+from tests.mutants.catalogue.standing import STANDING_BY, YIELDING
 from tests.mutants.catalogue.switching import FINISHING, HELD_UP, HOLDING_BACK, SWITCHING
 from tests.mutants.catalogue.watching import (
     ANSWERING,
@@ -55,4 +56,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *SHARING,
     *IDENTITY,
     *AUDIT,
+    *YIELDING,
+    *STANDING_BY,
 )

@@ -147,7 +147,7 @@ SWITCHING = (
     Mutant(
         "unattended-is-healthy",
         "an app whose switch nobody carries out is not healthy",
-        "nvaha.operate.control:Control.healthy",
+        "nvaha.operate.control:Control._look_at_health",
         replace('not view["unattended"]', by="True"),
         simulated=False,
     ),

@@ -268,7 +268,7 @@ ANSWERING = (
     Mutant(
         "unwatched-group-healthy",
         "an app that has a group which nobody probes is not healthy",
-        "nvaha.operate.control:Control.healthy",
+        "nvaha.operate.control:Control._look_at_health",
         replace("await self._all_probed()", by="True"),
         simulated=False,
     ),
@@ -283,10 +283,10 @@ ANSWERING = (
     Mutant(
         "bad-health-asked-again",
         "an answer about health is kept, also where storage gave none",
-        "nvaha.operate.control:Control.healthy",
+        "nvaha.operate.kept:Kept.get",
         replace(
-            "self._health = (ended + kept_s, answer)",
-            by="if answer: self._health = (ended + kept_s, answer)",
+            "self._kept = (ended + min(max(KEPT_S, KEPT_TIMES * (ended - began)), KEPT_LONGEST_S), answer)",
+            by="if answer: self._kept = (ended + KEPT_S, answer)",
         ),
     ),
     Mutant(

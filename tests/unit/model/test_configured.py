@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from nvaha.model import Group, PublicIp, same_id
+from nvaha.model import Configuration, ControlTarget, Group, PublicIp, same_id
 from tests.builders import group_of, nic_id, pip_id, table_id
 
 GROUP = group_of(public_ips=(PublicIp("external", pip_id("p")),))
@@ -51,6 +51,52 @@ def test_what_a_switch_does_not_touch_makes_none() -> None:
     probes = [replace(nva, probe=replace(nva.probe, port=1)) for nva in GROUP.nvas]
     for other in (policy, upper, replace(GROUP, nvas=tuple(probes))):
         assert other.fingerprint == GROUP.fingerprint
+
+
+WHOLE = Configuration((GROUP, replace(GROUP, name="other")))
+TARGET, CONTROL = ControlTarget("192.0.2.1", 443), ControlTarget("192.0.2.2", 53)
+
+
+@pytest.mark.parametrize(
+    ("other", "half"),
+    [
+        (Configuration((GROUP,)), 0),
+        (Configuration((GROUP, replace(GROUP, name="third"))), 0),
+        (Configuration((GROUP, replace(GROUP, name="other", public_ips=()))), 0),
+        (Configuration(WHOLE.groups, (TARGET,)), 1),
+        (Configuration((GROUP, replace(GROUP, name="other", policy=replace(GROUP.policy, drift="off")))), 1),
+        (
+            Configuration(
+                (
+                    replace(
+                        GROUP,
+                        nvas=tuple(replace(nva, probe=replace(nva.probe, fall=5)) for nva in GROUP.nvas),
+                    ),
+                    WHOLE.groups[1],
+                )
+            ),
+            1,
+        ),
+    ],
+    ids=["fewer", "renamed", "public_ips", "control_targets", "policy", "probe"],
+)
+def test_whatever_would_be_decided_otherwise_makes_another_fingerprint_of_the_whole(
+    other: Configuration, half: int
+) -> None:
+    """Of its two halves, what a switch may touch and what is decided by, that one differs."""
+    mine, theirs = WHOLE.fingerprint.split("-"), other.fingerprint.split("-")
+    assert mine[half] != theirs[half]
+    if half == 1:
+        assert mine[0] == theirs[0]
+
+
+def test_neither_order_of_groups_nor_a_default_written_out_makes_another() -> None:
+    """A release that knows a setting more agrees with one that does not, as long as nobody sets it."""
+    again = Configuration((replace(GROUP, name="other", policy=replace(GROUP.policy, drift="repair")), GROUP))
+    assert again.fingerprint == WHOLE.fingerprint
+    assert Configuration(WHOLE.groups, (TARGET, CONTROL)).fingerprint == (
+        Configuration(WHOLE.groups, (CONTROL, TARGET)).fingerprint
+    )
 
 
 def test_ids_are_the_same_in_any_case() -> None:

@@ -16,13 +16,15 @@ from nvaha.model import (
     Configuration,
     Group,
     GroupState,
+    InstanceRecord,
     LeaderRecord,
     Operation,
     Phase,
     PublicIp,
     Status,
 )
-from nvaha.operate.control import HEALTH_KEPT_S, PLAN_WITHIN_S, Control, Refused
+from nvaha.operate.control import PLAN_WITHIN_S, Control, Refused
+from nvaha.operate.kept import KEPT_S
 from nvaha.ports import NetworkError, NetworkFault, StateUnreadable, StoreUnavailable
 from tests.builders import (
     SPEC,
@@ -430,7 +432,7 @@ class TestHealthy:
 
         answers = [await mine.healthy()]
         out.store.leader = LeaderRecord("one", 1, later(0))
-        for wait_s in (HEALTH_KEPT_S - 0.1, 0.1):
+        for wait_s in (KEPT_S - 0.1, 0.1):
             await out.clock.sleep(wait_s)
             answers.append(await mine.healthy())
         assert answers == [False, False, True]
@@ -460,3 +462,90 @@ class TestHealthy:
         out.store.leader = LeaderRecord("one", 1, later(0))
         out.storage_goes()
         assert not await control(out).healthy()
+
+
+class TestInstances:
+    """Who could lead, for operators and for whoever upgrades one of several apps."""
+
+    @staticmethod
+    def row(name: str, **changes: Any) -> InstanceRecord:
+        """Return the row of a monitor of this app that could lead."""
+        record = InstanceRecord(
+            name,
+            later(0),
+            app="here",
+            version="1",
+            configuration=Configuration((GROUP,)).fingerprint,
+            campaign_at=later(0),
+            asked=2,
+            answered=2,
+            seen_at=later(0),
+        )
+        return replace(record, **changes)
+
+    @pytest.mark.parametrize(
+        ("changes", "expected"),
+        [
+            ({}, True),
+            ({"leads": True}, True),
+            ({"app": "there"}, False),
+            ({"version": "2"}, False),
+            ({"configuration": "x-y"}, False),
+            ({"written_at": later(-STALE_AFTER_S - 1)}, False),
+            ({"campaign_at": later(-STALE_AFTER_S - 1)}, False),
+        ],
+    )
+    async def test_an_app_campaigns_if_one_of_its_own_monitors_does(
+        self, changes: dict[str, Any], expected: bool
+    ) -> None:
+        """Of this release, with this configuration, just now; whoever leads elsewhere says nothing of it."""
+        out = outside()
+        await out.store.save_instance(self.row("other", app="there", leads=True))
+        await out.store.save_instance(self.row("mine", **changes))
+        mine = Control(Configuration((GROUP,)), out.ports, app="here")
+        assert await mine.campaigns("1") is expected
+
+    async def test_rows_are_asked_for_only_once_in_a_while(self) -> None:
+        """However often strangers ask, for whatever releases; no answer of storage is none of ours."""
+        out = outside()
+        mine = Control(Configuration((GROUP,)), out.ports, app="here")
+        answers = [await mine.campaigns("1")]
+        await out.store.save_instance(self.row("mine"))
+        for wait_s in (KEPT_S - 0.1, 0.2):
+            await out.clock.sleep(wait_s)
+            answers.append(await mine.campaigns("1"))
+        assert [*answers, await mine.campaigns("2")] == [False, False, True, False]
+        out.store.answers = False
+        await out.clock.sleep(KEPT_S + 0.1)
+        assert not await mine.campaigns("1")
+
+    async def test_the_instances_are_shown_beside_the_groups(self) -> None:
+        """Who leads, who could, who would decide otherwise than the leader; not who is gone for an hour."""
+        out = outside()
+        out.store.leader = LeaderRecord("two", 1, later(0))
+        await out.store.save_instance(self.row("one"))
+        await out.store.save_instance(self.row("two", configuration="x-y"))
+        await out.store.save_instance(self.row("three", configuration="x-y", answered=0))
+        await out.store.save_instance(self.row("four", written_at=later(-60)))
+        await out.store.save_instance(self.row("five", written_at=later(-4000)))
+        answer = await control(out).groups()
+        keys = ("name", "leads", "fresh", "could_lead", "same_configuration", "sees")
+        assert [tuple(each[key] for key in keys) for each in answer["instances"]] == [
+            ("four", False, False, False, False, True),
+            ("one", False, True, False, False, True),
+            ("three", False, True, True, True, False),
+            ("two", True, True, True, True, True),
+        ]
+        assert answer["standbys"] == 1
+
+    async def test_groups_are_shown_although_the_rows_cannot_be_read(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They matter more."""
+
+        async def unavailable(_: FakeStore) -> None:
+            raise StoreUnavailable("rows: no answer")
+
+        monkeypatch.setattr(FakeStore, "instances", unavailable)
+        answer = await control(outside()).groups()
+        assert (len(answer["groups"]), answer["instances"], answer["standbys"]) == (1, [], 0)

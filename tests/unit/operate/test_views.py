@@ -129,6 +129,8 @@ def test_a_leader_is_shown_with_whether_its_last_round_is_recent(age_s: float, f
         "fresh": fresh,
         "blind": True,
         "unattended": 2,
+        "standby_at": None,
+        "alone": False,
     }
 
 

@@ -14,6 +14,7 @@ from nvaha.watch.blindness import Blindness
 from nvaha.watch.leader_record import LeaderRecorder
 from nvaha.watch.looks import Looks
 from nvaha.watch.rounds import Rounds
+from nvaha.watch.standbys import Standbys
 from nvaha.watch.watched import WatchedGroup, WatchedGroups
 from tests.builders import address, azure_of, group_of, probed_apart, steady, up
 from tests.fakes import Outside
@@ -43,6 +44,7 @@ class Leader:
     lease: HeldLease = field(init=False)
     watched: WatchedGroups = field(init=False)
     blindness: Blindness = field(init=False)
+    standbys: Standbys = field(init=False)
     record: LeaderRecorder = field(init=False)
     rounds: Rounds = field(init=False)
     looks: Looks = field(init=False)
@@ -56,7 +58,11 @@ class Leader:
 
     async def lead(self) -> None:
         """Take the lease and every group."""
-        self.record = LeaderRecorder(self.out.ports, self.watched, self.lease, self.blindness, "one")
+        configuration = Configuration(self.groups, self.control_targets)
+        self.standbys = Standbys(self.out.ports, configuration, self.blindness, "one")
+        self.record = LeaderRecorder(
+            self.out.ports, self.watched, self.lease, self.blindness, "one", standbys=self.standbys
+        )
         self.rounds = Rounds(self.out.ports, self.watched, self.lease, self.blindness, self.record)
         self.looks = Looks(self.out.ports, self.watched, self.lease)
         assert await self.lease.acquire()

@@ -54,7 +54,14 @@ async def test_a_heartbeat_is_told_every_ten_seconds() -> None:
     await recorded(Leader(out), 35.0)
     beats = [each.fields for each in out.told.notices if each.event == "heartbeat"]
     assert len(beats) == 4
-    assert beats[0] == {"instance": "one", "epoch": 2, "groups": 1, "blind": False, "round_ms": 0}
+    assert beats[0] == {
+        "instance": "one",
+        "epoch": 2,
+        "groups": 1,
+        "blind": False,
+        "round_ms": 0,
+        "standbys": 0,
+    }
 
 
 async def test_a_record_is_never_as_old_as_stale_while_rounds_are_done() -> None:
