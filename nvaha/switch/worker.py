@@ -89,9 +89,8 @@ class Switcher:
         if isinstance(found, str):
             return self._refuse(message, found)
         group, state = found
-        if state.fingerprint not in (None, group.fingerprint):
-            text = f"{group.name}: the leader has another configuration of it than {self._instance}"
-            raise OtherConfiguration(f"{text}; deploy the same one everywhere")
+        if not state.is_led_with(group.fingerprint):
+            raise OtherConfiguration(group, self._instance)
         lease = HeldLease(self._ports, f"switch-{group.name}", self._instance)
         # Whoever has shown himself just now has the lease, and the leader asks again should he die.
         busy = state.switch is not None and attended(state.switch, self._ports.clock.now())

@@ -165,7 +165,7 @@ if not refused and not unanswered: return Left()""",
         "other-configuration-works",
         "a worker with another configuration than the leader moves nothing",
         "nvaha.switch.worker:Switcher._run",
-        replace("state.fingerprint not in (None, group.fingerprint)", by="False"),
+        replace("not state.is_led_with(group.fingerprint)", by="False"),
     ),
 )
 
