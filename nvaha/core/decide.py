@@ -55,7 +55,8 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
             remedy = "deploy the same one everywhere, or restart the app"
             return Decision(before, refusal=Refusal(RefusalCode.OTHER_CONFIGURATION, f"{text}; {remedy}"))
         case Elected():
-            return replace(handed_over(group, state), state=_stamped(group, before, happened))
+            stamped = replace(before, epoch=happened.epoch, fingerprint=group.fingerprint)
+            return Decision(stamped, notices=handed_over(group, state))
         case Probed():
             return _probed(group, before, happened, now)
         case NetworkUnread():
@@ -68,10 +69,6 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
             return commands.paused(group, before, happened)
         case SwitchMoved() | SwitchHeldUp() | SwitchDone() | SwitchFailed() | MessagePoisoned():
             return reported(group, before, happened, now)
-
-
-def _stamped(group: Group, state: GroupState, happened: Elected) -> GroupState:
-    return replace(state, epoch=happened.epoch, fingerprint=group.fingerprint)
 
 
 def as_configured(group: Group, state: GroupState) -> GroupState:

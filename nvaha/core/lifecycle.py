@@ -24,6 +24,7 @@ from nvaha.model import (
     Group,
     GroupState,
     Health,
+    Notice,
     Nva,
     Phase,
     ProbeSpec,
@@ -168,23 +169,20 @@ def go_on(group: Group, state: GroupState, now: datetime, *, blind: bool) -> Dec
     return _ask_again(group, state, state.switch, now)
 
 
-def handed_over(group: Group, state: GroupState) -> Decision:
-    """Say that a switch which was begun with another configuration than this leader's goes on with this one.
+def handed_over(group: Group, state: GroupState) -> tuple[Notice, ...]:
+    """Return what says that a switch goes on with another configuration than it was begun with.
 
     It stays the same operation, so that its record, its deadline and what it has begun are not lost. The
     leader's stamp keeps off who works with another configuration.
     """
     if state.phase is not Phase.SWITCHING or state.request is None or state.is_led_with(group.fingerprint):
-        return Decision(state)
+        return ()
     request = state.request
-    text = f"{group.name}: the configuration has changed while operation {request.operation} was under way; "
-    text += (
-        "it goes on with the new one. What only the old one named stays as it is: see the operation's steps"
-    )
+    text = f"{group.name}: the configuration has changed while operation {request.operation} was under way, "
+    text += "which goes on with the new one. What only the old one named stays as it is: see its steps"
     if gone := [name for name in state.nvas if group.named(name) is None]:
         text += f". What still points at {listed(gone)} is not moved"
-    said = notice("switch_reconfigured", "warning", text, group, **request_fields(request))
-    return Decision(state, notices=(said,))
+    return (notice("switch_reconfigured", "warning", text, group, **request_fields(request)),)
 
 
 def abandoned(state: GroupState, now: datetime) -> SwitchFailed | None:

@@ -233,7 +233,7 @@ class GroupState:
         return self.switch.request.target if self.switch and self.phase is Phase.SWITCHING else None
 
     def is_led_with(self, fingerprint: str) -> bool:
-        """Tell whether a configuration of the group is the leader's, as far as a leader has said which it has."""
+        """Tell whether a configuration of the group is the leader's, as far as one has said."""
         return self.fingerprint in (None, fingerprint)
 
     def under_way(self, operation: str, generation: int) -> bool:

@@ -52,10 +52,11 @@ RATES: dict[str, tuple[float, float]] = {
     "storage_blinks": (0.005, 0.1),
     "answer_repeated": (0.005, 0.1),
     "nva_stammers": (0.1, 1.0),
+    "reconfigured": (0.2, 2.0),
 }
 """Least and largest rate of each kind of fault when it is not zero."""
-DRAWN_LAST = "nva_stammers"
-"""So that everything else of a seed is what it was before there was this."""
+DRAWN_LAST = ("nva_stammers", "reconfigured")
+"""So that everything else of a seed is what it was before there were these."""
 
 FAULTS_WAITING: frozenset[str] = frozenset()
 RULES_WAITING: frozenset[str] = frozenset()
@@ -138,7 +139,7 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         return 0.0 if off else least * (largest / least) ** exponent
 
     for name in RATES:
-        if name != DRAWN_LAST:
+        if name not in DRAWN_LAST:
             rates[name] = rate(name)
     public_ips = rng.choice([0, 1, 1, 2])
     knobs = Knobs(
@@ -183,5 +184,5 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         rates=rates,
         waiting=waiting,
     )
-    rates[DRAWN_LAST] = rate(DRAWN_LAST)
+    rates |= {name: rate(name) for name in DRAWN_LAST}
     return knobs

@@ -120,8 +120,11 @@ if not refused and not unanswered: return Left()""",
     Mutant(
         "watch-ends-in-silence",
         "a report of progress that is not answered ends no attempt while its lease stands",
-        "nvaha.switch.attempt:Attempt._watch",
-        replace("await self._answered(self._report_progress)", by="await self._report_progress()"),
+        "nvaha.switch.attempt:Attempt._report",
+        replace(
+            "await self._answered(lambda: self.committer.commit(self.group, report))",
+            by="await self.committer.commit(self.group, report)",
+        ),
         tests=GOES_ON,
     ),
     Mutant(
