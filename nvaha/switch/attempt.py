@@ -68,9 +68,11 @@ class Superseded(Exception):
 class OtherConfiguration(Exception):
     """The leader has another configuration of the group than this worker: who has the same is to go on."""
 
-    def __init__(self, group: Group, instance: str) -> None:
+    @classmethod
+    def than_that_of(cls, instance: str, group: Group) -> OtherConfiguration:
+        """Return the error that names an instance, the group and the remedy."""
         text = f"{group.name}: the leader has another configuration of it than {instance}"
-        super().__init__(f"{text}; deploy the same one everywhere")
+        return cls(f"{text}; deploy the same one everywhere")
 
 
 class SwitchIncomplete(Exception):
@@ -340,7 +342,7 @@ class Attempt:
         if held is None or not held.state.under_way(self.message.operation, self.message.generation):
             raise Superseded("it was superseded while it was carried out")
         if not held.state.is_led_with(self.group.fingerprint):
-            raise OtherConfiguration(self.group, self.instance)
+            raise OtherConfiguration.than_that_of(self.instance, self.group)
         self.lease.check()
 
     async def _alive(self) -> None:
@@ -365,7 +367,7 @@ class Attempt:
         committed = await self._answered(lambda: self.committer.commit(self.group, report))
         refusal = committed.refusal
         if refusal is not None and refusal.code is RefusalCode.OTHER_CONFIGURATION:
-            raise OtherConfiguration(self.group, self.instance)
+            raise OtherConfiguration.than_that_of(self.instance, self.group)
         if refusal is not None:
             raise Superseded(refusal.message)
 

@@ -90,7 +90,7 @@ class Switcher:
             return self._refuse(message, found)
         group, state = found
         if not state.is_led_with(group.fingerprint):
-            raise OtherConfiguration(group, self._instance)
+            raise OtherConfiguration.than_that_of(self._instance, group)
         lease = HeldLease(self._ports, f"switch-{group.name}", self._instance)
         # Whoever has shown himself just now has the lease, and the leader asks again should he die.
         busy = state.switch is not None and attended(state.switch, self._ports.clock.now())
