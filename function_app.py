@@ -63,6 +63,12 @@ async def plan(req: func.HttpRequest) -> func.HttpResponse:
     return await api.plan(req)
 
 
+@app.route("groups/{group}/break-glass", methods=["GET"])
+async def break_glass(req: func.HttpRequest) -> func.HttpResponse:
+    """Show how a group is moved by hand."""
+    return await api.break_glass(req)
+
+
 @app.route("groups/{group}/failover", methods=["POST"])
 async def failover(req: func.HttpRequest) -> func.HttpResponse:
     """Start a failover."""

@@ -29,6 +29,7 @@ MODULES = {
     "pause": "nvaha.cli.act",
     "resume": "nvaha.cli.act",
     "history": "nvaha.cli.look",
+    "break-glass": "nvaha.cli.break_glass",
     "validate": "nvaha.cli.offline",
     "import": "nvaha.cli.offline",
 }

@@ -105,6 +105,19 @@ class Api:
         body, headers = response.get_body(), {**response.headers, "Age": str(math.floor(age_s))}
         return func.HttpResponse(body, status_code=response.status_code, headers=headers, mimetype=_MIMETYPE)
 
+    async def break_glass(self, request: Request) -> Response:
+        """How a group is moved by hand, to each of its NVAs."""
+        name = _group(request)
+
+        async def read() -> Response:
+            return await self._answer(request, lambda control: control.break_glass(name), large=True)
+
+        try:
+            response, _ = await self._plans.shared((name,), read)
+        except Crowded:
+            return _crowded()
+        return response
+
     async def history(self, request: Request) -> Response:
         """The group's operations, newest first."""
         text = request.params.get("limit") or "20"

@@ -197,6 +197,7 @@ BODIES = {"failover": b'{"to": "b"}', "pause": b"", "resume": b""}
         ("history", 16, 1),
         ("operation", 16, 1),
         ("plan", 8, 1),
+        ("break_glass", 8, 1),
         ("failover", 8, 8),
         ("pause", 8, 8),
         ("resume", 8, 8),
