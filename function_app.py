@@ -93,6 +93,18 @@ async def history(req: func.HttpRequest) -> func.HttpResponse:
     return await api.history(req)
 
 
+@app.route("state", methods=["GET"], auth_level=func.AuthLevel.ADMIN)
+async def export(req: func.HttpRequest) -> func.HttpResponse:
+    """Export all states."""
+    return await api.export(req)
+
+
+@app.route("state/{group}", methods=["POST"], auth_level=func.AuthLevel.ADMIN)
+async def adopt(req: func.HttpRequest) -> func.HttpResponse:
+    """Take a group's state over from an export."""
+    return await api.adopt(req)
+
+
 @app.route("operations/{id}", methods=["GET"])
 async def operation(req: func.HttpRequest) -> func.HttpResponse:
     """Show one operation."""

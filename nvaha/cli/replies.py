@@ -69,6 +69,25 @@ class NvaReply(Reply):
     port: Count | None = None
 
 
+class ExportReply(Reply):
+    """All states of a storage account."""
+
+    schema_: Count = Field(alias="schema")
+    exported_at: AwareDatetime
+    epoch: Count
+    groups: dict[str, dict[str, object]]
+    unreadable: dict[str, Text] = {}
+
+
+class AdoptedReply(Reply):
+    """What was taken over of one group."""
+
+    group: Text
+    active: Text | None = None
+    generation: Count
+    paused: bool
+
+
 class MoveReply(Reply):
     """One thing to set by hand."""
 

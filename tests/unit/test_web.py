@@ -160,7 +160,7 @@ class _Slow:
 
 class _SlowHolder:
     def __init__(self) -> None:
-        self.control = _Slow()
+        self.control = self.recovery = _Slow()
 
     @asynccontextmanager
     async def using(self) -> AsyncIterator[_SlowHolder]:
@@ -186,7 +186,12 @@ def _asked(body: bytes = b"", group: str = "edge", **params: str) -> func.HttpRe
     )
 
 
-BODIES = {"failover": b'{"to": "b"}', "pause": b"", "resume": b""}
+BODIES = {
+    "failover": b'{"to": "b"}',
+    "pause": b"",
+    "resume": b"",
+    "adopt": b'{"epoch": 1, "state": {}}',
+}
 
 
 @pytest.mark.parametrize(
@@ -201,6 +206,8 @@ BODIES = {"failover": b'{"to": "b"}', "pause": b"", "resume": b""}
         ("failover", 8, 8),
         ("pause", 8, 8),
         ("resume", 8, 8),
+        ("export", 8, 8),
+        ("adopt", 8, 8),
     ],
 )
 async def test_too_much_at_once_is_told_to_come_again(function: str, answered: int, begun: int) -> None:

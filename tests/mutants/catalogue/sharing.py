@@ -162,7 +162,7 @@ SHARING = (
     Mutant(
         "half-a-plan-shown",
         "a plan of which a part was throttled is not shown",
-        "nvaha.operate.control:Control.plan",
+        "nvaha.operate.control:Control._snapshot",
         replace("snapshot.throttled", by="False"),
         simulated=False,
     ),
