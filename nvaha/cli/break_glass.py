@@ -102,10 +102,9 @@ Write it anew after each such change, and keep it where the end of nvaha does no
 For bash and PowerShell, line by line, after az login. A line that fails is to be read, not skipped.
 Each may be run again, and sets what it sets whether or not it was so before."""
 _FIRST = """\
-1. Hold nvaha, if any of it may still run: it would move everything back.
-   Or stop each function app that watches this group."""
-_NO_TABLE = "   It has no route table to hold it by: stop the function apps."
-_LAST = "3. Once nvaha is there again: tell it where the group is, so that it does not put it back."
+1. Hold nvaha, if any of it may still run: it would move everything back. It sees this at its next look,
+   minutes from now: wait until nvaha status shows it. Or stop each function app that watches this group."""
+_LAST = "3. Once nvaha is there again: tell it where the group is, then let it go on."
 
 
 def _lines(answer: BreakGlassReply, sheet: SheetReply) -> Iterator[str]:
@@ -115,10 +114,7 @@ def _lines(answer: BreakGlassReply, sheet: SheetReply) -> Iterator[str]:
     yield ""
     yield from _remark(_FIRST)
     hold = answer.hold[:1]
-    for table in hold:
-        yield _tag("Merge", table)
-    if not hold:
-        yield from _remark(_NO_TABLE)
+    yield from (_tag("merge", each) for each in hold)
     yield ""
     yield from _remark(
         f"2. Move to {sheet.to}: routes, then public IPs off the other NVAs, then onto this one."
@@ -126,13 +122,8 @@ def _lines(answer: BreakGlassReply, sheet: SheetReply) -> Iterator[str]:
     yield from map(_command, sheet.moves)
     yield ""
     name, to = quoted(answer.group), quoted(sheet.to)
-    release = [f"   {_tag('Delete', table)}" for table in hold]
-    last = (
-        f"   nvaha pause {name}",
-        *release,
-        f"   nvaha failover {name} --to {to}",
-        f"   nvaha resume {name}",
-    )
+    release = [f"   {_tag('delete', each)}" for each in hold]
+    last = (f"   nvaha failover {name} --to {to}", *release)
     yield from _remark("\n".join((_LAST, *last)))
 
 

@@ -132,7 +132,7 @@ def break_glass_view(group: Group, sheets: Sequence[ByHand], read_at: datetime) 
     return {
         "group": group.name,
         "read_at": _time(read_at),
-        "hold": list(group.route_tables),
+        "hold": [*group.route_tables, *(each.id for each in group.public_ips)],
         "nvas": [
             {
                 "to": sheet.to,

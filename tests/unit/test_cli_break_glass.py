@@ -46,7 +46,7 @@ def test_the_commands_hold_nvaha_and_then_move_the_group(fake: FakeApp) -> None:
             "--resource-id",
             TABLE,
             "--operation",
-            "Merge",
+            "merge",
             "--tags",
             "nvaha-hold=break-glass",
         ],

@@ -311,7 +311,7 @@ class TestByHand:
         view = await control(out).break_glass("g")
         kinds = [(sheet["to"], *(each["kind"] for each in sheet["moves"])) for sheet in view["nvas"]]
         assert kinds == [("a", "route", "detach", "attach"), ("b", "route", "detach", "attach")]
-        assert (view["hold"], view["read_at"]) == ([TABLE], "2026-03-01T12:00:00.000Z")
+        assert (view["hold"], view["read_at"]) == ([TABLE, pip_id("p")], "2026-03-01T12:00:00.000Z")
         assert (out.network.tried, out.store.saves) == ([], 0)
 
     async def test_without_azure_there_is_none(self) -> None:
