@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from nvaha.cli.address import address
+from nvaha.cli.address import Address, address
 from nvaha.cli.client import App
 from nvaha.cli.failure import ExitCode, Failure, usage
+from nvaha.cli.offline import load_file
 from nvaha.cli.options import Key, Url
 from nvaha.cli.replies import BreakGlassReply, GroupsReply, MoveReply, SheetReply
 from nvaha.text import HIDDEN, safe
@@ -45,6 +46,7 @@ def break_glass(
     groups: Annotated[
         list[str] | None, typer.Argument(metavar="[GROUP]...", help="Default: all.", show_default=False)
     ] = None,
+    *,
     to: Annotated[
         str | None,
         typer.Option("--to", metavar="NVA", help="Only the move to this NVA.", show_default=False),
@@ -55,6 +57,17 @@ def break_glass(
             "--output", "-o", metavar="DIR", help="A folder, one file for each group and NVA; - prints them."
         ),
     ] = "-",
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Do not ask the app: read Azure for this configuration, with this machine's credentials.",
+            show_default=False,
+        ),
+    ] = None,
     url: Url = None,
     key: Key = None,
 ) -> None:
@@ -62,9 +75,7 @@ def break_glass(
 
     To be kept elsewhere, and written anew whenever routes are added. Nothing is changed.
     """
-    with App(address(url, key)) as there:
-        names = groups or [each.name for each in there.get(GroupsReply, "groups").view.groups]
-        answers = [there.get(BreakGlassReply, "groups", each, "break-glass").view for each in names]
+    answers = _from_azure(file, groups) if file else _from_app(address(url, key), groups)
     sheets = [(answer, sheet) for answer in answers for sheet in answer.nvas if to in (None, sheet.to)]
     if not sheets:
         known = ", ".join(dict.fromkeys(sheet.to for answer in answers for sheet in answer.nvas))
@@ -78,6 +89,21 @@ def break_glass(
     if unsure:
         text = "not everything can be moved, the files say what: " + ", ".join(unsure)
         raise Failure(ExitCode.REFUSED, "incomplete", text)
+
+
+def _from_app(where: Address, groups: list[str] | None) -> list[BreakGlassReply]:
+    with App(where) as there:
+        names = groups or [each.name for each in there.get(GroupsReply, "groups").view.groups]
+        return [there.get(BreakGlassReply, "groups", each, "break-glass").view for each in names]
+
+
+def _from_azure(file: Path, groups: list[str] | None) -> list[BreakGlassReply]:
+    from nvaha.cli import online  # noqa: PLC0415 - Azure's libraries, which only this option needs
+
+    known = {each.name: each for each in load_file(file, as_json=False).configuration.groups}
+    if strange := [each for each in groups or () if each not in known]:
+        raise usage(f"{safe(str(file))} has no group '{safe(strange[0])}'; it has {', '.join(known)}")
+    return list(online.sheets([known[each] for each in groups or known]))
 
 
 def text_of(answer: BreakGlassReply, sheet: SheetReply) -> str:

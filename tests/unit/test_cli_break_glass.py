@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from nvaha.cli import online
 from nvaha.cli.break_glass import UnsafeNameError, quoted
 from nvaha.cli.failure import ExitCode
+from nvaha.model import Resource
+from nvaha.ports import NetworkError, NetworkFault
+from tests.fakes import FakeClock, FakeNetwork
 
 from .cli_fake_app import NIC1, NIC2, PIP, TABLE, FakeApp, break_glass, groups, run, running
 
@@ -114,3 +120,61 @@ def test_a_word_in_which_something_was_hidden_is_none() -> None:
     """It is not what Azure calls the thing."""
     with pytest.raises(UnsafeNameError):
         quoted("table-…")
+
+
+class TestWithoutTheApp:
+    """Azure is read for a configuration file, with this machine's credentials."""
+
+    @pytest.fixture
+    def file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """Return the file of the fake app's group; Azure is what `network` holds."""
+        network = FakeNetwork(FakeClock())
+        for nva, nic in (("10.0.0.100", NIC1), ("10.0.0.101", NIC2)):
+            network.put_there(Resource(nic, "1", _nic(nva, carries=nic == NIC1)))
+        route = {
+            "nextHopType": "VirtualAppliance",
+            "nextHopIpAddress": "10.0.0.100",
+            "addressPrefix": "0.0.0.0/0",
+        }
+        table = {"properties": {"routes": [{"name": "default", "properties": route}]}}
+        network.put_there(Resource(TABLE, "1", table), Resource(PIP, "1", {"properties": {}}))
+        monkeypatch.setattr(online, "_ask", lambda what: asyncio.run(what(network)))
+        file = tmp_path / "nvaha.yaml"
+        nvas = [
+            {"name": name, "interfaces": {"internal": nic}, "probe": {"interface": "internal", "port": 22}}
+            for name, nic in (("nva1", NIC1), ("nva2", NIC2))
+        ]
+        group = {"name": "edge", "nvas": nvas, "route_tables": [TABLE], "public_ips": {"internal": PIP}}
+        file.write_text(json.dumps({"groups": [group]}))
+        return file
+
+    def test_it_writes_what_the_app_would(self, fake: FakeApp, file: Path) -> None:
+        """The very same commands; the app is not asked."""
+        alone = run(fake, "break-glass", "--file", str(file))
+        assert (alone.exit_code, fake.seen) == (ExitCode.DONE, [])
+        assert typed(alone.stdout) == typed(run(fake, "break-glass").stdout)
+
+    def test_a_group_that_the_file_has_not_is_named(self, fake: FakeApp, file: Path) -> None:
+        """With those that it has."""
+        result = run(fake, "break-glass", "core", "--file", str(file))
+        assert result.exit_code == ExitCode.USAGE
+        assert "it has edge" in result.stderr
+
+    def test_azure_that_does_not_answer_is_said(
+        self, fake: FakeApp, file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing is written then."""
+        silent = FakeNetwork(FakeClock())
+        silent.unread = {
+            each: NetworkError(NetworkFault.UNAVAILABLE, each, "no") for each in (TABLE, NIC1, NIC2, PIP)
+        }
+        monkeypatch.setattr(online, "_ask", lambda what: asyncio.run(what(silent)))
+        result = run(fake, "break-glass", "--file", str(file))
+        assert (result.exit_code, result.stdout) == (ExitCode.NO_ANSWER, "")
+
+
+def _nic(address: str, *, carries: bool) -> dict[str, object]:
+    properties: dict[str, object] = {"privateIPAddress": address, "primary": True}
+    if carries:
+        properties["publicIPAddress"] = {"id": PIP}
+    return {"properties": {"ipConfigurations": [{"name": "ipconfig1", "properties": properties}]}}
