@@ -16,7 +16,8 @@ from nvaha.cli.break_glass import UnsafeNameError, quoted
 from nvaha.cli.failure import ExitCode
 from nvaha.model import Resource
 from nvaha.ports import NetworkError, NetworkFault
-from tests.fakes import FakeClock, FakeNetwork
+from tests.fake_network import FakeNetwork
+from tests.fakes import FakeClock
 
 from .cli_fake_app import NIC1, NIC2, PIP, TABLE, FakeApp, break_glass, groups, run, running
 
