@@ -85,6 +85,8 @@ class TestOtherConfiguration:
         assert "points at a is" in said.text
         assert decision.state.switch == before.switch
         assert decide(smaller, decision.state, Elected(6), NOON).notices == ()
+        (of_tables,) = decide(group_of(tables=("other",)), before, Elected(5), NOON).notices
+        assert "points at" not in of_tables.text
         assert decide(smaller, steady(fingerprint="another"), Elected(5), NOON).notices == ()
 
     def test_who_begins_a_switch_says_by_which_configuration(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,10 +14,10 @@ from nvaha.core.refusal import RefusalCode
 from nvaha.model import Configuration, GroupState, LeaderRecord, Phase
 from nvaha.operate.control import Refused
 from nvaha.operate.recovery import Recovery
-from nvaha.ports import StoreUnavailable
+from nvaha.ports import StateUnreadable, StoreUnavailable
 from nvaha.watch.monitor import Monitor
 from tests.builders import NOON, azure_of, group_of, probed_apart, steady, switching
-from tests.fakes import Outside
+from tests.fakes import FakeStore, Outside
 
 GROUP = probed_apart(group_of())
 
@@ -55,12 +56,24 @@ async def test_an_export_says_what_and_when() -> None:
     assert export["unreadable"] == {}
 
 
+class IllegibleLeader(FakeStore):
+    """A store whose leader's record nobody can read."""
+
+    async def load_leader(self) -> LeaderRecord | None:
+        """Say so."""
+        raise StateUnreadable("not JSON")
+
+
 async def test_what_cannot_be_read_is_named() -> None:
-    """It is missing in the export, and that is said."""
+    """It is missing in the export, and that is said; the leader's own record is nothing that is missed."""
     out = Outside(steady())
-    out.store.unreadable.add("g")
-    export = await recovery(out).export()
-    assert (export["groups"], list(export["unreadable"])) == ({}, ["g"])
+    store = IllegibleLeader()
+    store.put(steady(epoch=3))
+    store.put(replace(steady(), group="h"))
+    store.unreadable.add("h")
+    ports = replace(out.ports, store=store)
+    export = await Recovery(Configuration((GROUP,)), ports, StateDocuments()).export()
+    assert (list(export["groups"]), list(export["unreadable"]), export["epoch"]) == (["g"], ["h"], 3)
 
 
 async def test_a_new_account_goes_on_above_the_old_one() -> None:

@@ -76,6 +76,8 @@ async def test_a_worker_with_another_configuration_than_the_leader_moves_nothing
     with pytest.raises(OtherConfiguration):
         await worker(out).run(MESSAGE)
     assert (out.network.tried, out.state().phase) == ([], Phase.SWITCHING)
+    # Nor does it keep the lease, for a moment, from one who has the leader's.
+    assert out.leases.asked == 0
 
 
 async def test_a_worker_with_the_leaders_configuration_goes_on(out: Outside) -> None:
