@@ -23,6 +23,8 @@ TAKE_S, TAKE_EVERY_S = 20.0, 0.5
 """How long a worker waits for the group's switch lease: one whole lease of a holder that died, and a bit."""
 _NOT_UNDER_WAY = "that switch is not under way (done, superseded, or never asked for)"
 _AT_WORK = "another worker is carrying it out"
+_GOES_ON = frozenset({RefusalCode.ATTENDED, RefusalCode.OTHER_CONFIGURATION})
+"""Why a switch is not ended though its message failed every time: somebody else is at it, or is to be."""
 _UNREADABLE = (
     "If nvaha has written it, the leader asks again by itself. "
     "Else somebody has a right to this queue that only the monitors need"
@@ -123,7 +125,7 @@ class Switcher:
             group, MessagePoisoned(message.generation, message.operation)
         )
         refusal = committed.refusal
-        if refusal is not None and refusal.code is not RefusalCode.ATTENDED:
+        if refusal is not None and refusal.code not in _GOES_ON:
             return self._refuse(message, refusal.message, _NOT_UNDER_WAY)
         said = "its operation was given up" if refusal is None else refusal.message
         text = f"{group.name}: a message on operation {message.operation} was set aside: {said}"
