@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 
 from nvaha.text import has_secret, shown
 
-DEFAULT_CONFIG = "nvaha.yaml"
 DEFAULT_SCHEDULE = "*/10 * * * * *"
 DEFAULT_CONNECTION = "AzureWebJobsStorage"
 
@@ -75,7 +74,7 @@ class Settings:
     """What the application settings say, checked.
 
     Args:
-        config: the groups: a file, inline JSON, or a blob's URL.
+        config: the groups: a file, inline JSON, or a blob's URL; empty for the default files.
         schedule: NCRONTAB expression of the tick, six fields.
         storage: where state, leases and the queue live.
         arm_endpoint: another ARM endpoint than the cloud's, without a trailing slash.
@@ -86,7 +85,7 @@ class Settings:
 
     storage: StorageSettings
     instance: str
-    config: str = field(default=DEFAULT_CONFIG, repr=False)
+    config: str = field(default="", repr=False)
     schedule: str = DEFAULT_SCHEDULE
     cloud: Cloud = Cloud.PUBLIC
     arm_endpoint: str | None = None
@@ -106,7 +105,7 @@ class Settings:
         """
         reader = _Reader(environ)
         settings = cls(
-            config=reader.text("NVAHA_CONFIG") or DEFAULT_CONFIG,
+            config=reader.text("NVAHA_CONFIG") or "",
             schedule=reader.schedule("NVAHA_SCHEDULE"),
             storage=reader.storage("NVAHA_STORAGE", required=storage_required),
             cloud=reader.cloud("NVAHA_CLOUD"),

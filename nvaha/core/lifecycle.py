@@ -324,8 +324,9 @@ def finish(group: Group, state: GroupState, target: str, now: datetime, *, blind
     nva, trigger = state.nvas[target], request.trigger
     to: str | None = target
     reason = f"{target} was asked for and not everything is there ({request.operation})"
-    active = state.nvas.get(state.active or "")
-    nobody_there = nva.health is Health.UNKNOWN and active is not None and active.health is Health.DOWN
+    active = state.active if state.active in state.nvas else None
+    dead = active is not None and fallen(state.nvas[active], group.nva(active).probe)
+    nobody_there = nva.health is Health.UNKNOWN and dead
     if fallen(nva, group.nva(target).probe) or nobody_there:
         to, trigger = candidate(group, state, target), Trigger.FAILOVER
         reason = f"{target} went down before everything was there: {condition(nva)}"

@@ -34,6 +34,10 @@ MOST_UNTOLD = 50
 Guard = Callable[[], None]
 
 
+class Outdated(Exception):
+    """By the time it could be decided on, an input was not new any more: nothing followed from it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Committed:
     """What came of an input: the group's state as it now stands, and why it was refused if it was."""
@@ -50,7 +54,13 @@ class Committer:
         self._ports = ports
 
     async def commit(
-        self, group: Group, happened: Input, held: Versioned | None = None, *, guard: Guard | None = None
+        self,
+        group: Group,
+        happened: Input,
+        held: Versioned | None = None,
+        *,
+        guard: Guard | None = None,
+        still: Callable[[], bool] = lambda: True,
     ) -> Committed:
         """Decide on an input, write the new state by compare-and-swap, then do what follows.
 
@@ -60,8 +70,10 @@ class Committer:
             held: the state as the caller last saw it, to save a read; on a conflict it is read again.
             guard: called right before each write, after whatever had to be waited for; raises if the caller
                 may not write any more.
+            still: tells, after whatever had to be waited for, whether the input is still new.
 
         Raises:
+            Outdated: it is not.
             StoreUnavailable: storage did not answer; the state may or may not have been written.
         """
         tried: dict[str, Decision] = {}
@@ -71,6 +83,8 @@ class Committer:
                 held = await self._ports.store.load(group.name)
             if held is not None and (mine := _own(held.state, tried)) is not None:
                 return await uninterrupted(self._written(held, mine, guard))
+            if not still():
+                raise Outdated(f"{group.name}: what came in is too old by now to be decided on")
             before = held.state if held else GroupState(group=group.name)
             decision = decide(group, before, happened, self._ports.clock.now())
             if held is not None and (decision.refusal or not worth_writing(group, before, decision.state)):

@@ -97,6 +97,9 @@ class Blindness:
             if now - asked_at < TIMEOUT_S / 2:
                 return answer
             answers = await asyncio.gather(*(self._prober.reachable(each, TIMEOUT_S) for each in targets))
+            answered_at = self._clock.monotonic()
             # Counted from the answer: a question that took its whole timeout would be asked again at once.
-            self._asked = self._clock.monotonic(), any(answers)
+            # One that took longer did not: the process stood still, and the answer is as old as that.
+            in_time = answered_at - now <= 2 * TIMEOUT_S
+            self._asked = answered_at if in_time else float("-inf"), any(answers)
             return any(answers)

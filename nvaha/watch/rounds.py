@@ -79,8 +79,11 @@ class Rounds:
         blind = await self._blindness.is_blind(group, probes.values(), began_at)
         await self._record.tell_blindness(blind=self._blindness.blind)
         readings = {name: probe.reading for name, probe in probes.items()}
-        await self._watched.decide(watched, Probed(self._lease.epoch, readings, blind), believable)
-        self._record.round_ended()
+        probed = Probed(self._lease.epoch, readings, blind)
+        if await self._watched.decide(watched, probed, believable):
+            self._record.round_ended()
+        else:
+            self._record.round_dropped()
 
     async def _reading(self, nva: Nva, state: GroupState) -> tuple[str, Probe | None]:
         address = nva.probe.address

@@ -11,7 +11,7 @@ from nvaha.core.inputs import Elected, Input
 from nvaha.core.lifecycle import abandoned, as_remembered
 from nvaha.model import Configuration, Group, GroupState
 from nvaha.ports import Ports, StateUnreadable, Versioned
-from nvaha.state.commit import Committer
+from nvaha.state.commit import Committer, Outdated
 from nvaha.state.lease import HeldLease
 from nvaha.watch.troubles import Deposed, Troubles
 
@@ -129,8 +129,11 @@ class WatchedGroups:
 
     async def decide(
         self, watched: WatchedGroup, happened: Input, still: Callable[[], bool] = lambda: True
-    ) -> None:
-        """Decide on an input of a group, unless by the time it is its turn that is not `still` new.
+    ) -> bool:
+        """Decide on an input of a group, unless by the time that can be done it is not `still` new.
+
+        Returns:
+            Whether it was still new.
 
         Raises:
             LeaseLost: the lease cannot be relied on any more.
@@ -139,14 +142,16 @@ class WatchedGroups:
             StoreUnavailable: storage did not answer.
         """
         async with watched.lock:
-            if not still():
-                return
             self._lease.check()
             held = None if watched.unsure else watched.held
             watched.unsure = True
-            watched.held = await self._commit(watched.group, happened, held)
+            try:
+                watched.held = await self._commit(watched.group, happened, held, still)
+            except Outdated:
+                return False
             watched.unsure = False
             self.troubles.readable(watched.group.name)
+            return True
 
     async def _stamp(self, group: Group, held: Versioned | None) -> None:
         self._lease.check()
@@ -169,8 +174,14 @@ class WatchedGroups:
             self.newest_epoch = max(self.newest_epoch, state.epoch)
             raise Deposed(f"{state.group}: epoch {mine} is deposed by epoch {state.epoch}")
 
-    async def _commit(self, group: Group, happened: Input, held: Versioned | None) -> Versioned:
-        committed = await self._committer.commit(group, happened, held, guard=self._lease.check)
+    async def _commit(
+        self,
+        group: Group,
+        happened: Input,
+        held: Versioned | None,
+        still: Callable[[], bool] = lambda: True,
+    ) -> Versioned:
+        committed = await self._committer.commit(group, happened, held, guard=self._lease.check, still=still)
         # The only input of a leader's that is refused is that of one who is deposed.
         self._still_lead(committed.held.state)
         return committed.held

@@ -185,12 +185,22 @@ class SwitchOracle:
         """Check that what was asked for before and not finished does not give way to something else."""
         wanted = change.history.wanted
         fell = change.history.fell or self._has_fallen(change, wanted)
+        if wanted and self._nobody_there(change, self._counts(change, wanted)):
+            return
         if change.history.unfinished and wanted and not fell:
             text = f"{request.operation} goes to {request.target}, though {wanted} was asked for and is up"
             self._world.oracle.violated(text, rule="target stays")
 
     def _has_fallen(self, change: Change, nva: str | None) -> bool:
         return nva is not None and self._counts(change, nva)[0] == "down"
+
+    def _nobody_there(self, change: Change, counts: Counts) -> bool:
+        """Tell whether nobody knows an NVA that was asked for, and traffic still goes to one that is dead."""
+        active, phase = change.old.active, change.old.phase
+        if counts[0] != "unknown" or phase is not Phase.UNKNOWN or active is None:
+            return False
+        dead = self._counts(change, active)
+        return dead[0] == "down" and dead[2] >= self._world.knobs.fall
 
     def _too_soon(self, change: Change, lane: Lane, *, commanded: bool = False) -> Iterator[str]:
         policy, sent_s = change.group.policy, change.sent.sent_s
@@ -217,7 +227,8 @@ class SwitchOracle:
         leaving = old.request.target if switching and old.request else old.wanted or old.active
         if request.trigger is Trigger.FAILOVER:
             left = UNKNOWN if leaving is None else self._counts(change, leaving)
-            if not (left[0] == "down" and left[2] >= self._world.knobs.fall):
+            down = left[0] == "down" and left[2] >= self._world.knobs.fall
+            if not down and not self._nobody_there(change, left):
                 yield f"{leaving} is not down: {left}"
         elif switching:
             yield "another switch is under way"

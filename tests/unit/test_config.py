@@ -10,6 +10,7 @@ import pytest
 from nvaha.config import ConfigError, Problem, describe, load, parse
 from nvaha.config.checks import detection_s
 from nvaha.config.forms import FileForm, GroupForm, NvaForm, PolicyForm, ProbeForm
+from nvaha.config.settings import Settings
 from nvaha.model import ControlTarget, Policy, ProbeKind, ProbeSpec, PublicIp
 
 ROOT = Path(__file__).parents[2]
@@ -206,12 +207,19 @@ def test_a_drift_interval_that_the_budget_does_not_allow_is_said() -> None:
     assert "7m" in warning.remedy
 
 
+UNSET = Settings.from_environ({"AzureWebJobsStorage": "UseDevelopmentStorage=true"}).config
+"""What the app makes of a setting that is not there."""
+
+
 @pytest.mark.parametrize("name", ["nvaha.yaml", "nvaha.yml", "nvaha.json"])
-@pytest.mark.parametrize("setting", [None, "", "  "])
+@pytest.mark.parametrize(
+    "setting",
+    [None, "", "  ", Settings.from_environ({"AzureWebJobsStorage": "UseDevelopmentStorage=true"}).config],
+)
 def test_without_a_setting_the_default_files_are_tried(
     tmp_path: Path, name: str, setting: str | None
 ) -> None:
-    """Without NVAHA_CONFIG the configuration is a file beside host.json, by one of three names."""
+    """Without NVAHA_CONFIG the app's configuration is a file beside host.json, by one of three names."""
     (tmp_path / name).write_text(SAMPLE.read_text("utf-8"), "utf-8")
     assert load(setting, tmp_path).configuration.groups[0].name == "edge"
 

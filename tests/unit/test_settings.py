@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nvaha.config import DEFAULT_FILES
 from nvaha.config.settings import Cloud, Settings, SettingsError
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,8 @@ def test_the_sample_has_the_defaults() -> None:
     sample = json.loads((ROOT / "local.settings.sample.json").read_text("utf-8"))["Values"]
     assert sample.pop("FUNCTIONS_WORKER_RUNTIME") == "python"
     found, plain = Settings.from_environ(sample), Settings.from_environ(STORAGE)
-    assert replace(found, instance=plain.instance) == plain
+    assert found.config == DEFAULT_FILES[0]
+    assert replace(found, instance=plain.instance, config=plain.config) == plain
     known = re.findall(r"\"(NVAHA_\w+)\"", (ROOT / "nvaha/config/settings.py").read_text("utf-8"))
     assert set(sample) <= {*known, *STORAGE}
 
@@ -37,7 +39,7 @@ def test_the_sample_has_the_defaults() -> None:
 def test_only_storage_is_needed() -> None:
     """With a storage connection and nothing else, everything has its documented default."""
     settings = Settings.from_environ(STORAGE)
-    assert settings.config == "nvaha.yaml"
+    assert settings.config == ""
     assert settings.schedule == "*/10 * * * * *"
     assert settings.cloud is Cloud.PUBLIC
     assert settings.storage.name == "AzureWebJobsStorage"

@@ -288,6 +288,17 @@ FINISHING = (
         tests=TARGETS,
     ),
     Mutant(
+        "unknown-target-left-unseen",
+        "a target that nobody knows is left only for an NVA that is down on confirmed failures",
+        "nvaha.core.lifecycle:finish",
+        replace(
+            "fallen(state.nvas[active], group.nva(active).probe)",
+            by="state.nvas[active].health is Health.DOWN",
+        ),
+        simulated=False,
+        tests=DECISIONS,
+    ),
+    Mutant(
         "finished-to-a-silent-nva",
         "a switch that failed half-way is not finished to an NVA that does not answer",
         "nvaha.core.lifecycle:_not_finished_now",

@@ -102,7 +102,7 @@ LEADING = (
     Mutant(
         "believed-when-its-turn-comes",
         "a round that is old by the time it may be written is forgotten",
-        "nvaha.watch.watched:WatchedGroups.decide",
+        "nvaha.state.commit:Committer.commit",
         replace("not still()", by="False"),
     ),
     Mutant(
@@ -198,8 +198,24 @@ SEEING = (
         "answer-counts-from-the-question",
         "an answer of the witnesses counts from when it came",
         "nvaha.watch.blindness:Blindness._reachable",
-        replace("self._asked = self._clock.monotonic(), any(answers)", by="self._asked = now, any(answers)"),
+        replace("answered_at if in_time else float('-inf')", by="now"),
         simulated=False,
+    ),
+    Mutant(
+        "answer-from-before-a-stop",
+        "an answer that a process waited too long for, since it stood still, vouches for nothing afterwards",
+        "nvaha.watch.blindness:Blindness._reachable",
+        replace("answered_at - now <= 2 * TIMEOUT_S", by="True"),
+        simulated=False,
+    ),
+    Mutant(
+        "believed-when-it-is-written",
+        "a round that grows old while the row is read for it is forgotten",
+        "nvaha.watch.watched:WatchedGroups.decide",
+        replace(
+            "self._commit(watched.group, happened, held, still)",
+            by="self._commit(watched.group, happened, held, (lambda old: lambda: not old)(not still()))",
+        ),
     ),
     Mutant(
         "blind-guard-off",

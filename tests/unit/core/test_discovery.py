@@ -135,6 +135,16 @@ class TestDrift:
         assert state.drift == Drift(problems=("p",), seen=2)
         assert probed(state).send is None
 
+    def test_writes_on_top_of_what_no_write_can_mend_are_new(self) -> None:
+        """However long a problem has lasted, what could be repaired has to be seen twice, and is told."""
+        lasting = steady(problems=("p",), seen=57)
+        both: dict[str, tuple[str, ...]] = {"a": ("route r",), "b": ()}
+        once = look(lasting, off=both, problems={"a": ("p",)})
+        assert (once.state.drift.seen, probed(once.state).send) == (1, None)
+        twice = look(once.state, off=both, problems={"a": ("p",)})
+        assert [each.event for each in twice.notices] == ["drift_found"]
+        assert probed(twice.state).send is not None
+
     def test_a_look_that_began_before_the_group_moved_says_nothing(self) -> None:
         """What was read in another phase or generation may be half of a switch."""
         survey = Survey(routes={"b": 1}, public_ips={}, off={"a": ("x",), "b": ()})

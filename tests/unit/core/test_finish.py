@@ -18,7 +18,7 @@ from nvaha.core.inputs import (
     SwitchDone,
     SwitchFailed,
 )
-from nvaha.model import Group, GroupState, Health, Phase, Trigger
+from nvaha.model import Group, GroupState, Health, NvaState, Phase, Trigger
 from tests.builders import BAD, NOON, OK, down, group_of, later, request_to, switching, up
 
 GROUP = group_of()
@@ -37,10 +37,10 @@ def probed(state: GroupState, seconds: float, *, group: Group = GROUP, blind: bo
 
 
 def look(
-    state: GroupState, *, off: tuple[str, ...], problems: tuple[str, ...] = (), at_a: int = 9
+    state: GroupState, *, off: tuple[str, ...], problems: tuple[str, ...] = (), at_a: int = 9, at_b: int = 1
 ) -> GroupState:
     """Return the state after a look by which most still points at a, and this is off for b."""
-    routes = {"a": at_a, "b": 1}
+    routes = {"a": at_a, "b": at_b}
     survey = Survey(routes=routes, public_ips={}, off={"a": ("x",), "b": off}, problems={"b": problems})
     return decide(GROUP, state, NetworkRead(1, survey), later(1)).state
 
@@ -84,6 +84,21 @@ def test_a_target_that_fell_is_left_for_another() -> None:
     request = probed(state, BACK_OFF_S).send
     assert request is not None
     assert (request.target, request.trigger) == ("a", Trigger.FAILOVER)
+
+
+@pytest.mark.parametrize(
+    ("active", "target"),
+    [(down(), "c"), (down(confirmed=0), None), (down(confirmed=0, failures=9), None), (up(), None)],
+)
+def test_a_target_that_nobody_knows_is_left_only_while_traffic_goes_to_a_dead_nva(
+    active: NvaState, target: str | None
+) -> None:
+    """It may never answer; but what a blind monitor has read of the other one is no reason to give it up."""
+    group = group_of("a", "b", "c")
+    state = replace(failed(group=group), nvas={"a": active, "b": NvaState(), "c": up()})
+    readings = {"a": OK if active.health is Health.UP else BAD, "b": BAD, "c": OK}
+    sent = decide(group, state, Probed(1, readings), later(BACK_OFF_S)).send
+    assert (sent and sent.target) == target
 
 
 def test_what_is_wanted_is_so_however_its_name_is_spelt() -> None:
@@ -142,9 +157,10 @@ def test_it_is_over_when_azure_has_everything_there() -> None:
 
 
 def test_it_is_not_over_while_anything_points_elsewhere() -> None:
-    """That no write is possible does not mean that none is needed."""
-    state = look(failed(), off=(), problems=("the address of b is not known",))
-    assert (state.phase, state.wanted) == (Phase.UNKNOWN, "b")
+    """That no write is possible does not mean that none is needed, nor does it matter where most points."""
+    for at_a in (9, 1):
+        state = look(failed(), off=(), problems=("the address of b is not known",), at_a=at_a, at_b=5)
+        assert (state.phase, state.wanted) == (Phase.UNKNOWN, "b")
 
 
 def test_a_move_that_was_not_begun_leaves_everything_as_it_was() -> None:
@@ -222,6 +238,17 @@ class TestWhatTheTargetRefused:
         """It is not taken off an NVA that works a second time; only people know that b would take it now."""
         again = probed(self.refused(), BACK_OFF_S).state
         assert (again.target, again.stays) == ("b", (self.PUBLIC_IP,))
+
+    def test_what_was_refused_earlier_stays_too(self) -> None:
+        """Each try may name another one, as what stays is not tried: none of them is tried again."""
+        other = self.PUBLIC_IP.replace("web", "mail")
+        again = probed(self.refused(), BACK_OFF_S)
+        assert again.send is not None
+        report = SwitchFailed(again.send.generation, again.send.operation, "left undone", stays=(other,))
+        state = decide(GROUP, again.state, report, later(20)).state
+        assert set(state.stays) == {self.PUBLIC_IP, other}
+        silent = SwitchFailed(again.send.generation, again.send.operation, "left undone: a lock")
+        assert decide(GROUP, again.state, silent, later(20)).state.stays == (self.PUBLIC_IP,)
 
     def test_why_it_waits_says_what_only_a_person_can_do(self) -> None:
         """That it will be tried again says nothing of what stays."""

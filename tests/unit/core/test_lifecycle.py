@@ -160,6 +160,14 @@ class TestUnderWay:
         decision = probed(state)
         assert (decision.send, decision.state.generation) == (None, 1)
 
+    def test_what_holds_repairs_back_does_not_hold_back_the_move_off_a_repair_that_went_wrong(self) -> None:
+        """The NVA that a group is repaired towards dies: that is a failover, whatever the switch was."""
+        repairs = tuple(later(-n) for n in range(6))
+        state = switching("a", Trigger.REPAIR, nvas={"a": down()}, repairs=repairs, repair_at=later(60))
+        sent = probed(state).send
+        assert sent is not None
+        assert (sent.target, sent.trigger) == ("b", Trigger.FAILOVER)
+
     def test_hold_down_does_not_keep_a_group_between_two_nvas(self) -> None:
         """Hold-down starts no switch; it does not stop one from finding a better end."""
         assert probed(switching(nvas={"b": down()}, last_switch_at=NOON)).send is not None

@@ -41,6 +41,23 @@ def test_a_route_to_an_address_that_an_nva_had_is_moved(target: str, hops: dict[
     assert plan(GROUP, snapshot, target, {}).steps == ()
 
 
+@pytest.mark.parametrize("order", ["ab", "ba"])
+@pytest.mark.parametrize(
+    "past",
+    [
+        NvaState(former={"10.0.1.4": ("internal", "ip")}),
+        NvaState(addresses={"internal": {"ip": "10.0.1.4"}}, primary={"internal": "ip"}),
+    ],
+)
+def test_an_address_belongs_to_who_has_it_now_whoever_had_it_before(order: str, past: NvaState) -> None:
+    """NVAs that were built again may have each other's addresses: what is read counts, in any order."""
+    group = group_of(*order, roles=("internal",))
+    snapshot = snapshot_of(table("table", {"r": "10.0.1.4"}), *NICS)
+    found = survey(group, snapshot, {"b": past})
+    assert found.routes == {"a": 1, "b": 0}
+    assert plan(group, snapshot, "a", {"b": past}).steps == ()
+
+
 def test_a_nic_that_azure_does_not_have_leaves_nothing_unknown() -> None:
     """No route leads to what is not there; of one that could not be read that cannot be told."""
     gone = nic_id("b", "internal")

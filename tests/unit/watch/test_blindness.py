@@ -94,6 +94,25 @@ async def test_rounds_that_fail_shortly_after_each_other_ask_once(out: Outside) 
     assert asked == [1, 1, 2]
 
 
+async def test_an_answer_that_came_before_the_process_stood_still_vouches_for_nothing(
+    out: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked before a long stop was answered before it too: who wakes up asks again."""
+    reachable = out.prober.reachable
+
+    async def then_stops(prober: object, target: ControlTarget, timeout_s: float) -> bool:
+        answer = await reachable(target, timeout_s)
+        await out.clock.sleep(17.0)
+        return answer
+
+    blindness = Blindness(out.ports, (CONTROL,))
+    with monkeypatch.context() as stopping:
+        stopping.setattr(type(out.prober), "reachable", then_stops)
+        await blind(out, blindness, probes("-"))
+    out.prober.silent.add(CONTROL.address)
+    assert await blind(out, blindness, probes("-"), after_s=0.1)
+
+
 async def test_control_targets_decide_where_there_are_any(out: Outside) -> None:
     """Failures are believed while a control target answers, and not when none does."""
     blindness = Blindness(out.ports, (CONTROL,))

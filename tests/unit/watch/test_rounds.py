@@ -72,6 +72,24 @@ async def test_a_round_that_was_stopped_in_the_middle_is_not_believed() -> None:
     assert out.queue.sent == []
 
 
+async def test_a_round_that_has_waited_long_for_its_turn_is_dropped_and_counted() -> None:
+    """While somebody writes for long, what was read grows old: it is not what the group is decided on."""
+    out = outside(known())
+    out.prober.silent.add(A)
+    leader = Leader(out)
+    await leader.lead()
+    before = out.state()
+    busy = leader.group().lock
+    await busy.acquire()
+    # Longer than a round is believed, and than the next round would take to say the same.
+    after(9.0, busy.release)
+    await leader.beside(leader.rounds.run(0.5), 9.2)
+    assert out.state() == before
+    await leader.beside(leader.record.run(), 1.0)
+    [late] = [each for each in out.told.notices if each.event == "round_late"]
+    assert late.fields["dropped"] == 1
+
+
 async def test_what_a_silent_storage_could_not_take_is_told_and_the_rounds_go_on() -> None:
     """The failures that were read meanwhile are counted again from what is stored."""
     out = outside(known())
@@ -119,6 +137,43 @@ async def test_a_group_is_as_blind_as_its_own_last_round() -> None:
     await leader.beside(leader.rounds.run(30.0), 30.0)
     assert leader.blindness.blind
     assert out.state().target == "b"
+
+
+async def test_blindness_is_told_of_the_monitor_not_of_each_round() -> None:
+    """A group whose NVAs answer does not end what another one's silence shows, nor tell it anew."""
+    out = outside(known(), known("other"))
+    other = watched_group("other")
+    apart = [
+        replace(nva, probe=replace(nva.probe, address=f"10.7.0.{number}"))
+        for number, nva in enumerate(other.nvas)
+    ]
+    leader = Leader(out, (watched_group(), replace(other, nvas=tuple(apart))), (CONTROL,))
+    out.prober.silent |= {A, CONTROL.address}
+    await leader.lead()
+    await leader.beside(leader.rounds.run(10.0), 10.0)
+    assert [each for each in out.told.events if each.startswith("blind")] == ["blind"]
+
+
+@pytest.mark.parametrize("trouble", ["raises", "stands still", "illegible"])
+async def test_a_round_that_came_to_nothing_is_none(trouble: str) -> None:
+    """Whoever asks how fresh the leader's rounds are is told of those that were decided on."""
+    out = outside(known())
+    leader = Leader(out)
+    await leader.lead()
+    began_at = out.clock.now()
+    if trouble == "raises":
+        out.prober.broken = ZeroDivisionError("a fault of our own")
+    elif trouble == "stands still":
+        out.prober.silent.add(A)
+        out.prober.stalls_s = 7.0
+    else:
+        out.store.unreadable.add("g")
+        leader.group().unsure = True
+    await leader.beside(leader.rounds.run(20.0), 20.0)
+    out.store.unreadable.clear()
+    await leader.beside(leader.record.run(), 1.0)
+    assert out.store.leader is not None
+    assert out.store.leader.round_at == began_at
 
 
 async def test_no_round_begins_once_the_tick_is_over() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from nvaha.core.inputs import Probed
 from nvaha.model import Closing, Status
-from nvaha.ports import StoreUnavailable
+from nvaha.ports import StoreUnavailable, Versioned
 from nvaha.state.lease import LeaseLost
 from nvaha.watch.troubles import Deposed
 from tests.builders import BAD, OK, request_to
@@ -99,8 +99,35 @@ async def test_a_reading_that_has_become_old_while_it_waited_decides_nothing() -
     mine = leader(out)
     await mine.lead()
     before = out.state()
-    await mine.watched.decide(mine.group(), FAILED, lambda: False)
+    assert not await mine.watched.decide(mine.group(), FAILED, lambda: False)
     assert out.state() == before
+
+
+async def test_a_reading_that_has_become_old_while_the_row_was_read_decides_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process may stand still between its turn and its write; the next reading counts, and once."""
+    out = outside(known())
+    mine = leader(out)
+    await mine.lead()
+    before = out.state()
+    mine.group().unsure = True
+    load = out.store.load
+
+    async def then_stops(store: object, group: str) -> Versioned | None:
+        found = await load(group)
+        await out.clock.sleep(9.0)
+        return found
+
+    read_at = out.clock.monotonic()
+    with monkeypatch.context() as stopping:
+        stopping.setattr(type(out.store), "load", then_stops)
+        fresh = await mine.watched.decide(
+            mine.group(), FAILED, lambda: out.clock.monotonic() - read_at <= 5.0
+        )
+    assert (fresh, out.state()) == (False, before)
+    assert await mine.watched.decide(mine.group(), FAILED)
+    assert out.state().nvas["a"].failures == 1
 
 
 @pytest.mark.parametrize("written", [True, False])
