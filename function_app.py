@@ -63,6 +63,12 @@ async def plan(req: func.HttpRequest) -> func.HttpResponse:
     return await api.plan(req)
 
 
+@app.route("groups/{group}/break-glass", methods=["GET"])
+async def break_glass(req: func.HttpRequest) -> func.HttpResponse:
+    """Show how a group is moved by hand."""
+    return await api.break_glass(req)
+
+
 @app.route("groups/{group}/failover", methods=["POST"])
 async def failover(req: func.HttpRequest) -> func.HttpResponse:
     """Start a failover."""
@@ -85,6 +91,18 @@ async def resume(req: func.HttpRequest) -> func.HttpResponse:
 async def history(req: func.HttpRequest) -> func.HttpResponse:
     """Show a group's operations."""
     return await api.history(req)
+
+
+@app.route("state", methods=["GET"], auth_level=func.AuthLevel.ADMIN)
+async def export(req: func.HttpRequest) -> func.HttpResponse:
+    """Export all states."""
+    return await api.export(req)
+
+
+@app.route("state/{group}", methods=["POST"], auth_level=func.AuthLevel.ADMIN)
+async def adopt(req: func.HttpRequest) -> func.HttpResponse:
+    """Take a group's state over from an export."""
+    return await api.adopt(req)
 
 
 @app.route("operations/{id}", methods=["GET"])

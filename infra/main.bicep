@@ -139,6 +139,9 @@ param existingDnsZonesGroupId string = ''
 @description('Redundancy of the storage account; it holds the lease, so Standard_ZRS lets the monitor outlive a zone. A region without availability zones has Standard_LRS only. It cannot be changed by deploying again.')
 param storageSku string = 'Standard_LRS'
 
+@description('Lock the storage account against being deleted, with everything around it; whoever deploys needs the right to write locks, as Owner and User Access Administrator have it.')
+param storageDeleteLock bool = false
+
 @description('Dedicated without private endpoints only: comma-separated ids of further subnets that the storage account answers, those of other monitors that share this one\'s state.')
 param storageSubnetIds string = ''
 
@@ -300,6 +303,7 @@ module storage './app/storage.bicep' = {
     subnetIds: flex || privateEndpoints ? [] : union([
       functionSubnetId
     ], sharingSubnetIds)
+    deleteLock: storageDeleteLock
   }
 }
 

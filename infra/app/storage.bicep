@@ -29,6 +29,9 @@ param defaultAction string
 @description('Subnets that the public endpoint answers; each needs a storage service endpoint.')
 param subnetIds array
 
+@description('Whether a lock keeps the account from being deleted.')
+param deleteLock bool
+
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   // checkov:skip=CKV_AZURE_206: the redundancy is a parameter; ZRS, which outlives a zone, is refused in regions without zones
   // checkov:skip=CKV_AZURE_35: it is Deny but on Flex Consumption without private endpoints, whose subnets take no service endpoint
@@ -59,6 +62,15 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
         action: 'Allow'
       }]
     }
+  }
+}
+
+resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (deleteLock) {
+  scope: account
+  name: 'nvaha-state'
+  properties: {
+    level: 'CanNotDelete'
+    notes: 'The state of the monitors: pauses, guards and history. Nothing brings it back once it is deleted.'
   }
 }
 

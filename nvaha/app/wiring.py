@@ -13,6 +13,7 @@ from nvaha.azure.clock import ServiceClock
 from nvaha.azure.storage.connection import Storage
 from nvaha.azure.storage.leases import BlobLeases
 from nvaha.azure.storage.queue import StorageSwitchQueue
+from nvaha.azure.storage.rows import StateDocuments
 from nvaha.azure.storage.states import TableStore
 from nvaha.azure.tokens import Tokens
 from nvaha.concurrency import aside
@@ -21,6 +22,7 @@ from nvaha.config.settings import Settings
 from nvaha.model import Notice
 from nvaha.notify import LogNotifier
 from nvaha.operate.control import Control
+from nvaha.operate.recovery import Recovery
 from nvaha.ports import Ports
 from nvaha.probes import NetworkProber
 from nvaha.switch.worker import Switcher
@@ -65,6 +67,7 @@ class App:
         )
         self._switcher = Switcher(configuration, ports, instance)
         self.control = Control(configuration, planning, app=app, aside=aside)
+        self.recovery = Recovery(configuration, ports, StateDocuments())
         for warning in loaded.warnings:
             self._notifier.notify(Notice("config_warning", "warning", str(warning), {"instance": instance}))
 

@@ -29,6 +29,8 @@ MODULES = {
     "pause": "nvaha.cli.act",
     "resume": "nvaha.cli.act",
     "history": "nvaha.cli.look",
+    "break-glass": "nvaha.cli.break_glass",
+    "state": "nvaha.cli.state",
     "validate": "nvaha.cli.offline",
     "import": "nvaha.cli.offline",
 }

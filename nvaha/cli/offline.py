@@ -39,7 +39,7 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Check a configuration file, --online against Azure too."""
-    loaded = _load(file, as_json=as_json)
+    loaded = load_file(file, as_json=as_json)
     groups = loaded.configuration.groups
     document: dict[str, Any] = {
         "file": safe(str(file)),
@@ -74,7 +74,7 @@ def import_file(file: File, as_json: AsJson = False) -> None:
 
     The YAML goes to stdout; warnings about what has another place now go to stderr.
     """
-    loaded = _load(file, as_json=as_json)
+    loaded = load_file(file, as_json=as_json)
     text = to_native(loaded.configuration)
     if as_json:
         typer.echo(
@@ -85,7 +85,8 @@ def import_file(file: File, as_json: AsJson = False) -> None:
     typer.echo(text, nl=False)
 
 
-def _load(file: Path, *, as_json: bool) -> Loaded:
+def load_file(file: Path, *, as_json: bool) -> Loaded:
+    """Return a configuration that can be used; Failure with all that is wrong with it."""
     try:
         return load(str(file.absolute()), Path())
     except ConfigError as error:

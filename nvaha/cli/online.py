@@ -7,7 +7,8 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
@@ -20,8 +21,10 @@ from nvaha.azure.clouds import ENDPOINTS
 from nvaha.azure.credentials import arm_credential
 from nvaha.cli import render
 from nvaha.cli.failure import ExitCode, Failure
+from nvaha.cli.replies import BreakGlassReply
 from nvaha.cli.words import counted
 from nvaha.config.settings import Settings, SettingsError
+from nvaha.core.by_hand import by_hand
 from nvaha.core.survey import survey
 from nvaha.model import Configuration, Group, Resource, Snapshot
 from nvaha.ports import Network, NetworkError
@@ -77,22 +80,52 @@ def read(configuration: Configuration) -> tuple[Report, ...]:
     Raises:
         Failure: the settings that say which Azure cannot be used.
     """
+    return _ask(lambda network: survey_all(configuration, network))
+
+
+def sheets(groups: Sequence[Group]) -> tuple[BreakGlassReply, ...]:
+    """Return how groups are moved by hand, as the app would answer it; raises as `read` does."""
+    return _ask(lambda network: sheets_of(groups, network))
+
+
+async def sheets_of(groups: Sequence[Group], network: Network) -> tuple[BreakGlassReply, ...]:
+    """Return how groups are moved by hand; Failure if one of them cannot be read at all."""
+    return tuple([await _sheets(group, network) for group in groups])
+
+
+async def _sheets(group: Group, network: Network) -> BreakGlassReply:
+    read_at = datetime.now(UTC)
+    try:
+        snapshot = await read_snapshot(network, group)
+    except NetworkError as error:
+        text = f"{group.name}: Azure could not be read: {safe(str(error))}"
+        raise Failure(ExitCode.NO_ANSWER, "azure_unread", text) from None
+    found = [asdict(by_hand(group, snapshot, name, {})) for name in group.names]
+    hold = (*group.route_tables, *(each.id for each in group.public_ips))
+    document = {"group": group.name, "read_at": read_at, "hold": hold, "nvas": found}
+    return BreakGlassReply.model_validate(document)
+
+
+_Answer = TypeVar("_Answer")
+
+
+def _ask(what: Callable[[Network], Awaitable[_Answer]]) -> _Answer:
     try:
         settings = Settings.from_environ(os.environ, storage_required=False)
     except SettingsError as error:
         raise Failure(ExitCode.USAGE, "settings", "\n".join(error.problems)) from None
     # Without a handler, Python prints the library's warnings; what matters of them is in our sentences.
     logging.getLogger("azure").addHandler(logging.NullHandler())
-    return asyncio.run(_read(configuration, settings))
+    return asyncio.run(_read(what, settings))
 
 
-async def _read(configuration: Configuration, settings: Settings) -> tuple[Report, ...]:
+async def _read(what: Callable[[Network], Awaitable[_Answer]], settings: Settings) -> _Answer:
     async with (
         arm_credential(settings) as credential,
         ArmNetwork(settings, credential, ServiceClock()) as network,
     ):
         await _must_have_a_token(credential, settings)
-        return await survey_all(configuration, network)
+        return await what(network)
 
 
 async def _must_have_a_token(credential: AsyncTokenCredential, settings: Settings) -> None:

@@ -69,6 +69,51 @@ class NvaReply(Reply):
     port: Count | None = None
 
 
+class ExportReply(Reply):
+    """All states of a storage account."""
+
+    schema_: Count = Field(alias="schema")
+    exported_at: AwareDatetime
+    epoch: Count
+    groups: dict[str, dict[str, object]]
+    unreadable: dict[str, Text] = {}
+
+
+class AdoptedReply(Reply):
+    """What was taken over of one group."""
+
+    group: Text
+    active: Text | None = None
+    generation: Count
+    paused: bool
+
+
+class MoveReply(Reply):
+    """One thing to set by hand."""
+
+    kind: Text
+    resource_id: Text
+    name: Text
+    value: Text
+
+
+class SheetReply(Reply):
+    """How a group is brought to one NVA by hand."""
+
+    to: Text
+    moves: tuple[MoveReply, ...] = ()
+    problems: tuple[Text, ...] = ()
+
+
+class BreakGlassReply(Reply):
+    """How a group is brought to each of its NVAs by hand."""
+
+    group: Text
+    read_at: AwareDatetime
+    hold: tuple[Text, ...] = ()
+    nvas: tuple[SheetReply, ...] = ()
+
+
 class StepReply(Reply):
     """One step of an operation, or of a plan, where it has no status yet."""
 

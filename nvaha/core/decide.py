@@ -28,7 +28,7 @@ from nvaha.core.inputs import (
     SwitchHeldUp,
     SwitchMoved,
 )
-from nvaha.core.lifecycle import begin, candidate, finish, go_on, reported
+from nvaha.core.lifecycle import begin, candidate, finish, go_on, handed_over, reported
 from nvaha.core.notices import all_down_notice, condition, health_notices, listed, notice
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import WRITTEN_EVERY_S, Drift, Group, GroupState, Health, NvaState, Phase, Trigger
@@ -44,7 +44,7 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
         now: the time by the storage service's clock.
     """
     by_leader = isinstance(happened, Elected | Probed | NetworkRead | NetworkUnread)
-    same_configuration = state.fingerprint in (None, group.fingerprint)
+    same_configuration = state.is_led_with(group.fingerprint)
     before = as_configured(group, state) if by_leader or same_configuration else state
     match happened:
         case Elected() | Probed() | NetworkRead() | NetworkUnread() if before.epoch > happened.epoch:
@@ -55,7 +55,8 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
             remedy = "deploy the same one everywhere, or restart the app"
             return Decision(before, refusal=Refusal(RefusalCode.OTHER_CONFIGURATION, f"{text}; {remedy}"))
         case Elected():
-            return Decision(replace(before, epoch=happened.epoch, fingerprint=group.fingerprint))
+            stamped = replace(before, epoch=happened.epoch, fingerprint=group.fingerprint)
+            return Decision(stamped, notices=handed_over(group, state))
         case Probed():
             return _probed(group, before, happened, now)
         case NetworkUnread():

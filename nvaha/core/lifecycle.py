@@ -24,6 +24,7 @@ from nvaha.model import (
     Group,
     GroupState,
     Health,
+    Notice,
     Nva,
     Phase,
     ProbeSpec,
@@ -137,6 +138,7 @@ def begin(
         state,
         phase=Phase.SWITCHING,
         generation=generation,
+        fingerprint=state.fingerprint or group.fingerprint,
         switch=Switch(request),
         guards=after_request(state.guards, trigger, now),
         stays=stays,
@@ -165,6 +167,22 @@ def go_on(group: Group, state: GroupState, now: datetime, *, blind: bool) -> Dec
         error = _because(f"not done within {group.policy.deadline_s:g} s", state)
         return _failed(group, state, request, now, error)
     return _ask_again(group, state, state.switch, now)
+
+
+def handed_over(group: Group, state: GroupState) -> tuple[Notice, ...]:
+    """Return what says that a switch goes on with another configuration than it was begun with.
+
+    It stays the same operation, so that its record, its deadline and what it has begun are not lost. The
+    leader's stamp keeps off who works with another configuration.
+    """
+    if state.phase is not Phase.SWITCHING or state.request is None or state.is_led_with(group.fingerprint):
+        return ()
+    request = state.request
+    text = f"{group.name}: the configuration has changed while operation {request.operation} was under way, "
+    text += "which goes on with the new one. What only the old one named stays as it is: see its steps"
+    if gone := [name for name in state.nvas if group.named(name) is None]:
+        text += f". What still points at {listed(gone)} is not moved"
+    return (notice("switch_reconfigured", "warning", text, group, **request_fields(request)),)
 
 
 def abandoned(state: GroupState, now: datetime) -> SwitchFailed | None:
@@ -214,6 +232,10 @@ def reported(
     if switch is None or not before.under_way(report.operation, report.generation):
         text = f"{group.name}: generation {report.generation} ({report.operation}) is not under way"
         return Decision(before, refusal=Refusal(RefusalCode.NOT_UNDER_WAY, text))
+    if not before.is_led_with(group.fingerprint):
+        # It speaks of other tables and public IPs than the leader's: not even its failure is one of these.
+        text = f"{group.name}: the leader has another configuration of it than whoever reports this"
+        return Decision(before, refusal=Refusal(RefusalCode.OTHER_CONFIGURATION, text))
     match report:
         case SwitchMoved():
             return Decision(replace(before, switch=Switch(switch.request, progress_at=now), blocked=None))

@@ -19,6 +19,8 @@ class RefusalCode(StrEnum):
     SWITCHING = "switching"
     OTHER_CONFIGURATION = "other_configuration"
     AZURE_UNREAD = "azure_unread"
+    NEWER_STATE = "newer_state"  # of a group that is to be taken over from elsewhere
+    NO_EXPORT = "no_export"
     BUSY = "busy"  # too much is asked for at once; what is asked for was not done
     # a leader or a worker that is not the present one
     DEPOSED = "deposed"

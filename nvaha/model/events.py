@@ -32,6 +32,8 @@ EVENTS: Final[dict[str, str]] = {
     "switch_done": "A switch ended, and every resource was read back as planned.",
     "switch_failed": "A switch ended without reaching its target.",
     "switch_superseded": "A switch gave way to a newer one of its group.",
+    "state_adopted": "A group's state was taken over from an export of another storage account.",
+    "switch_reconfigured": "The configuration changed in mid-switch; it goes on with the new one.",
     "switch_refused": "A switch was asked for and not started.",
     "message_refused": "A queue message was stale, repeated or malformed and did nothing.",
     "message_poisoned": "A queue message failed as often as the queue allows and was set aside.",

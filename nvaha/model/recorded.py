@@ -236,6 +236,10 @@ class GroupState:
         """The NVA being switched to, or None at rest."""
         return self.switch.request.target if self.switch and self.phase is Phase.SWITCHING else None
 
+    def is_led_with(self, fingerprint: str) -> bool:
+        """Tell whether a configuration of the group is the leader's, as far as one has said."""
+        return self.fingerprint in (None, fingerprint)
+
     def under_way(self, operation: str, generation: int) -> bool:
         """Tell whether exactly this operation is what the group is being switched by."""
         mine = self.switch is not None and self.switch.request.operation == operation

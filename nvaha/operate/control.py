@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from nvaha.core.by_hand import ByHand, by_hand
 from nvaha.core.commands import refuses
 from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
@@ -23,12 +24,14 @@ from nvaha.model import (
     InstanceRecord,
     LeaderRecord,
     Operation,
+    Snapshot,
     Status,
     Switch,
 )
 from nvaha.operate.kept import Kept
 from nvaha.operate.views import (
     Json,
+    break_glass_view,
     group_view,
     instances_view,
     leader_view,
@@ -179,6 +182,26 @@ class Control:
         if refusal is not None and refusal.code is RefusalCode.UNKNOWN_NVA:
             raise Refused(refusal)
         read_at = self._clock.now()
+        snapshot = await self._snapshot(group)
+        todo = await self._aside(plan, group, snapshot, to, state.nvas)
+        forbids = refusal.message if refusal else None
+        if forbids is None and todo.problems:
+            forbids = f"it could not end well: {listed(todo.problems)}; force moves what can be moved"
+        return plan_view(group, todo, forbids, read_at)
+
+    async def break_glass(self, name: str) -> Json:
+        """Return what brings a group to each of its NVAs by hand; Refused if that cannot be told."""
+        group = self._group(name)
+        state, read_at = await self._state(group), self._clock.now()
+        snapshot = await self._snapshot(group)
+
+        def sheets() -> list[ByHand]:
+            return [by_hand(group, snapshot, name, state.nvas) for name in group.names]
+
+        return break_glass_view(group, await self._aside(sheets), read_at)
+
+    async def _snapshot(self, group: Group) -> Snapshot:
+        """Return what Azure says of a group within the time that an operator is kept waiting."""
         try:
             snapshot = await read_snapshot(self._network, group, PLAN_WITHIN_S)
         except NetworkError as error:
@@ -189,11 +212,7 @@ class Control:
             # Half a plan would read as if the failover could not be done.
             missing = (f"{each} {snapshot.missing[each]}" for each in sorted(snapshot.unanswered))
             raise _throttled(next(missing), snapshot.retry_after_s)
-        todo = await self._aside(plan, group, snapshot, to, state.nvas)
-        forbids = refusal.message if refusal else None
-        if forbids is None and todo.problems:
-            forbids = f"it could not end well: {listed(todo.problems)}; force moves what can be moved"
-        return plan_view(group, todo, forbids, read_at)
+        return snapshot
 
     async def failover(self, name: str, command: FailoverCommanded) -> Json:
         """Start a failover, or find the one that the same request id started; Refused with the reason."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from nvaha.core.by_hand import ByHand
 from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
 from nvaha.core.instances import could_lead, lately, sees
@@ -180,6 +181,31 @@ def plan_view(group: Group, todo: Plan, forbids: str | None, read_at: datetime) 
         ],
         "problems": list(todo.problems),
         "read_at": _time(read_at),
+    }
+
+
+def break_glass_view(group: Group, sheets: Sequence[ByHand], read_at: datetime) -> Json:
+    """Return how a group is moved by hand, as `GET /groups/{group}/break-glass` answers it."""
+    return {
+        "group": group.name,
+        "read_at": _time(read_at),
+        "hold": [*group.route_tables, *(each.id for each in group.public_ips)],
+        "nvas": [
+            {
+                "to": sheet.to,
+                "moves": [
+                    {
+                        "kind": each.kind,
+                        "resource_id": each.resource_id,
+                        "name": each.name,
+                        "value": each.value,
+                    }
+                    for each in sheet.moves
+                ],
+                "problems": list(sheet.problems),
+            }
+            for sheet in sheets
+        ],
     }
 
 

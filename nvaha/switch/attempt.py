@@ -17,6 +17,7 @@ from nvaha.core.health import healthy
 from nvaha.core.inputs import SwitchDone, SwitchFailed, SwitchMoved
 from nvaha.core.notices import listed
 from nvaha.core.plan import Plan, Step, plan, plan_again, plan_back, unread_public_ips, unsettled
+from nvaha.core.refusal import RefusalCode
 from nvaha.model import Group, GroupState, NvaState, Operation, PublicIp, Snapshot, SwitchRequest, Trigger
 from nvaha.model.messages import SwitchMessage
 from nvaha.ports import (
@@ -65,7 +66,13 @@ class Superseded(Exception):
 
 
 class OtherConfiguration(Exception):
-    """The leader decided on another configuration of the group than this worker has."""
+    """The leader has another configuration of the group than this worker: who has the same is to go on."""
+
+    @classmethod
+    def than_that_of(cls, instance: str, group: Group) -> OtherConfiguration:
+        """Return the error that names an instance, the group and the remedy."""
+        text = f"{group.name}: the leader has another configuration of it than {instance}"
+        return cls(f"{text}; deploy the same one everywhere")
 
 
 class SwitchIncomplete(Exception):
@@ -102,17 +109,9 @@ class Attempt:
         if left.sentences:
             await record.left(left.sentences)
             undone = f"left undone: {listed(left.sentences)}" if left.begun else listed(left.sentences)
-            await self._answered(
-                lambda: self.committer.commit(
-                    self.group, SwitchFailed(generation, name, undone, begun=left.begun, stays=left.stays)
-                )
-            )
+            await self._report(SwitchFailed(generation, name, undone, begun=left.begun, stays=left.stays))
             raise SwitchIncomplete(f"{self.group.name}: operation {name} {undone}")
-        committed = await self._answered(
-            lambda: self.committer.commit(self.group, SwitchDone(generation, name))
-        )
-        if committed.refusal is not None:
-            raise Superseded(committed.refusal.message)
+        await self._report(SwitchDone(generation, name))
         return f"{self.group.name}: operation {name} is done"
 
     async def _work_under_watch(self) -> tuple[OperationRecorder, Left]:
@@ -133,7 +132,7 @@ class Attempt:
         return results[0]
 
     async def _work(self) -> tuple[OperationRecorder, Left]:
-        await self._answered(self._report_progress)
+        await self._report_progress()
         request = self.state.request
         if request is None:
             raise Superseded("its request is gone from the state")
@@ -335,10 +334,15 @@ class Attempt:
                 self.lease.check()
 
     async def _fence(self) -> None:
-        """Raise unless this switch may write right now: its lease stands, and so does its generation."""
+        """Raise unless this switch may write right now.
+
+        Its lease stands, and so do its generation and the configuration that it was decided on.
+        """
         held = await self._answered(lambda: self.ports.store.load(self.group.name))
         if held is None or not held.state.under_way(self.message.operation, self.message.generation):
             raise Superseded("it was superseded while it was carried out")
+        if not held.state.is_led_with(self.group.fingerprint):
+            raise OtherConfiguration.than_that_of(self.instance, self.group)
         self.lease.check()
 
     async def _alive(self) -> None:
@@ -350,16 +354,22 @@ class Attempt:
         while True:
             await self.ports.clock.sleep(WATCH_S)
             if self.ports.clock.monotonic() - reported_at >= PROGRESS_S:
-                await self._answered(self._report_progress)
+                await self._report_progress()
                 reported_at = self.ports.clock.monotonic()
             else:
                 await self._fence()
 
     async def _report_progress(self) -> None:
-        moved = SwitchMoved(self.message.generation, self.message.operation)
-        committed = await self.committer.commit(self.group, moved)
-        if committed.refusal is not None:
-            raise Superseded(committed.refusal.message)
+        await self._report(SwitchMoved(self.message.generation, self.message.operation))
+
+    async def _report(self, report: SwitchMoved | SwitchDone | SwitchFailed) -> None:
+        """Write down what became of the switch; raise if that is not this worker's to say any more."""
+        committed = await self._answered(lambda: self.committer.commit(self.group, report))
+        refusal = committed.refusal
+        if refusal is not None and refusal.code is RefusalCode.OTHER_CONFIGURATION:
+            raise OtherConfiguration.than_that_of(self.instance, self.group)
+        if refusal is not None:
+            raise Superseded(refusal.message)
 
 
 def _without(todo: Plan, kept: Mapping[str, str]) -> Plan:

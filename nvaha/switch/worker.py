@@ -23,6 +23,8 @@ TAKE_S, TAKE_EVERY_S = 20.0, 0.5
 """How long a worker waits for the group's switch lease: one whole lease of a holder that died, and a bit."""
 _NOT_UNDER_WAY = "that switch is not under way (done, superseded, or never asked for)"
 _AT_WORK = "another worker is carrying it out"
+_GOES_ON = frozenset({RefusalCode.ATTENDED, RefusalCode.OTHER_CONFIGURATION})
+"""Why a switch is not ended though its message failed every time: somebody else is at it, or is to be."""
 _UNREADABLE = (
     "If nvaha has written it, the leader asks again by itself. "
     "Else somebody has a right to this queue that only the monitors need"
@@ -91,9 +93,8 @@ class Switcher:
         if isinstance(found, str):
             return self._refuse(message, found)
         group, state = found
-        if state.fingerprint not in (None, group.fingerprint):
-            text = f"{group.name}: the leader has another configuration of it than {self._instance}"
-            raise OtherConfiguration(f"{text}; deploy the same one everywhere")
+        if not state.is_led_with(group.fingerprint):
+            raise OtherConfiguration.than_that_of(self._instance, group)
         try:
             # Before the lease: whoever cannot ask Azure keeps nobody from it who can.
             await self._ports.have_token()
@@ -135,7 +136,7 @@ class Switcher:
             group, MessagePoisoned(message.generation, message.operation)
         )
         refusal = committed.refusal
-        if refusal is not None and refusal.code is not RefusalCode.ATTENDED:
+        if refusal is not None and refusal.code not in _GOES_ON:
             return self._refuse(message, refusal.message, _NOT_UNDER_WAY)
         said = "its operation was given up" if refusal is None else refusal.message
         text = f"{group.name}: a message on operation {message.operation} was set aside: {said}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nvaha.concurrency import run_all
 from nvaha.core.inputs import Elected, Input
@@ -121,6 +121,8 @@ class WatchedGroups:
         given_up = abandoned(state, self._ports.clock.now())
         if given_up is not None:
             self._still_lead(state)
+            # Nor has this leader any configuration of it that a report could differ from.
+            found = replace(found, state=replace(state, fingerprint=None))
             await self._committer.commit(as_remembered(state), given_up, found, guard=self._lease.check)
         elif state.closings:
             await self._committer.settle(found, self._lease.check)

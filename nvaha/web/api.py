@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
 import azure.functions as func
@@ -19,15 +19,20 @@ from nvaha.config.settings import SettingsError
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.core.refusal import RefusalCode
 from nvaha.operate.control import MAX_HISTORY, Aside, Control, Refused
+from nvaha.operate.recovery import Recovery
 from nvaha.ports import StateUnreadable, StoreUnavailable
 from nvaha.text import in_texts, safe, shown
-from nvaha.web.bodies import MAX_BYTES, FailoverBody, PauseBody, complaints
+from nvaha.web.bodies import MAX_BYTES, MAX_STATE_BYTES, AdoptBody, FailoverBody, PauseBody, complaints
 from nvaha.web.lanes import RETRY_AFTER_S, Crowded, Lane
+
+if TYPE_CHECKING:
+    from nvaha.app.wiring import App
 
 Request = func.HttpRequest
 Response = func.HttpResponse
-Body = TypeVar("Body", FailoverBody, PauseBody)
-Call = Callable[[Control], Awaitable[dict[str, Any]]]
+Body = TypeVar("Body", FailoverBody, PauseBody, AdoptBody)
+Part = TypeVar("Part")
+Call = Callable[[Part], Awaitable[dict[str, Any]]]
 _MIMETYPE = "application/json"
 
 
@@ -36,6 +41,8 @@ STATUS = dict.fromkeys(RefusalCode, 412) | {
     RefusalCode.UNKNOWN_GROUP: 404,
     RefusalCode.UNKNOWN_OPERATION: 404,
     RefusalCode.SWITCHING: 409,
+    RefusalCode.NEWER_STATE: 409,
+    RefusalCode.NO_EXPORT: 400,
     RefusalCode.OTHER_CONFIGURATION: 409,
     RefusalCode.AZURE_UNREAD: 502,
     RefusalCode.BUSY: 503,
@@ -46,6 +53,14 @@ STATUS = dict.fromkeys(RefusalCode, 412) | {
 PLAN_KEPT_S = 2.0
 CLAIMED = " (claimed)"
 """Stands after the name of a caller who only says it himself."""
+
+
+def _control(app: App) -> Any:
+    return app.control
+
+
+def _recovery(app: App) -> Recovery:
+    return app.recovery
 
 
 class BadRequestError(Exception):
@@ -117,6 +132,19 @@ class Api:
         body, headers = response.get_body(), {**response.headers, "Age": str(math.floor(age_s))}
         return func.HttpResponse(body, status_code=response.status_code, headers=headers, mimetype=_MIMETYPE)
 
+    async def break_glass(self, request: Request) -> Response:
+        """How a group is moved by hand, to each of its NVAs."""
+        name = _group(request)
+
+        async def read() -> Response:
+            return await self._answer(request, lambda control: control.break_glass(name), large=True)
+
+        try:
+            response, _ = await self._plans.shared((name,), read)
+        except Crowded:
+            return _crowded()
+        return response
+
     async def history(self, request: Request) -> Response:
         """The group's operations, newest first."""
         text = request.params.get("limit") or "20"
@@ -150,6 +178,19 @@ class Api:
 
         return await self._command(request, call, status=202)
 
+    async def export(self, request: Request) -> Response:
+        """All states, to be kept or taken over elsewhere."""
+        return await self._command(request, lambda recovery: recovery.export(), of=_recovery)
+
+    async def adopt(self, request: Request) -> Response:
+        """Take one group's state over from an export."""
+
+        async def call(recovery: Recovery) -> dict[str, Any]:
+            body = _body(request, AdoptBody, may_be_empty=False, at_most=MAX_STATE_BYTES)
+            return await recovery.adopt(_group(request), body.epoch, body.state)
+
+        return await self._command(request, call, of=_recovery)
+
     async def pause(self, request: Request) -> Response:
         """Stop what the leader does to a group by itself."""
         return await self._pause(request, paused=True)
@@ -181,7 +222,7 @@ class Api:
 
         return await self._command(request, call)
 
-    async def _read(self, request: Request, question: tuple[object, ...], call: Call) -> Response:
+    async def _read(self, request: Request, question: tuple[object, ...], call: Call[Control]) -> Response:
         """Answer a question; whoever asks the same at the same time gets the same answer."""
         try:
             answer, _ = await self._reads.shared(question, lambda: self._answer(request, call, large=True))
@@ -189,19 +230,27 @@ class Api:
             return _crowded()
         return answer
 
-    async def _command(self, request: Request, call: Call, *, status: int = 200) -> Response:
+    async def _command(
+        self, request: Request, call: Call[Part], *, status: int = 200, of: Callable[[App], Part] = _control
+    ) -> Response:
         try:
-            return await self._commands.alone(lambda: self._answer(request, call, status=status))
+            return await self._commands.alone(lambda: self._answer(request, call, status=status, of=of))
         except Crowded:
             return _crowded()
 
     async def _answer(
-        self, request: Request, call: Call, *, status: int = 200, large: bool = False
+        self,
+        request: Request,
+        call: Call[Part],
+        *,
+        status: int = 200,
+        large: bool = False,
+        of: Callable[[App], Part] = _control,
     ) -> Response:
         """Call and make an answer of what comes of it; of what may be `large` beside the event loop."""
         try:
             async with self._holder.using() as app:
-                content = await call(app.control)
+                content = await call(of(app))
         except Refused as refused:
             refusal, after_s = refused.refusal, refused.retry_after_s
             return _error(STATUS[refusal.code], refusal.code, refusal.message, retry_after_s=after_s)
@@ -239,10 +288,10 @@ def _group(request: Request) -> str:
     return str(request.route_params.get("group", ""))
 
 
-def _body(request: Request, kind: type[Body], *, may_be_empty: bool) -> Body:
+def _body(request: Request, kind: type[Body], *, may_be_empty: bool, at_most: int = MAX_BYTES) -> Body:
     raw = request.get_body() or b""
-    if len(raw) > MAX_BYTES:
-        raise BadRequestError(f"the body has {len(raw)} bytes; at most {MAX_BYTES} are read")
+    if len(raw) > at_most:
+        raise BadRequestError(f"the body has {len(raw)} bytes; at most {at_most} are read")
     if not raw.strip():
         if not may_be_empty:
             raise BadRequestError('the body is empty; say where to: {"to": "NVA"}')

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from nvaha.model import LARGEST
 from nvaha.text import safe
 
 MAX_BYTES = 16 * 1024
+MAX_STATE_BYTES = 1024 * 1024
+"""Twice what a row of the table can hold of a group's state."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 # What is kept, in the state and in the history, is kept without a secret.
@@ -32,6 +35,13 @@ class PauseBody(_Body):
     """What `POST /groups/{group}/pause` and `/resume` take; all of it may be left out."""
 
     reason: Text = ""
+
+
+class AdoptBody(_Body):
+    """What `POST /state/{group}` takes: one group's part of an export, and the epoch in it."""
+
+    epoch: Annotated[int, Field(ge=0, le=LARGEST)]
+    state: dict[str, Any]
 
 
 def complaints(error: ValidationError) -> list[dict[str, str]]:

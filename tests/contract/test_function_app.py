@@ -19,11 +19,14 @@ HTTP = {
     "groups": ("groups", "GET", "function"),
     "group": ("groups/{group}", "GET", "function"),
     "plan": ("groups/{group}/plan", "GET", "function"),
+    "break_glass": ("groups/{group}/break-glass", "GET", "function"),
     "failover": ("groups/{group}/failover", "POST", "function"),
     "pause": ("groups/{group}/pause", "POST", "function"),
     "resume": ("groups/{group}/resume", "POST", "function"),
     "history": ("groups/{group}/history", "GET", "function"),
     "operation": ("operations/{id}", "GET", "function"),
+    "export": ("state", "GET", "admin"),
+    "adopt": ("state/{group}", "POST", "admin"),
 }
 
 LIST_WITH_THE_SDK = """

@@ -5,15 +5,21 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from nvaha.azure.storage.queue import QUEUE
+from nvaha.cli.break_glass import text_of
+from nvaha.cli.replies import BreakGlassReply, MoveReply, SheetReply
 
 from .bicep import BicepFile
+from .commands import commands as typed
+from .commands import page_problems
 from .tools import INFRA, ROOT
 
+NETWORK = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network"
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 PAGES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md")))
 SCRIPTS = {path.name: path.read_text(encoding="utf-8") for path in sorted(INFRA.rglob("*.sh"))}
@@ -42,6 +48,20 @@ def test_azd_and_bicep_begin_alike(bicep_files: dict[Path, BicepFile]) -> None:
     passed = {name: default for name, (_, default) in VARIABLES.items() if name in defaults}
     assert len(passed) > 10
     assert passed == {name: defaults[name] for name in passed}
+
+
+def test_what_is_kept_for_the_day_without_nvaha_is_taken_by_az() -> None:
+    """Each command and flag that `nvaha break-glass` writes is one that az has."""
+    moves = [
+        MoveReply(kind="route", resource_id=f"{NETWORK}/routeTables/t", name="r", value="10.0.0.4"),
+        MoveReply(kind="detach", resource_id=f"{NETWORK}/networkInterfaces/n", name="c", value="pip"),
+        MoveReply(kind="attach", resource_id=f"{NETWORK}/networkInterfaces/n", name="c", value="PIP"),
+    ]
+    sheet = SheetReply(to="b", moves=tuple(moves))
+    answer = BreakGlassReply(group="g", read_at=datetime.now(UTC), hold=(f"{NETWORK}/routeTables/t",))
+    page = f"```sh\n{text_of(answer, sheet)}```\n"
+    assert len([each for each in typed(page) if each.words[0] == "az"]) == 4
+    assert page_problems(page) == []
 
 
 def test_queues_are_called_as_they_are() -> None:

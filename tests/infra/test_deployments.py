@@ -29,6 +29,31 @@ def test_monitor_is_as_it_should_be(way: str) -> None:
     assert list(monitor_problems(deployed(way))) == []
 
 
+STATE_ALONE: dict[str, tuple[dict[str, object], tuple[object, ...]]] = {
+    "as it is": ({}, ("Disabled", "Deny", [])),
+    "callers": (
+        {"privateEndpoints": False, "storageSubnetIds": "/subnets/a, /subnets/b"},
+        ("Enabled", "Deny", ["/subnets/a", "/subnets/b"]),
+    ),
+    "flex": ({"privateEndpoints": False}, ("Enabled", "Allow", [])),
+}
+
+
+@pytest.mark.parametrize("way", STATE_ALONE)
+def test_state_on_its_own_is_closed_and_locked(way: str) -> None:
+    """An account for the state of all monitors answers whom it should, and is not deleted by mistake."""
+    given, wanted = STATE_ALONE[way]
+    world = World(Files(), "state.bicep", given, group="rg-state")
+    account = world.one("Microsoft.Storage/storageAccounts")
+    access = account.properties["networkAcls"]
+    callers = [each["id"] for each in access["virtualNetworkRules"]]
+    assert (account.properties["publicNetworkAccess"], access["defaultAction"], callers) == wanted
+    lock = world.one("Microsoft.Authorization/locks")
+    assert (lock.id.startswith(account.id), lock.properties["level"]) == (True, "CanNotDelete")
+    assert world.outputs == {"NVAHA_STATE_STORAGE_ID": account.id}
+    assert list(type_problems(world)) == []
+
+
 @needs_types
 @pytest.mark.parametrize("way", WAYS)
 def test_azure_knows_every_property(way: str) -> None:

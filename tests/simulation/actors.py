@@ -13,7 +13,7 @@ from nvaha.model.messages import SwitchMessage
 from nvaha.operate.control import Control, Refused
 from nvaha.ports import NetworkError, Ports, StateUnreadable, StoreUnavailable
 from nvaha.state.lease import LeaseLost
-from nvaha.switch.attempt import SwitchIncomplete
+from nvaha.switch.attempt import OtherConfiguration, SwitchIncomplete
 from nvaha.switch.worker import Switcher
 from nvaha.watch.monitor import Monitor
 from tests.simulation.azure import WRITER, NetworkPort, Writer
@@ -128,7 +128,7 @@ def ports_of(process: Process, storage: StoragePorts) -> Ports:
 
 async def monitor(process: Process) -> None:
     """Run ticks as the timer does."""
-    subject = Monitor(process.world.configuration, ports_of(process, StoragePorts(process)), process.name)
+    subject = Monitor(process.configuration, ports_of(process, StoragePorts(process)), process.name)
     loop = process.world.loop
     due_s = math.ceil(loop.now_s / TICK_S) * TICK_S
     while True:
@@ -141,7 +141,7 @@ async def monitor(process: Process) -> None:
 async def worker(process: Process) -> None:
     """Work messages off as the queue trigger does, some at once."""
     ports = StoragePorts(process)
-    switcher = Switcher(process.world.configuration, ports_of(process, ports), process.name)
+    switcher = Switcher(process.configuration, ports_of(process, ports), process.name)
     busy = asyncio.Semaphore(AT_ONCE)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_poison(process, ports, switcher))
@@ -175,7 +175,7 @@ async def _work_off(
             return
         try:
             text = await switcher.run(content)
-        except (StoreUnavailable, NetworkError, LeaseLost, SwitchIncomplete) as error:
+        except (StoreUnavailable, NetworkError, LeaseLost, SwitchIncomplete, OtherConfiguration) as error:
             # A row that cannot be read is an answer: what it ends is not ended by a silence.
             if isinstance(error, StoreUnavailable) and not isinstance(error, StateUnreadable):
                 world.oracle.rounds.abandoned(process, content.operation)
@@ -210,7 +210,7 @@ class Operator:
 
     def __init__(self, process: Process) -> None:
         self._process, self._world = process, process.world
-        self._control = Control(process.world.configuration, ports_of(process, StoragePorts(process)))
+        self._control = Control(process.configuration, ports_of(process, StoragePorts(process)))
 
     async def run(self) -> None:
         """Command now and then while faults are on; help out afterwards."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from nvaha.model import Group
 from nvaha.ports import NetworkFault
 from tests.simulation.azure import WRITER, Body, Entry
 from tests.simulation.faults import LONGEST_OUTAGE_S
@@ -59,6 +61,7 @@ class Chaos:
             "queue_cleared": lambda: self._spawn(self.keep_queue_clear(self._world.rng.uniform(2.0, 60.0))),
             "message_copied": self._copy_message,
             "token_lost": self._lose_token,
+            "reconfigured": self._reconfigure,
         }
         for kind, event in events.items():
             if self._world.knobs.rates[kind]:
@@ -277,6 +280,28 @@ class Chaos:
         if process is not None:
             self._world.note(process.name, f"has no token for {seconds:.1f} s")
             process.no_token_until_s = self._world.loop.now_s + seconds
+
+    def _reconfigure(self) -> None:
+        """Deploy a configuration in which groups have another part of their tables, public IPs and NVAs."""
+        world = self._world
+        groups = tuple(self._part_of(group) for group in world.everything.groups)
+        configuration = replace(world.everything, groups=groups)
+        self._spawn(world.deploy(configuration, (0.0, world.rng.choice([2.0, 20.0]))))
+
+    def _part_of(self, group: Group) -> Group:
+        rng = self._world.rng
+        movable = [*group.route_tables, *group.public_ips]
+        kept = rng.sample(movable, rng.randint(1, len(movable)))
+        # What a public IP hangs on that is not the group's any more is for a person to undo.
+        nvas = rng.sample(
+            group.nvas, len(group.nvas) if group.public_ips else rng.randint(2, len(group.nvas))
+        )
+        return replace(
+            group,
+            nvas=tuple(each for each in group.nvas if each in nvas),
+            route_tables=tuple(each for each in group.route_tables if each in kept),
+            public_ips=tuple(each for each in group.public_ips if each in kept),
+        )
 
     def _let_group_raise(self) -> None:
         """Let a port raise what nobody has thought of, for one group only."""

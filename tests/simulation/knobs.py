@@ -53,9 +53,10 @@ RATES: dict[str, tuple[float, float]] = {
     "answer_repeated": (0.005, 0.1),
     "nva_stammers": (0.1, 1.0),
     "token_lost": (0.1, 2.0),
+    "reconfigured": (0.2, 2.0),
 }
 """Least and largest rate of each kind of fault when it is not zero."""
-DRAWN_LAST = ("nva_stammers", "token_lost")
+DRAWN_LAST = ("nva_stammers", "token_lost", "reconfigured")
 """So that everything else of a seed is what it was before there were these; the newest is the last."""
 
 FAULTS_WAITING: frozenset[str] = frozenset()
@@ -184,6 +185,5 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         rates=rates,
         waiting=waiting,
     )
-    for name in DRAWN_LAST:
-        rates[name] = rate(name)
+    rates |= {name: rate(name) for name in DRAWN_LAST}
     return knobs

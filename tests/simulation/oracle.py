@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nvaha.model import GroupState, Phase
+from nvaha.model import Group, GroupState, Phase
 from nvaha.ports import Versioned
 from tests.simulation.azure import WRITER
 from tests.simulation.oracle_follow import FollowOracle
@@ -42,6 +42,7 @@ class Oracle:
         self.sight = SightOracle(world)
         self._switches = SwitchOracle(world)
         self._histories: dict[str, History] = {}
+        self._led: dict[tuple[str, int], Group] = {}
 
     def violated(self, text: str, *, rule: str = "") -> None:
         """Note that a rule was broken; one that waits is only counted."""
@@ -56,6 +57,10 @@ class Oracle:
         """Tell whether a rule is enforced in this run."""
         return rule not in self._world.knobs.waiting
 
+    def led_with(self, state: GroupState) -> Group | None:
+        """Return a group as the leader who wrote it last has it configured; None before there was one."""
+        return self._led.get((state.group, state.epoch))
+
     def moved_s(self, group: str) -> float:
         """Return when a group's switch began or a worker last moved it."""
         return self._histories[group].moved_s
@@ -63,16 +68,17 @@ class Oracle:
     def _history(self, group: str) -> History:
         history = self._histories.get(group)
         if history is None:
+            configured = self._world.group(group)
             adopted = self._world.knobs.adopt != "wait" or any(
-                self._agrees(group, nva) for nva in self._world.group(group).names
+                self._agrees(configured, nva) for nva in configured.names
             )
             history = self._histories[group] = History(adopted=adopted)
         return history
 
-    def _agrees(self, group: str, nva: str) -> bool:
+    def _agrees(self, group: Group, nva: str) -> bool:
         """Tell whether all of a group in Azure is on one NVA."""
         bodies = {key: entry.body for key, entry in self._world.arm.entries.items()}
-        return not any(off_target(self._world, self._world.group(group), nva, bodies))
+        return not any(off_target(self._world, group, nva, bodies))
 
     def wanted(self, group: str) -> str | None:
         """Return the NVA that a group was last asked to be on, unless it has fallen since."""
@@ -94,7 +100,7 @@ class Oracle:
                 self.violated(f"{process.name} writes {state.group} without the leader's lease")
         leads = process.kind == "monitor"
         told = self.health.told(process) if leads else None
-        look = self.looks.look(process, self._world.group(state.group)) if leads else None
+        look = self.looks.look(process, process.group(state.group)) if leads else None
         return Saving(now, told, WRITER.get(), epoch, process.hindered, look)
 
     def state_written(
@@ -104,7 +110,7 @@ class Oracle:
         state, version = after.state, before.version if before else None
         change = Change(
             process=process,
-            group=self._world.group(state.group),
+            group=process.group(state.group),
             old=before.state if before else GroupState(state.group),
             new=state,
             version=after.version,
@@ -116,10 +122,13 @@ class Oracle:
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
         if process.kind == "monitor":
             change.history.heartbeat_s = self._world.loop.now_s
+            self._led[state.group, state.epoch] = change.group
         for wrong in self._switches.disagreements(change):
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
         if state.phase is Phase.STEADY and not change.history.adopted:
-            change.history.adopted = self._agrees(state.group, state.active or "")
+            change.history.adopted = state.active in change.group.names and self._agrees(
+                change.group, state.active
+            )
         for rule, wrong in self.looks.disagreements(change):
             self.violated(f"{process.name} wrote {state.group}: {wrong}", rule=rule)
         self.follow.written(change)

@@ -51,7 +51,7 @@ class LookOracle:
         self._world = world
         self._reads: dict[tuple[str, str], _Reads] = {}
         self._groups: dict[str, list[Group]] = {}
-        for group in world.configuration.groups:
+        for group in world.everything.groups:
             for each in group.resource_ids:
                 self._groups.setdefault(each.casefold(), []).append(group)
 

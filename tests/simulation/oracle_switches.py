@@ -64,6 +64,11 @@ class History:
     before: tuple[str | None, bool, bool, bool] = (None, False, False, False)
     adopted: bool = True
 
+    def forget_all_but(self, names: tuple[str, ...]) -> None:
+        """Forget what was asked for if the leader has no such NVA configured any more."""
+        if self.wanted is not None and self.wanted not in names:
+            self.wanted, self.unfinished, self.fell, self.by_hand = None, False, False, False
+
     def lane(self, trigger: Trigger) -> Lane:
         """Return the lane of a trigger."""
         return self.repairs if trigger is Trigger.REPAIR else self.switches
@@ -91,6 +96,8 @@ class SwitchOracle:
     def disagreements(self, change: Change) -> Iterator[str]:
         """Yield which rules a change broke, and keep the group's history."""
         old, new = change.old, change.new
+        if change.process.kind == "monitor":
+            change.history.forget_all_but(change.group.names)
         if new.epoch < old.epoch or change.sent.epoch not in (None, new.epoch):
             yield f"epoch {new.epoch} over {old.epoch}, holding {change.sent.epoch}"
         if new.generation not in (old.generation, old.generation + 1):
@@ -109,8 +116,8 @@ class SwitchOracle:
             change.history.switches.failed_in_a_row = change.history.repairs.failed_in_a_row = 0
         if old.phase is Phase.SWITCHING and (began or new.phase is not Phase.SWITCHING):
             yield from self._ended(change)
-        elif new.active != old.active and old.phase is not Phase.UNKNOWN:
-            # Only a group whose last operation failed is read afresh.
+        elif new.active != old.active and old.phase is not Phase.UNKNOWN and old.active in change.group.names:
+            # Read afresh is only what failed, and what the active NVA is configured no more in.
             yield f"active {new.active} over {old.active}"
 
     def _begun(self, change: Change, request: SwitchRequest) -> Iterator[str]:
@@ -118,6 +125,8 @@ class SwitchOracle:
         world.note(name, f"BEGINS {request.operation} ({request.trigger}) to {request.target}")
         world.count(f"switches: {request.trigger}")
         world.oracle.operations.begun.append(request.operation)
+        if world.oracle.led_with(change.old) not in (None, change.group):
+            yield f"{request.operation} is begun with another configuration than the leader's"
         again = change.history.unfinished and request.target == change.history.wanted
         by_itself = change.process.kind != "web" and again
         commanded = request.trigger is Trigger.MANUAL and not by_itself
@@ -243,6 +252,9 @@ class SwitchOracle:
         if outcome is None or (new.phase is Phase.SWITCHING) != (outcome is Status.SUPERSEDED):
             yield f"{request.operation} ended as {outcome}, and the group is {new.phase}"
         lane = history.lane(request.trigger)
+        led_with = world.oracle.led_with(change.old) or change.group
+        if change.process.kind == "worker" and led_with != change.group:
+            yield f"{request.operation} was ended with another configuration than the leader's"
         if outcome is Status.DONE:
             world.count("done")
             lane.ended_s = sent.sent_s
@@ -250,7 +262,7 @@ class SwitchOracle:
             if sent.writer is None or sent.writer.operation != request.operation:
                 yield f"{request.operation} was called done by somebody else"
                 return
-            left = world.oracle.writes.verified(sent.writer, change.group, request.target)
+            left = world.oracle.writes.verified(sent.writer, led_with, request.target)
             if left or new.active != request.target:
                 yield f"{request.operation} was called done on {new.active}, but {left}"
         elif outcome is Status.SUPERSEDED:

@@ -83,7 +83,7 @@ class WriteOracle:
         if writer is not None:
             self._attempt(writer, resource_id).unread_s = self._world.loop.now_s
 
-    def _check_whole(self, who: str, writer: Writer, state: GroupState | None) -> None:
+    def _check_whole(self, who: str, writer: Writer, state: GroupState | None, group: Group) -> None:
         """Check that a move nobody is in need of starts only when all of it can be done."""
         request = state.request if state else None
         if writer.operation in self._started or state is None or request is None:
@@ -97,7 +97,6 @@ class WriteOracle:
             return
         if self._world.oracle.operations.perhaps_moved(writer):
             return
-        group = self._world.group(writer.group)
         nics = [group.nva(request.target).interfaces[each.role] for each in group.public_ips]
         for resource_id in (*group.route_tables, *nics):
             attempt = self._attempt(writer, resource_id)
@@ -129,13 +128,16 @@ class WriteOracle:
             world.oracle.violated(f"{who} writes {resource.id} from an old copy")
         if now - read_s > LOST_EDIT_S and world.arm.entry(resource.id).kind == "nic":
             world.oracle.violated(f"{who} writes {resource.id}, read {now - read_s:.1f} s ago")
-        self._check_owned(who, writer, resource)
-        held_elsewhere = list(self._held_elsewhere(writer, resource))
+        group = process.group(writer.group)
+        if shown and world.oracle.led_with(shown) not in (None, group):
+            world.oracle.violated(f"{who} writes {resource.id} with another configuration than the leader's")
+        self._check_owned(who, group, resource)
+        held_elsewhere = list(self._held_elsewhere(writer, group, resource))
         if held_elsewhere:
             # Only a question: Azure says whether it would, and does nothing.
             sent.asked[writer.run, resource.id] += 1
         else:
-            self._check_whole(who, writer, shown)
+            self._check_whole(who, writer, shown, group)
             self.wrote.add(writer.operation)
         for held in held_elsewhere:
             if not sent.may_ask(writer, resource.id, held):
@@ -150,10 +152,10 @@ class WriteOracle:
         gone = set(carried_by(before).values()) if before else set()
         return gone - set(carried_by(resource.body).values())
 
-    def _held_elsewhere(self, writer: Writer, resource: Resource) -> Iterator[_Held]:
+    def _held_elsewhere(self, writer: Writer, group: Group, resource: Resource) -> Iterator[_Held]:
         """Yield what a write attaches that its writer has seen elsewhere and not taken off since."""
         gained = set(carried_by(resource.body).values())
-        for nva in self._world.group(writer.group).nvas if gained else ():
+        for nva in group.nvas if gained else ():
             for nic in nva.interfaces.values():
                 attempt = self._attempt(writer, nic)
                 if nic.casefold() == resource.id.casefold() or attempt.done_s > attempt.read_s:
@@ -218,11 +220,12 @@ class WriteOracle:
         attempts = self._groups.setdefault(writer.group, _Sent()).attempts
         return attempts.setdefault((writer.run, resource_id.casefold()), _Attempt())
 
-    def _check_owned(self, who: str, writer: Writer, resource: Resource) -> None:
+    def _check_owned(self, who: str, group: Group, resource: Resource) -> None:
         entry = self._world.arm.entry(resource.id)
         before = entry.versions.get(resource.etag, entry.body)
-        group = self._world.group(writer.group)
-        mine = {each: place for each, place in self._world.places.items() if place.group == group.name}
+        if resource.id.casefold() not in {each.casefold() for each in group.resource_ids}:
+            self._world.oracle.violated(f"{who} writes {resource.id}, which is not configured there")
+        mine = {each: place for each, place in self._world.places.items() if place.nva in group.names}
         public_ips = {each.id.casefold() for each in group.public_ips}
         for path in _differences(before, resource.body):
             one, other = _at(before, path), _at(resource.body, path)
@@ -251,18 +254,18 @@ def off_target(world: World, group: Group, target: str, bodies: Mapping[str, Bod
     for table in group.route_tables:
         for route in bodies[table.casefold()]["properties"]["routes"]:
             place = world.places.get(route["properties"].get("nextHopIpAddress", ""))
-            if place is not None and place.group == group.name and place.nva != target:
+            if place is not None and place.nva in group.names and place.nva != target:
                 yield f"{table}: route {route['name']} points at {place.nva}"
     for public_ip in group.public_ips:
         nic = group.nva(target).interfaces[public_ip.role]
-        name = wanted_name(group, public_ip, target)
+        name = wanted_name(public_ip, target)
         if carried_by(bodies[nic.casefold()]).get(name) != public_ip.id.casefold():
             yield f"{public_ip.id} is not on {nic} ({name})"
 
 
-def wanted_name(group: Group, public_ip: PublicIp, nva: str) -> str:
+def wanted_name(public_ip: PublicIp, nva: str) -> str:
     """Return the IP configuration that has to carry a public IP."""
-    return public_ip.ip_configuration or first_name(group.names.index(nva))
+    return public_ip.ip_configuration or first_name(int(nva.rpartition("n")[2]))
 
 
 def _tokens(body: Mapping[str, Any]) -> dict[tuple[str, str], str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nvaha.azure.clock import ServiceClock
+from nvaha.model import Group
 from tests.simulation.loop import OWNER
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Process:
         self.dead = self.stalled = self.isolated = False
         self.hindered = 0
         self.no_token_until_s = 0.0
+        self.configuration = world.configuration
         self._backlog: deque[Callable[[], None]] = deque()
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._ids = 0
@@ -79,6 +81,10 @@ class Process:
         self._wall_off_s = rng.choice([0.0, 0.0, rng.uniform(-7200.0, 7200.0)])
         self.crashed = world.loop.create_future()
         self.clock = ProcessClock(self)
+
+    def group(self, name: str) -> Group:
+        """Return a group as this process has it configured; world.group has the newest."""
+        return next(each for each in self.configuration.groups if each.name == name)
 
     def monotonic(self) -> float:
         """Return this process's seconds, which run a little fast or slow."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nvaha.core.look_interval import READS_PER_HOUR
-from nvaha.model import Group, Phase
+from nvaha.model import Group, GroupState, Phase
 from tests.simulation.azure import HANG_S
 from tests.simulation.faults import LATEST_S
 from tests.simulation.oracle_health import WINDOW
@@ -35,7 +35,7 @@ def bound_s(world: World) -> float:
     # An NVA that is down for being unsteady is up again after as many readings as tell that it is not.
     readings = knobs.fall + knobs.rise + (WINDOW if knobs.unsteady == "down" else 0)
     detect = readings * (knobs.interval_s + knobs.timeout_s)
-    resources = max(len(group.resource_ids) for group in world.configuration.groups)
+    resources = max(len(group.resource_ids) for group in world.everything.groups)
     look = max(knobs.drift_interval_s, resources * 3600.0 / READS_PER_HOUR) + SECOND_LOOK_S
     switch = NO_PROGRESS_S + LEASE_S + 6 * (knobs.operation_s * 1.5 + 10 * knobs.arm_latency_s + 5.0)
     stuck = min(knobs.deadline_s, HANG_S[1] + NO_PROGRESS_S) + LONGEST_BACK_OFF_S
@@ -89,9 +89,7 @@ def _unsettled_group(world: World, group: Group) -> Iterator[str]:
     wanted = world.oracle.wanted(group.name)
     if wanted in up and state.active != wanted and world.oracle.enforced("target stays"):
         yield f"{group.name} is on {state.active}, but was asked to be on {wanted}, which is up"
-    for name in group.names:
-        if state.nvas[name].health != ("up" if name in up else "down"):
-            yield f"{group.name} takes {name} for {state.nvas[name].health}"
+    yield from _unlike_probed(group, state, up)
     if state.all_down is bool(up):
         yield f"{group.name} says all_down={state.all_down}"
     if state.paused:
@@ -104,6 +102,15 @@ def _unsettled_group(world: World, group: Group) -> Iterator[str]:
     bodies = {key: entry.body for key, entry in world.arm.entries.items()}
     yield from off_target(world, group, state.active, bodies)
     yield from (f"in effect: {each}" for each in _not_in_effect(world, group, state.active))
+
+
+def _unlike_probed(group: Group, state: GroupState, up: list[str]) -> Iterator[str]:
+    if set(state.nvas) != set(group.names):
+        yield f"{group.name} knows {tuple(state.nvas)}"
+        return
+    for name in group.names:
+        if state.nvas[name].health != ("up" if name in up else "down"):
+            yield f"{group.name} takes {name} for {state.nvas[name].health}"
 
 
 def _not_in_effect(world: World, group: Group, active: str) -> Iterator[str]:

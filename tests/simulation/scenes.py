@@ -101,7 +101,7 @@ def next_request(
 async def command(world: World, command: FailoverCommanded | PauseCommanded, group: str = "g0") -> Any:
     """Let an operator command something over HTTP; None if the instance crashes meanwhile."""
     web = only(world, "web")
-    control = Control(world.configuration, ports_of(web, StoragePorts(web)))
+    control = Control(web.configuration, ports_of(web, StoragePorts(web)))
     if isinstance(command, PauseCommanded):
         task = web.start(control.pause(group, command))
     else:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
-from nvaha.model import Group, GroupState, Notice, Phase
+from nvaha.model import Configuration, Group, GroupState, Notice, Phase
 from nvaha.model.messages import SwitchMessage, parse_message
 from tests.simulation import actors
 from tests.simulation.actors import Slot
@@ -32,7 +32,8 @@ class World:
         self.log: list[str] = []
         self.notices: list[Notice] = []
         self.counts: Counter[str] = Counter()
-        self.configuration = configuration_of(knobs)
+        self.everything = configuration_of(knobs)
+        self.configuration = self.everything
         self.places = addresses_of(knobs)
         self.alive = {name: True for group in self.configuration.groups for name in group.names}
         self.asked: Counter[str] = Counter()
@@ -94,6 +95,19 @@ class World:
         self.chaos.start()
         self.spawn(self.oracle.sight.run())
 
+    async def deploy(self, configuration: Configuration, between_s: tuple[float, float]) -> None:
+        """Start processes again with another configuration, one after the other, so far apart.
+
+        Whoever starts for another reason has the new one as well.
+        """
+        self.configuration = configuration
+        self.note("somebody", f"deploys {[each.resource_ids for each in configuration.groups]}")
+        for slot in self.rng.sample(self.slots, len(self.slots)):
+            await asyncio.sleep(self.rng.uniform(*between_s))
+            if slot.process is not None and slot.process.configuration is not self.configuration:
+                self.note(slot.process.name, "is ended for the new configuration")
+                slot.process.crash()
+
     def heal(self) -> None:
         """Start the second phase: nothing goes wrong any more."""
         self.faults.stop()
@@ -101,6 +115,8 @@ class World:
         for process in self.processes():
             process.isolated = False
             process.wake()
+            if process.configuration is not self.configuration:
+                process.crash()
         for group in self.configuration.groups:
             down = self.knobs.dead_at_end and self.rng.random() < 0.7
             survivors = self.rng.sample(group.names, self.rng.randint(1, len(group.names)))

@@ -14,6 +14,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from nvaha.cli import main
+from nvaha.core.by_hand import ByHand, Move
 from nvaha.core.plan import Plan, Step
 from nvaha.model import (
     Group,
@@ -32,15 +33,23 @@ from nvaha.model import (
     SwitchRequest,
     Trigger,
 )
-from nvaha.operate.views import group_view, instances_view, leader_view, operation_view, plan_view
+from nvaha.operate.views import (
+    break_glass_view,
+    group_view,
+    instances_view,
+    leader_view,
+    operation_view,
+    plan_view,
+)
 
 Json = dict[str, Any]
 KEY = "s3cr3t-function-key-0123456789"
 NETWORK = "/subscriptions/7d5f3c1a-2b64-4e0f-9a38-51c6e0b7d942/resourceGroups/rg/providers/Microsoft.Network"
-TABLE, NIC1, NIC2 = (
+TABLE, NIC1, NIC2, PIP = (
     f"{NETWORK}/routeTables/ha-nva-udr",
     f"{NETWORK}/networkInterfaces/ha-nva-vm1-nic1",
     f"{NETWORK}/networkInterfaces/ha-nva-vm2-nic1",
+    f"{NETWORK}/publicIPAddresses/ha-nva-pip",
 )
 GROUP = Group(
     "edge",
@@ -149,6 +158,23 @@ def plan(forbids: str | None = None) -> Json:
         "routes", "routes", TABLE, "route table ha-nva-udr: default (0.0.0.0/0) from 10.0.0.100 to 10.0.0.101"
     )
     return plan_view(GROUP, Plan("nva2", (step,)), forbids, now())
+
+
+def break_glass(read_at: datetime, *problems: str, route: str = "default") -> Json:
+    """Return what GET /groups/edge/break-glass answers."""
+    sheets = [
+        ByHand(
+            to,
+            (
+                Move("route", TABLE, route, hop),
+                Move("detach", other, "ipconfig1", PIP),
+                Move("attach", nic, "ipconfig1", PIP),
+            ),
+            problems,
+        )
+        for to, hop, nic, other in (("nva1", "10.0.0.100", NIC1, NIC2), ("nva2", "10.0.0.101", NIC2, NIC1))
+    ]
+    return break_glass_view(GROUP, sheets, read_at)
 
 
 def error(code: str, message: str, details: list[Json] | None = None) -> Json:

@@ -19,7 +19,7 @@ PAGES = [ROOT / "README.md", ROOT / "nvaha.sample.yaml", *sorted((ROOT / "docs")
 CALL = re.compile(r"/api((?:/[\w{}.-]+)+)|\b(?:GET|POST) ((?:/[\w{}.-]+)+)")
 
 
-KEY = "x-functions-key: $NVAHA_KEY"
+KEY, MASTER_KEY = "x-functions-key: $NVAHA_KEY", "x-functions-key: $NVAHA_MASTER_KEY"
 
 
 def methods() -> list[tuple[re.Pattern[str], str]]:
@@ -57,7 +57,8 @@ def curl_problems(words: list[str]) -> Iterator[str]:
     path = address.partition("/api")[2].partition("?")[0]
     if not any(route.fullmatch(path) and taken == method for route, taken in methods()):
         yield f"{method} {path} is no route"
-    if path != "/health" and "//localhost" not in address and given.get("-H") != KEY:
+    key = MASTER_KEY if path.partition("/state")[0] == "" else KEY
+    if path != "/health" and "//localhost" not in address and given.get("-H") != key:
         yield f"{address} is called without its key"
     try:
         if "-d" in given:

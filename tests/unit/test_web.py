@@ -209,7 +209,7 @@ class _Slow:
 
 class _SlowHolder:
     def __init__(self) -> None:
-        self.control = _Slow()
+        self.control = self.recovery = _Slow()
 
     @asynccontextmanager
     async def using(self) -> AsyncIterator[_SlowHolder]:
@@ -255,7 +255,12 @@ def test_health_of_this_app_alone_is_asked_for_in_the_address(query: str, status
     assert json.loads(response.get_body()) == {"status": "healthy" if status == 200 else "unhealthy"}
 
 
-BODIES = {"failover": b'{"to": "b"}', "pause": b"", "resume": b""}
+BODIES = {
+    "failover": b'{"to": "b"}',
+    "pause": b"",
+    "resume": b"",
+    "adopt": b'{"epoch": 1, "state": {}}',
+}
 
 
 @pytest.mark.parametrize(
@@ -266,9 +271,12 @@ BODIES = {"failover": b'{"to": "b"}', "pause": b"", "resume": b""}
         ("history", 16, 1),
         ("operation", 16, 1),
         ("plan", 8, 1),
+        ("break_glass", 8, 1),
         ("failover", 8, 8),
         ("pause", 8, 8),
         ("resume", 8, 8),
+        ("export", 8, 8),
+        ("adopt", 8, 8),
     ],
 )
 async def test_too_much_at_once_is_told_to_come_again(function: str, answered: int, begun: int) -> None:

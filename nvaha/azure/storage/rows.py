@@ -259,6 +259,26 @@ def read_group(entity: Mapping[str, Any], now: datetime) -> GroupState:
     return state
 
 
+class StateDocuments:
+    """A group's state as JSON outside of the table: what the row holds."""
+
+    def write(self, state: GroupState) -> Content:
+        """Return a state as it is stored."""
+        document: Content = json.loads(_GROUP.text(state))
+        return document
+
+    def read(self, document: Mapping[str, Any], now: datetime) -> GroupState:
+        """Return the state in a document.
+
+        Raises:
+            StateUnreadable: it cannot be read, or is of a newer release.
+            StoreUnavailable: no row can hold it.
+        """
+        name = str(document.get("group"))
+        columns = _state_columns(json.dumps(document, separators=(",", ":")), f"the state of group {name}")
+        return read_group({"PartitionKey": GROUP_PARTITION, "RowKey": name, **columns}, now)
+
+
 def leader_entity(record: LeaderRecord) -> Entity:
     """Return the entity of the leader's record."""
     return {

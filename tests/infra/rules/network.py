@@ -11,6 +11,7 @@ from .sent import Json, Sent, World
 
 NETWORK = "Microsoft.Network/virtualNetworks"
 SUBNET = "Microsoft.Network/virtualNetworks/subnets"
+LOCK = "Microsoft.Authorization/locks"
 ENDPOINT = "Microsoft.Network/privateEndpoints"
 ZONE = "Microsoft.Network/privateDnsZones"
 LINK = "Microsoft.Network/privateDnsZones/virtualNetworkLinks"
@@ -124,6 +125,12 @@ def account_problems(world: World) -> Iterator[str]:
     store = account(world)
     yield from differences(store.properties, wanted, store.place)
     yield from differences(store.body["sku"], {"name": world.parameter("storageSku")}, f"{store.place}.sku")
+    locks = [
+        (each.id.partition("/providers/Microsoft.Auth")[0], each.properties["level"])
+        for each in world.of(LOCK)
+    ]
+    if locks != ([(store.id, "CanNotDelete")] if world.parameter("storageDeleteLock") else []):
+        yield f"{store.place}: locked is {locks}"
     container = world.one("Microsoft.Storage/storageAccounts/blobServices/containers")
     if container.name != "app-package" or container.properties != {"publicAccess": "None"}:
         yield f"{container.place} is open, or not where the app is told to find its package"

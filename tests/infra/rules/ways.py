@@ -91,6 +91,7 @@ MORE: dict[str, Given] = {
         "zoneRedundant": True,
         "alwaysReadyInstances": 2,
         "storageSku": "Standard_ZRS",
+        "storageDeleteLock": True,
         "instanceMemoryMB": 2048,
         "maximumInstanceCount": 50,
         "pythonVersion": "3.12",

@@ -6,6 +6,7 @@ GOES_ON = ("tests/simulation/test_goes_on.py",)
 LOOKS = ("tests/simulation/test_looks.py",)
 PUBLIC_IPS = ("tests/simulation/test_public_ips.py",)
 TARGETS = ("tests/simulation/test_targets.py",)
+CONFIGURATIONS = ("tests/simulation/test_configurations.py",)
 QUEUES = ("tests/simulation/test_queue.py",)
 
 DECISIONS = (

@@ -8,6 +8,27 @@ from tests.mutants.mutant import Mutant
 
 COMMITTING = (
     Mutant(
+        "adopted-not-raised",
+        "whatever the old side has in hand is older than what was taken over from it",
+        "nvaha.core.recovery:adopted",
+        replace("exported.generation + RAISED_BY", by="exported.generation"),
+        simulated=False,
+    ),
+    Mutant(
+        "pause-not-adopted",
+        "a pause is taken over",
+        "nvaha.core.recovery:adopted",
+        replace("exported.paused", by="False"),
+        simulated=False,
+    ),
+    Mutant(
+        "newer-state-overwritten",
+        "a newer state is not overwritten by an export",
+        "nvaha.core.recovery:adopts",
+        replace("there.generation == 0", by="True"),
+        simulated=False,
+    ),
+    Mutant(
         "unguarded-commit",
         "a leader writes nothing after its lease has run out",
         "nvaha.state.commit:Committer.commit",

@@ -8,6 +8,20 @@ from tests.mutants.mutant import Mutant
 
 PLANNING = (
     Mutant(
+        "by-hand-only-as-now",
+        "what moves a group by hand takes public IPs off wherever they may be by then",
+        "nvaha.core.by_hand:_public_ips",
+        drop("at.append((other, wanted.name))"),
+        simulated=False,
+    ),
+    Mutant(
+        "unsafe-name-in-a-command",
+        "no name that shells would take otherwise is in a command",
+        "nvaha.cli.break_glass:quoted",
+        replace("not _QUOTABLE.fullmatch(word)", by="False"),
+        simulated=False,
+    ),
+    Mutant(
         "no-if-match",
         "a write is conditional on what was read",
         "nvaha.core.bodies:_with_children",

@@ -129,8 +129,9 @@ SHARING = (
         "what is commanded is done for each by himself",
         "nvaha.web.api:Api._command",
         replace(
-            "await self._commands.alone(lambda: self._answer(request, call, status=status))",
-            by="(await self._commands.shared('', lambda: self._answer(request, call, status=status)))[0]",
+            "await self._commands.alone(lambda: self._answer(request, call, status=status, of=of))",
+            by="(await self._commands.shared("
+            "'', lambda: self._answer(request, call, status=status, of=of)))[0]",
         ),
         simulated=False,
         tests=LANES,
@@ -162,7 +163,7 @@ SHARING = (
     Mutant(
         "half-a-plan-shown",
         "a plan of which a part was throttled is not shown",
-        "nvaha.operate.control:Control.plan",
+        "nvaha.operate.control:Control._snapshot",
         replace("snapshot.throttled", by="False"),
         simulated=False,
     ),

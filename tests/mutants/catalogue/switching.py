@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import DECISIONS, QUEUES, REPORTS, TARGETS, WORKERS
+from tests.mutants.catalogue.asked import (
+    ABANDONED,
+    CONFIGURATIONS,
+    DECISIONS,
+    QUEUES,
+    REPORTS,
+    TARGETS,
+    WORKERS,
+)
 from tests.mutants.change import constant, drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -12,6 +20,41 @@ SWITCHING = (
         "traffic is moved only to an NVA that is up",
         "nvaha.core.lifecycle:candidate",
         replace("healthy(state.nvas[name])", by="True"),
+    ),
+    Mutant(
+        "fence-without-configuration",
+        "a worker writes nothing once the leader has another configuration than it",
+        "nvaha.switch.attempt:Attempt._fence",
+        replace("not held.state.is_led_with(self.group.fingerprint)", by="False"),
+        tests=CONFIGURATIONS,
+    ),
+    Mutant(
+        "ended-by-another-configuration",
+        "a switch is ended only by who has the leader's configuration",
+        "nvaha.core.lifecycle:reported",
+        replace("not before.is_led_with(group.fingerprint)", by="False"),
+        tests=REPORTS,
+    ),
+    Mutant(
+        "reconfigured-not-told",
+        "people hear that a switch goes on with another configuration",
+        "nvaha.core.lifecycle:handed_over",
+        replace("state.is_led_with(group.fingerprint)", by="True"),
+        tests=REPORTS,
+    ),
+    Mutant(
+        "abandoned-by-configuration",
+        "who ends a switch of a group that it has not configured has no configuration to differ from",
+        "nvaha.watch.watched:WatchedGroups._clear_up",
+        drop("found = replace(found, state=replace(state, fingerprint=None))"),
+        tests=ABANDONED,
+    ),
+    Mutant(
+        "begun-without-configuration",
+        "whoever begins a switch says by which configuration",
+        "nvaha.core.lifecycle:begin",
+        replace("state.fingerprint or group.fingerprint", by="state.fingerprint"),
+        tests=REPORTS,
     ),
     Mutant(
         "deadline-ignored",

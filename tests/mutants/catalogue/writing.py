@@ -120,8 +120,11 @@ if not refused and not unanswered: return Left()""",
     Mutant(
         "watch-ends-in-silence",
         "a report of progress that is not answered ends no attempt while its lease stands",
-        "nvaha.switch.attempt:Attempt._watch",
-        replace("await self._answered(self._report_progress)", by="await self._report_progress()"),
+        "nvaha.switch.attempt:Attempt._report",
+        replace(
+            "await self._answered(lambda: self.committer.commit(self.group, report))",
+            by="await self.committer.commit(self.group, report)",
+        ),
         tests=GOES_ON,
     ),
     Mutant(
@@ -165,7 +168,7 @@ if not refused and not unanswered: return Left()""",
         "other-configuration-works",
         "a worker with another configuration than the leader moves nothing",
         "nvaha.switch.worker:Switcher._run",
-        replace("state.fingerprint not in (None, group.fingerprint)", by="False"),
+        replace("not state.is_led_with(group.fingerprint)", by="False"),
     ),
 )
 

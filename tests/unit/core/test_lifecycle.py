@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from nvaha.core.decide import decide
 from nvaha.core.decision import Decision
 from nvaha.core.inputs import (
+    Elected,
     MessagePoisoned,
     Probed,
     SwitchDone,
@@ -45,6 +46,55 @@ from nvaha.model import (
 )
 from tests.builders import NOON, down, group_of, later, request_to, steady, switch_of, switching, up
 from tests.unit.core.decisions import GROUP, probed
+
+
+class TestOtherConfiguration:
+    """What is reported by whoever has another configuration than the leader."""
+
+    @pytest.mark.parametrize(
+        "report",
+        [
+            SwitchMoved(1, "g-1-0"),
+            SwitchHeldUp(1, "g-1-0", "why"),
+            SwitchDone(1, "g-1-0"),
+            SwitchFailed(1, "g-1-0", "why"),
+            MessagePoisoned(1, "g-1-0"),
+        ],
+    )
+    def test_it_changes_nothing(self, report: SwitchDone) -> None:
+        """Done or failed, it speaks of other tables and public IPs; and nobody is at the leader's switch."""
+        state = switching(fingerprint="another")
+        decision = decide(GROUP, state, report, later(NO_PROGRESS_S))
+        assert decision.refusal is not None
+        assert decision.refusal.code is RefusalCode.OTHER_CONFIGURATION
+        assert decision.state == state
+
+    def test_an_end_that_was_written_before_stands(self) -> None:
+        """Its reporter, who was not answered, is not told that somebody else decides."""
+        done = decide(GROUP, switching(), SwitchDone(1, "g-1-0"), NOON).state
+        again = decide(GROUP, replace(done, fingerprint="another"), SwitchDone(1, "g-1-0"), NOON)
+        assert again.refusal is None
+
+    def test_a_leader_says_that_a_switch_goes_on_with_another(self) -> None:
+        """Once, and only of one that is under way; what it cannot move any more is named."""
+        smaller = group_of("b", "c")
+        before = switching(fingerprint=GROUP.fingerprint)
+        decision = decide(smaller, before, Elected(5), NOON)
+        (said,) = decision.notices
+        assert (said.event, said.level) == ("switch_reconfigured", "warning")
+        assert "points at a is" in said.text
+        assert decision.state.switch == before.switch
+        assert decide(smaller, decision.state, Elected(6), NOON).notices == ()
+        (of_tables,) = decide(group_of(tables=("other",)), before, Elected(5), NOON).notices
+        assert "points at" not in of_tables.text
+        assert decide(smaller, steady(fingerprint="another"), Elected(5), NOON).notices == ()
+
+    def test_who_begins_a_switch_says_by_which_configuration(self) -> None:
+        """A command may come before any leader has seen the group."""
+        state = steady()
+        assert begin(
+            GROUP, state, NOON, trigger=Trigger.MANUAL, target="b", reason="", by=""
+        ).state.fingerprint
 
 
 class TestUnderWay:

@@ -293,6 +293,7 @@ class TestLooking:
         for asked in (
             mine.group(name),
             mine.plan(name, "b"),
+            mine.break_glass(name),
             mine.failover(name, TO_B),
             mine.pause(name, PauseCommanded(paused=True, by="x")),
             mine.history(name, 3),
@@ -301,6 +302,26 @@ class TestLooking:
                 await asked
             assert raised.value.refusal.code is RefusalCode.UNKNOWN_GROUP
             assert len(str(raised.value)) < 200
+
+
+class TestByHand:
+    """What a person sets when nvaha is gone."""
+
+    async def test_each_nva_has_all_of_it(self) -> None:
+        """The active one too: by the time that this is used another may be."""
+        out = outside()
+        view = await control(out).break_glass("g")
+        kinds = [(sheet["to"], *(each["kind"] for each in sheet["moves"])) for sheet in view["nvas"]]
+        assert kinds == [("a", "route", "detach", "attach"), ("b", "route", "detach", "attach")]
+        assert (view["hold"], view["read_at"]) == ([TABLE, pip_id("p")], "2026-03-01T12:00:00.000Z")
+        assert (out.network.tried, out.store.saves) == ([], 0)
+
+    async def test_without_azure_there_is_none(self) -> None:
+        """Half a sheet would be taken for a whole one."""
+        out = outside()
+        out.network.unread = {TABLE: NetworkError(NetworkFault.THROTTLED, TABLE, "429: too many")}
+        with pytest.raises(Refused):
+            await control(out).break_glass("g")
 
 
 class TestIllegible:

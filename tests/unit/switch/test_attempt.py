@@ -10,7 +10,14 @@ from nvaha.model import Operation, Phase, Resource, Status, StepStatus, Switch, 
 from nvaha.ports import NetworkError, NetworkFault, StoreUnavailable
 from nvaha.state.lease import LeaseLost
 from nvaha.switch.apply import THROTTLED_FOR_S
-from nvaha.switch.attempt import PASSES, PROGRESS_S, SETTLE_S, Superseded, SwitchIncomplete
+from nvaha.switch.attempt import (
+    PASSES,
+    PROGRESS_S,
+    SETTLE_S,
+    OtherConfiguration,
+    Superseded,
+    SwitchIncomplete,
+)
 from tests.builders import (
     address,
     azure_of,
@@ -126,6 +133,42 @@ async def test_a_switch_that_is_superseded_writes_nothing_more(out: Outside) -> 
         await attempt(out)
     assert sorted(out.network.puts) == sorted([TABLE, OLD_NIC])
     assert (out.state().generation, out.state().phase) == (2, Phase.SWITCHING)
+    assert not record(out).status.ended
+
+
+async def test_a_switch_stops_once_the_leader_has_another_configuration(out: Outside) -> None:
+    """Between detach and attach the leader is another: who has its configuration goes on, and ends it."""
+    out.network.operation_s = 3.0
+    after(1.5, lambda: out.store.put(replace(out.state(), fingerprint="another")))
+    with pytest.raises(OtherConfiguration):
+        await attempt(out)
+    assert sorted(out.network.puts) == sorted([TABLE, OLD_NIC])
+    assert out.state().phase is Phase.SWITCHING
+    out.store.put(replace(out.state(), fingerprint=GROUP.fingerprint))
+    out.leases.held.clear()
+    await attempt(out)
+    assert moved(out) == (True, True)
+    assert (record(out).status, record(out).attempts) == (Status.DONE, 2)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+async def test_a_switch_does_not_end_by_another_configuration_than_the_leaders(
+    out: Outside, complete: bool
+) -> None:
+    """The leader has a new one in the very last moment: what was done, or left undone, is not its switch."""
+    if not complete:
+        out.network.refuse[TABLE] = [NetworkError(NetworkFault.DENIED, TABLE, "403: not yours")] * 9
+    last = 3 if complete else 2
+
+    def reconfigure() -> None:
+        if len(out.network.puts) == last:
+            out.store.before_save = lambda: None
+            out.store.put(replace(out.state(), fingerprint="another"))
+
+    out.store.before_save = reconfigure
+    with pytest.raises(OtherConfiguration):
+        await attempt(out)
+    assert out.state().phase is Phase.SWITCHING
     assert not record(out).status.ended
 
 

@@ -76,6 +76,8 @@ async def test_a_worker_with_another_configuration_than_the_leader_moves_nothing
     with pytest.raises(OtherConfiguration):
         await worker(out).run(MESSAGE)
     assert (out.network.tried, out.state().phase) == ([], Phase.SWITCHING)
+    # Nor does it keep the lease, for a moment, from one who has the leader's.
+    assert out.leases.asked == 0
 
 
 async def test_a_worker_with_the_leaders_configuration_goes_on(out: Outside) -> None:
@@ -305,6 +307,16 @@ class TestGivenUp:
         await worker(out).give_up(MESSAGE)
         assert (out.state(), out.store.operations) == (before, {})
         assert out.told.events == ["message_poisoned"]
+
+    async def test_a_switch_of_another_configuration_goes_on(self, out: Outside) -> None:
+        """Who cannot carry it out does not end it, and says what to do."""
+        await out.clock.sleep(NO_PROGRESS_S)
+        out.store.put(switching(fingerprint="another"))
+        before = out.state()
+        await worker(out).give_up(MESSAGE)
+        assert out.state() == before
+        assert out.told.events == ["message_poisoned"]
+        assert "another configuration" in out.told.notices[0].text
 
     async def test_what_cannot_be_read_is_told(self, out: Outside) -> None:
         """Of how many bytes it was, and why nobody can read it."""

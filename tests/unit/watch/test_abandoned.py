@@ -51,6 +51,13 @@ async def test_its_operation_ends_as_failed_once_nobody_goes_on_with_it() -> Non
     assert out.told.events.count("switch_failed") == 1
 
 
+async def test_it_ends_whatever_configuration_an_earlier_leader_had() -> None:
+    """The one that ends it has none, so there is nothing to differ from."""
+    out = removed(fingerprint=OLD.fingerprint)
+    await lead(out, ABANDONED_S + 2 * TICK_S)
+    assert out.store.operations["g-1-0"].status is Status.FAILED
+
+
 async def test_a_worker_that_has_the_group_configured_is_left_alone() -> None:
     """Another app, or an instance that is not rolled out yet, carries the switch out to its end."""
     out = removed()
