@@ -55,6 +55,14 @@ param alwaysReadyInstances int = 1
 @description('Flex only: spread the instances over availability zones; set alwaysReadyInstances to 2 with it.')
 param zoneRedundant bool = false
 
+@allowed([
+  ''
+  'Recreate'
+  'RollingUpdate'
+])
+@description('Flex only: end all instances at once when the app is updated, or drain them while new ones start (in preview); empty leaves what is set, which is Recreate at first.')
+param updateStrategy string = ''
+
 @description('The groups: the name of a file beside host.json, the configuration itself as JSON, or the URL of a blob (setting NVAHA_CONFIG).')
 param config string = 'nvaha.yaml'
 
@@ -422,6 +430,7 @@ module functionApp './app/function-app.bicep' = {
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyInstances: flex && zoneRedundant && alwaysReadyInstances < 2 ? fail('zoneRedundant=true needs alwaysReadyInstances=2 or more.') : alwaysReadyInstances
     zoneRedundant: zoneRedundant
+    updateStrategy: updateStrategy
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
     storageAccountName: storage.outputs.name

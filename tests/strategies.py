@@ -29,6 +29,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("active", "wanted", "source"), st.none() | NAMES),
     "target": NAMES,
     "level": st.sampled_from(LEVELS),
+    "rest": st.none(),
 }
 """Fields whose values are not just any of their kind."""
 

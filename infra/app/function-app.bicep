@@ -28,6 +28,9 @@ param alwaysReadyInstances int
 @description('Flex: spread over availability zones.')
 param zoneRedundant bool
 
+@description('Flex: Recreate, RollingUpdate, or empty.')
+param updateStrategy string
+
 @description('Resource id of the monitor\'s identity.')
 param identityId string
 
@@ -170,6 +173,13 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   }
 }
 
+// Documented, and in no published type yet; left out unless asked for, as nothing here needs it.
+var siteUpdate = empty(updateStrategy) ? {} : {
+  siteUpdateStrategy: {
+    type: updateStrategy
+  }
+}
+
 resource app 'Microsoft.Web/sites@2024-11-01' = {
   // checkov:skip=CKV_AZURE_222: the platform's own deployment and the operators' CLI need the endpoint; allowedIpRanges narrows it
   // checkov:skip=CKV_AZURE_17: callers are told apart by function keys; a client certificate would shut out health checks
@@ -204,7 +214,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       allTraffic: false
       applicationTraffic: false
     }
-    functionAppConfig: flex ? {
+    functionAppConfig: flex ? union(siteUpdate, {
       deployment: {
         storage: {
           type: 'blobContainer'
@@ -234,7 +244,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
         name: 'python'
         version: pythonVersion
       }
-    } : null
+    }) : null
     siteConfig: union(siteConfig, dedicatedSiteConfig)
   }
 }

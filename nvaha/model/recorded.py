@@ -202,6 +202,8 @@ class GroupState:
         request_ids: the last few (request id, operation id) pairs of manual failovers.
         untold: notices that whoever wrote this state may not have told yet.
         write_ids: of the last few writes, newest last, by which a writer whose answer was lost finds its own.
+        rest: what another release has stored of the group and this one does not know, or None: whoever stores
+            states knows what it is, and nobody else looks at it.
     """
 
     group: str
@@ -225,6 +227,7 @@ class GroupState:
     request_ids: tuple[tuple[str, str], ...] = ()
     untold: tuple[Notice, ...] = ()
     write_ids: tuple[str, ...] = ()
+    rest: object = None
 
     @property
     def request(self) -> SwitchRequest | None:

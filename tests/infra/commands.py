@@ -136,7 +136,7 @@ def own_flags(module: str) -> set[str]:
 
 def _own(words: tuple[str, ...]) -> list[str]:
     known = own_flags(words[0])
-    if not known:
+    if not (ROOT / words[0].replace(".", "/") / "__main__.py").is_file():
         return [f"python -m {words[0]}: there is no such module to run"]
     flags = [word.split("=", 1)[0] for word in words[1:] if word.startswith("-")]
     return [f"python -m {words[0]} has no {flag}" for flag in flags if flag not in known]
@@ -173,10 +173,12 @@ def _cloud(typed: Typed) -> list[str]:
         return [f"{shlex.join(words)}: no such command is known"]
     given = {each: value for each, value in _options(words) if each.startswith("-")}
     problems = [f"{words[0]} {name} has no {flag}" for flag in given if flag not in known[name]]
+    # What has its libraries in it is not built, and everything else is.
+    values = VALUES | ({"--build-remote": {"false"}} if "-python" in given.get("--src", "") else {})
     problems += [
         f"{flag} {value} is not what is meant"
         for flag, value in given.items()
-        if value and value not in VALUES.get(flag, {value})
+        if value and value not in values.get(flag, {value})
     ]
     return problems + _query_problems(name, given.get("--query", ""))
 

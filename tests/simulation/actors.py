@@ -17,7 +17,8 @@ from nvaha.switch.attempt import OtherConfiguration, SwitchIncomplete
 from nvaha.switch.worker import Switcher
 from nvaha.watch.monitor import Monitor
 from tests.simulation.azure import WRITER, NetworkPort, Writer
-from tests.simulation.process import Process
+from tests.simulation.beside import PreviousPorts, PreviousSwitcher, previous_monitor
+from tests.simulation.process import PREVIOUS, Process
 from tests.simulation.storage import Message, StoragePorts
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ class Slot:
         rng = self._world.rng
         while True:
             self._lives += 1
-            process = Process(self._world, f"{self._kind}{self._number}.{self._lives}", self._kind)
+            # Where one release replaces the other, half of the places begin with each, and then take turns.
+            previous = self._world.knobs.rolling and (self._number + self._lives) % 2 == 1
+            name = f"{self._kind}{self._number}.{self._lives}{PREVIOUS if previous else ''}"
+            process = Process(self._world, name, self._kind, previous=previous)
             self.process = process
             self._world.note(process.name, "starts")
             process.start(self._guarded(process))
@@ -126,9 +130,19 @@ def ports_of(process: Process, storage: StoragePorts) -> Ports:
     )
 
 
+def previous_ports(process: Process, storage: StoragePorts) -> PreviousPorts:
+    """Return all that a process of the previous release has of the outside."""
+    return PreviousPorts(process, storage, NetworkPort(process), ProberPort(process), NotifierPort(process))
+
+
 async def monitor(process: Process) -> None:
     """Run ticks as the timer does."""
-    subject = Monitor(process.configuration, ports_of(process, StoragePorts(process)), process.name)
+    storage = StoragePorts(process)
+    subject = (
+        previous_monitor(process, previous_ports(process, storage))
+        if process.previous
+        else Monitor(process.configuration, ports_of(process, storage), process.name)
+    )
     loop = process.world.loop
     due_s = math.ceil(loop.now_s / TICK_S) * TICK_S
     while True:
@@ -141,7 +155,11 @@ async def monitor(process: Process) -> None:
 async def worker(process: Process) -> None:
     """Work messages off as the queue trigger does, some at once."""
     ports = StoragePorts(process)
-    switcher = Switcher(process.configuration, ports_of(process, ports), process.name)
+    switcher = (
+        PreviousSwitcher(process, previous_ports(process, ports))
+        if process.previous
+        else Switcher(process.configuration, ports_of(process, ports), process.name)
+    )
     busy = asyncio.Semaphore(AT_ONCE)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_poison(process, ports, switcher))
@@ -161,7 +179,7 @@ async def worker(process: Process) -> None:
 async def _work_off(
     process: Process,
     ports: StoragePorts,
-    switcher: Switcher,
+    switcher: Switcher | PreviousSwitcher,
     busy: asyncio.Semaphore,
     taken: tuple[Message, int, SwitchMessage],
 ) -> None:
@@ -191,7 +209,7 @@ async def _work_off(
         busy.release()
 
 
-async def _poison(process: Process, ports: StoragePorts, switcher: Switcher) -> None:
+async def _poison(process: Process, ports: StoragePorts, switcher: Switcher | PreviousSwitcher) -> None:
     storage = process.world.storage
     while True:
         await process.sleep(POISON_POLL_S)

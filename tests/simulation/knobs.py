@@ -114,6 +114,7 @@ class Knobs:
     unsteady: str
     rates: dict[str, float]
     waiting: frozenset[str]
+    rolling: bool = False
 
     def __str__(self) -> str:
         """Return every knob and every rate that is not zero, on one line."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 START_S = 1_750_000_000.0
 """The service's clock at virtual time zero, in seconds since 1970."""
+PREVIOUS = "-previous"
+"""Ends the names of processes of the previous release."""
 UNWINDING_S, UNWINDINGS = 1.0, 10
 """So often, and a virtual second each time, is a crashed process told again that it has ended."""
 
@@ -62,11 +64,11 @@ class Process:
     """One running copy of something.
 
     `hindered` counts what may have kept it from going on at once: stalls, and answers of storage that were
-    slow or never came.
+    slow or never came. `previous` tells that it runs the previous release.
     """
 
-    def __init__(self, world: World, name: str, kind: str) -> None:
-        self.world, self.name, self.kind = world, name, kind
+    def __init__(self, world: World, name: str, kind: str, *, previous: bool = False) -> None:
+        self.world, self.name, self.kind, self.previous = world, name, kind, previous
         self.dead = self.stalled = self.isolated = False
         self.hindered = 0
         self.no_token_until_s = 0.0

@@ -32,12 +32,17 @@ class Result:
 
 def run(seed: int, waiting: frozenset[str] = WAITING) -> Result:
     """Run one seed, without the faults and rules that wait."""
+    return run_with(draw(seed, waiting))
+
+
+def run_with(knobs: Knobs) -> Result:
+    """Run one scenario."""
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
     collecting = gc.isenabled()
     gc.disable()
     try:
-        world = World(loop, draw(seed, waiting))
+        world = World(loop, knobs)
         unexpected: list[str] = []
 
         def handle(_: Any, context: dict[str, Any]) -> None:

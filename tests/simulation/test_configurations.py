@@ -22,12 +22,16 @@ def part_of(world: World, *, tables: int, nvas: int = 9) -> Configuration:
 
 
 async def give(world: World, configuration: Configuration, *kinds: str) -> None:
-    """Start some processes again with another configuration."""
+    """Start some processes again with another configuration, and wait until they are there."""
     await world.pass_time(0.5)
     world.configuration = configuration
     for kind in kinds:
         only(world, kind).crash()
-    await world.pass_time(1.0)
+    waited_for = set(kinds)
+    while waited_for:
+        await world.pass_time(0.1)
+        waited_for -= {each.kind for each in world.processes() if each.configuration is configuration}
+    await world.pass_time(0.5)
 
 
 async def switching(world: World) -> None:
@@ -51,7 +55,7 @@ def test_a_table_added_in_mid_switch_is_moved_before_it_is_done() -> None:
         await until(world, lambda state: state.phase is Phase.STEADY, 120.0)
         await world.pass_time(1.0)
 
-    world = play(scene, tables=2, operation_s=20.0)
+    world = play(scene, tables=2, operation_s=40.0, deadline_s=600.0)
     assert world.oracle.violations == []
     assert active == ["g0n0"]
     assert [hops(world, each) for each in world.group("g0").route_tables] == [{"g0n1"}] * 2

@@ -20,7 +20,11 @@ echo "${0##*/} $*" >>"$CALLS"
 """
 # Builds a "wheel" that is the tree it is given.
 UV = """#!/usr/bin/env bash
-mkdir -p dist && tar -cf dist/nvaha-0-py3-none-any.whl -C "${@: -1}" .
+if [ "$1" = pip ]; then
+  mkdir -p "${@: -1}/bin" && touch "${@: -1}/bin/command" && cp "${@: -3:1}" "${@: -1}/library.py"
+else
+  mkdir -p dist && tar -cf dist/nvaha-0-py3-none-any.whl -C "${@: -1}" .
+fi
 """
 
 
@@ -100,12 +104,24 @@ def built(tmp_path: Path, source: str) -> Path:
     shutil.copy(ROOT / ".funcignore", tmp_path)
     (tmp_path / "nvaha").mkdir()
     (tmp_path / "docs").mkdir()
+    (tmp_path / "infra").mkdir()
     git(tmp_path, "init", "--quiet")
     for version in ("1.0", "2.0"):
         (tmp_path / "nvaha/__init__.py").write_text(f'__version__ = "{version}"\n')
         (tmp_path / "docs/page.md").write_text(version)
+        (tmp_path / "infra/main.bicep").write_text(f"param pythonVersion string = '3.{version[0]}'\n")
+        (tmp_path / "requirements.txt").write_text(version)
         (tmp_path / f"only_{version[0]}.py").write_text(version)
-        git(tmp_path, "add", "nvaha", "docs", ".funcignore", f"only_{version[0]}.py")
+        git(
+            tmp_path,
+            "add",
+            "nvaha",
+            "docs",
+            "infra",
+            "requirements.txt",
+            ".funcignore",
+            f"only_{version[0]}.py",
+        )
         git(tmp_path, "commit", "--quiet", "--message", version)
     (tmp_path / "nvaha/__init__.py").write_text('__version__ = "3.0"\n')
     env = {**os.environ, "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"}
@@ -116,17 +132,25 @@ def built(tmp_path: Path, source: str) -> Path:
 def dist_problems(dist: Path) -> list[str]:
     """Report what is not of the commit that was asked for, or is not as its checksum says."""
     names = sorted(path.name for path in dist.iterdir())
-    wanted = ["SHA256SUMS", "nvaha-0-py3-none-any.whl", "nvaha-app-1.0.zip"]
+    wanted = [
+        "SHA256SUMS",
+        "nvaha-0-py3-none-any.whl",
+        "nvaha-app-1.0-python3.1.zip",
+        "nvaha-app-1.0.zip",
+    ]
     if names != wanted:
         return [f"{names} are there, not {wanted}"]
     checked = subprocess.run(
         ["sha256sum", "--check", "SHA256SUMS"], cwd=dist, capture_output=True, check=False
     )
-    problems = ["the checksums are of other files"] if checked.stdout.count(b": OK\n") != 2 else []
-    with zipfile.ZipFile(dist / wanted[2]) as packed:
-        inside = {name: packed.read(name) for name in packed.namelist() if not name.endswith("/")}
-    if inside != {"nvaha/__init__.py": b'__version__ = "1.0"\n', "only_1.py": b"1.0"}:
-        problems.append(f"the zip holds {inside}")
+    problems = ["the checksums are of other files"] if checked.stdout.count(b": OK\n") != 3 else []
+    app = {"nvaha/__init__.py": b'__version__ = "1.0"\n', "only_1.py": b"1.0", "requirements.txt": b"1.0"}
+    libraries = {".python_packages/lib/site-packages/library.py": b"1.0"}
+    for name, expected in ((wanted[2], app | libraries), (wanted[3], app)):
+        with zipfile.ZipFile(dist / name) as packed:
+            inside = {name: packed.read(name) for name in packed.namelist() if not name.endswith("/")}
+        if inside != expected:
+            problems.append(f"{name} holds {inside}")
     tree = dist / "tree"
     tree.mkdir()
     subprocess.run(["tar", "-xf", dist / wanted[1], "-C", tree], check=True)
@@ -148,6 +172,9 @@ def test_a_release_is_made_of_its_commit(tmp_path: Path) -> None:
         ('git archive "$commit" | tar', "git archive HEAD | tar"),
         ("comm -23", "comm -12"),
         ("sha256sum -- *.whl *.zip", "sha256sum -- *.zip"),
+        ('"$work/tree/requirements.txt"', "requirements.txt"),
+        ('"$work/tree/infra/main.bicep"', "infra/main.bicep"),
+        ('rm -rf "$libraries/bin"', "rm -rf"),
     ],
 )
 def test_a_release_of_something_else_is_found(tmp_path: Path, right: str, wrong: str) -> None:

@@ -8,12 +8,14 @@ it is read. The bounds are far from what is ever written, and near enough that w
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from nvaha.azure.storage.carried import Rest
 from nvaha.core.guards import MAX_BACK_OFF_S
 from nvaha.core.health import WINDOW
 from nvaha.model import LARGEST, LEVELS
@@ -36,6 +38,8 @@ _MOST_KEPT = 100
 _KEPT = frozenset({"closings", "request_ids", "write_ids", "untold", "switches", "repairs"})
 """Lists of which a state keeps the last few, and each entry of which costs work or storage each time."""
 _DEEPEST = 16
+_MOST_CARRIED = 32_000
+"""Characters of what another release has stored in a row: so few that what this one stores fits beside it."""
 
 Path = tuple[str, ...]
 Wild = tuple[Path, object, str]
@@ -52,6 +56,23 @@ def first_wild(value: object, now: datetime) -> Wild | None:
         now: the time by the storage service's clock.
     """
     return _wild("", value, now, 0)
+
+
+def too_much(rest: Rest) -> str | None:
+    """Return why what is not known of a row cannot be carried, or None."""
+    if not _shallow(rest, _DEEPEST):
+        return f"what is not known here is nested more than {_DEEPEST} deep"
+    size = len(json.dumps(dataclasses.asdict(rest)))
+    if size <= _MOST_CARRIED:
+        return None
+    return f"what is not known here has {size} characters; at most {_MOST_CARRIED} are carried"
+
+
+def _shallow(value: object, deepest: int) -> bool:
+    if isinstance(value, Rest):
+        return _shallow(value.names, deepest) and _shallow(value.parts, deepest)
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return deepest > 0 and all(_shallow(each, deepest - 1) for each in inside)
 
 
 def _wild(name: str, value: object, now: datetime, depth: int) -> Wild | None:

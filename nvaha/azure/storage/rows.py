@@ -6,7 +6,8 @@ other columns are for people looking at the table. A string column holds 32 Ki c
 `state_1` and so on.
 
 A group's JSON is flat, as release 0.1.0 wrote it: monitors of two releases share a table during an upgrade,
-so what is stored keeps its names however the values in memory are arranged.
+so what is stored keeps its names however the values in memory are arranged. What another release has stored
+and this one does not know is stored again (nvaha.azure.storage.carried).
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from nvaha.azure.storage.bounds import Path, first_wild
+from nvaha.azure.storage.bounds import Path, first_wild, too_much
+from nvaha.azure.storage.carried import Content, Rest, is_word, join, part
 from nvaha.core.discovery import unread_sentence
 from nvaha.model import (
     Drift,
@@ -67,9 +69,6 @@ Entity = dict[str, Any]
 _Value = TypeVar("_Value")
 
 
-Content = dict[str, Any]
-
-
 def _as_it_is(content: Content) -> Content:
     return content
 
@@ -82,7 +81,8 @@ class _Codec(Generic[_Value]):
         table: where it is stored, for errors.
         remedy: what a person is to do about a row that cannot be read.
         to_stored: turns the value's JSON into what is stored.
-        from_stored: turns that back, in place of whatever an older or newer release left out or added.
+        from_stored: turns that back, in place of whatever an older or newer release left out.
+        names: what is stored beside each other, as this release knows it; the fields of `kind` if not given.
     """
 
     def __init__(
@@ -92,33 +92,58 @@ class _Codec(Generic[_Value]):
         remedy: str,
         to_stored: Callable[[Content], Content] = _as_it_is,
         from_stored: Callable[[Content], Content] = _as_it_is,
+        *,
+        names: frozenset[str] | None = None,
     ) -> None:
         self._adapter: TypeAdapter[_Value] = TypeAdapter(kind)
-        self._table, self._remedy = table, remedy
+        self._kind, self._table, self._remedy = kind, table, remedy
         self._to_stored, self._from_stored = to_stored, from_stored
+        self._names = names or frozenset(_names(kind))
 
-    def text(self, value: _Value) -> str:
-        content = self._to_stored(self._adapter.dump_python(value, mode="json"))
+    def text(self, value: _Value, rest: object = None) -> str:
+        """Return a value's text as it is stored, with the rest of what was read in its place."""
+        content = self._adapter.dump_python(value, mode="json", exclude={"rest"})
+        if isinstance(rest, Rest):
+            # What is not known beside the rest is put there after that has got its stored names.
+            known = join(self._kind, content, dataclasses.replace(rest, names={}))
+            content = {**rest.names, **self._to_stored(known)}
+        else:
+            content = self._to_stored(content)
         return json.dumps({"schema": SCHEMA, **content}, separators=(",", ":"))
 
-    def read(self, entity: Mapping[str, Any], now: datetime, defaults: Mapping[str, Any]) -> _Value:
-        """Return the value in an entity; `defaults` stand in for fields that are not there."""
+    def read(
+        self, entity: Mapping[str, Any], now: datetime, defaults: Mapping[str, Any]
+    ) -> tuple[_Value, Rest | None]:
+        """Return the value in an entity, and what of it is not known here.
+
+        Args:
+            entity: as stored.
+            now: the time by the storage service's clock.
+            defaults: stand in for fields that are not there.
+        """
         content = self._content(entity)
         schema = content.pop("schema", 0)
         if not isinstance(schema, int):
             raise self.unreadable(entity, schema, "its schema is not a number")
         if schema > SCHEMA:
             raise self.unreadable(entity, schema, f"its schema is newer than {SCHEMA}", newer=True)
+        strange = {name: content.pop(name) for name in tuple(content) if name not in self._names}
+        known, rest = part(self._kind, self._from_stored({**defaults, **content}))
+        if strange:
+            rest = Rest(rest.of, strange, rest.parts) if rest else Rest(None, strange, {})
+        if rest and (problem := too_much(rest)):
+            raise self.unreadable(entity, sorted(strange), problem, newer=True)
         try:
-            value = self._adapter.validate_python(self._from_stored({**defaults, **content}))
+            value = self._adapter.validate_python(known)
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False)[0]
             where = _as_stored(tuple(map(str, first["loc"])))
-            raise self.unreadable(entity, first["input"], f"{where}: {first['msg']}") from error
+            newer = first["type"] == "enum" and is_word(first["input"])
+            raise self.unreadable(entity, first["input"], f"{where}: {first['msg']}", newer=newer) from error
         if wild := first_wild(value, now):
             path, found, problem = wild
             raise self.unreadable(entity, found, f"{_as_stored(path)}: {problem}")
-        return value
+        return value, rest
 
     def _content(self, entity: Mapping[str, Any]) -> dict[str, Any]:
         chunks = [entity.get(column) for column in _columns_of_state()]
@@ -138,7 +163,8 @@ class _Codec(Generic[_Value]):
     ) -> StateUnreadable:
         """Return the error that names the row, what is wrong in it, and the remedy."""
         row = f"{entity.get('PartitionKey')}/{entity.get('RowKey')}"
-        remedy = "update this monitor" if newer else self._remedy
+        newest = "a newer release keeps it, and it is left to that; update this monitor"
+        remedy = newest if newer else self._remedy
         found = shown(str(value), _SHORTENED_TEXT)
         text = f"table {self._table}, row {row}, column state is '{found}': {problem}; {remedy}"
         return StateUnreadable(text, newer=newer)
@@ -149,6 +175,19 @@ _PARTS = {"switch": Switch, "guards": Guards, "drift": Drift}
 _STORED_AS = {"probed_at": "heartbeat_at", "writes": "drift", "seen": "drift_seen"}
 """What is called otherwise in the table."""
 _IN_MEMORY = {stored: name for name, stored in _STORED_AS.items()}
+
+
+def _names(kind: type[Any]) -> Iterable[str]:
+    """Return the names of a kind's fields that are stored."""
+    return (each.name for each in dataclasses.fields(kind) if each.name != "rest")
+
+
+_FLAT = frozenset(
+    _STORED_AS.get(name, name)
+    for each in _names(GroupState)
+    for name in (_names(_PARTS[each]) if each in _PARTS else (each,))
+)
+"""The names under which a group's state is stored."""
 
 
 def _as_stored(path: Path) -> str:
@@ -177,9 +216,8 @@ def _nested(stored: Content) -> Content:
     """Return what `_flat` made of a group's JSON as it was."""
     flat = {_IN_MEMORY.get(name, name): value for name, value in stored.items()}
     content: Content = {}
-    for part, kind in _PARTS.items():
-        names = [field.name for field in dataclasses.fields(kind)]
-        content[part] = {name: flat.pop(name) for name in names if name in flat}
+    for each, kind in _PARTS.items():
+        content[each] = {name: flat.pop(name) for name in _names(kind) if name in flat}
     if content["switch"].get("request") is None:
         content["switch"] = None
     problems = content["drift"].get("problems")
@@ -198,6 +236,7 @@ _GROUP = _Codec(
     "the group is not watched meanwhile; correct that value in the row, which may hold a pause",
     _flat,
     _nested,
+    names=_FLAT,
 )
 _LEADER = _Codec(LeaderRecord, GROUPS_TABLE, "whoever leads writes this row anew")
 _INSTANCE = _Codec(InstanceRecord, GROUPS_TABLE, "the instance writes this row anew")
@@ -232,7 +271,7 @@ def group_entity(state: GroupState) -> Entity:
         "last_switch_at": state.guards.last_switch_at,
         "heartbeat_at": state.probed_at,
         **_nva_columns(state),
-        **_state_columns(_GROUP.text(state), f"the state of group {state.group}"),
+        **_state_columns(_GROUP.text(state, state.rest), f"the state of group {state.group}"),
     }
 
 
@@ -246,7 +285,7 @@ def read_group(entity: Mapping[str, Any], now: datetime) -> GroupState:
     Raises:
         StateUnreadable: it is of a newer schema, or not what this program writes.
     """
-    state = _GROUP.read(entity, now, {"group": entity["RowKey"]})
+    state, rest = _GROUP.read(entity, now, {"group": entity["RowKey"]})
     if state.group != entity["RowKey"]:
         raise _GROUP.unreadable(entity, state.group, "group: it is not the group of this row")
     requests = [("request", state.request), *(("closings.request", each.request) for each in state.closings)]
@@ -256,7 +295,7 @@ def read_group(entity: Mapping[str, Any], now: datetime) -> GroupState:
     for where, operation in ids:
         if (operation_keys(operation) or ("",))[0] != state.group:
             raise _GROUP.unreadable(entity, operation, f"{where}: it is not of this group")
-    return state
+    return dataclasses.replace(state, rest=rest) if rest else state
 
 
 class StateDocuments:
@@ -294,7 +333,7 @@ def leader_entity(record: LeaderRecord) -> Entity:
 
 def read_leader(entity: Mapping[str, Any], now: datetime) -> LeaderRecord:
     """Return the leader's record in an entity; StateUnreadable if it cannot be read."""
-    return _LEADER.read(entity, now, {})
+    return _LEADER.read(entity, now, {})[0]
 
 
 def instance_entity(record: InstanceRecord) -> Entity:
@@ -314,7 +353,7 @@ def instance_entity(record: InstanceRecord) -> Entity:
 
 def read_instance(entity: Mapping[str, Any], now: datetime) -> InstanceRecord:
     """Return what an instance tells of itself; StateUnreadable if it cannot be read."""
-    record = _INSTANCE.read(entity, now, {})
+    record = _INSTANCE.read(entity, now, {})[0]
     if _instance_key(record.instance) != entity["RowKey"]:
         raise _INSTANCE.unreadable(entity, record.instance, "instance: it is not that of this row")
     return record
@@ -327,8 +366,12 @@ def _instance_key(name: str) -> str:
     return f"{INSTANCE_ROWS}{legal}{mark}"
 
 
-def operation_entity(operation: Operation) -> Entity:
+def operation_entity(operation: Operation, rest: Rest | None = None) -> Entity:
     """Return the entity of an operation, with long texts cut so that it fits.
+
+    Args:
+        operation: what is recorded.
+        rest: what this release does not know of the record that is there already.
 
     Raises:
         ValueError: the operation's id is not one of ours.
@@ -352,17 +395,22 @@ def operation_entity(operation: Operation) -> Entity:
         "started_at": operation.started_at,
         "ended_at": operation.ended_at,
         "error": _cut(operation.error, _LONGEST_TEXT),
-        **_state_columns(_fitting(operation), f"operation {operation.id}"),
+        **_state_columns(_fitting(operation, rest), f"operation {operation.id}"),
     }
 
 
 def read_operation(entity: Mapping[str, Any], now: datetime) -> Operation:
     """Return the operation in an entity; StateUnreadable if it cannot be read."""
-    operation = _OPERATION.read(entity, now, {})
+    return operation_and_rest(entity, now)[0]
+
+
+def operation_and_rest(entity: Mapping[str, Any], now: datetime) -> tuple[Operation, Rest | None]:
+    """Return the operation in an entity, and what of it is not known here."""
+    operation, rest = _OPERATION.read(entity, now, {})
     keys = entity["PartitionKey"], entity["RowKey"]
     if operation_keys(operation.id) != keys or operation.request.group != keys[0]:
         raise _OPERATION.unreadable(entity, operation.id, "request.operation: it is not that of this row")
-    return operation
+    return operation, rest
 
 
 def operation_keys(operation_id: str) -> tuple[str, str] | None:
@@ -383,11 +431,11 @@ def operation_keys(operation_id: str) -> tuple[str, str] | None:
     return group, newest_first
 
 
-def _fitting(operation: Operation) -> str:
+def _fitting(operation: Operation, rest: Rest | None) -> str:
     """Return the operation's JSON, with less and less of its steps until it fits one entity."""
     text = ""
     for longest in (_LONGEST_TEXT, _SHORTER_TEXT, _SHORTENED_TEXT):
-        text = _OPERATION.text(_shortened(operation, longest))
+        text = _OPERATION.text(_shortened(operation, longest), rest)
         if len(text) <= _LONGEST:
             return text
     shorter = _shortened(operation, _SHORTENED_TEXT)
@@ -398,7 +446,7 @@ def _fitting(operation: Operation) -> str:
         fewer = dataclasses.replace(
             shorter, steps=shorter.steps[:kept], unfinished=(*shorter.unfinished[:kept], note)
         )
-        text = _OPERATION.text(fewer)
+        text = _OPERATION.text(fewer, rest)
     return text
 
 

@@ -30,6 +30,7 @@ from nvaha.azure.storage.rows import (
     instance_entity,
     is_key,
     leader_entity,
+    operation_and_rest,
     operation_entity,
     operation_keys,
     read_group,
@@ -172,16 +173,18 @@ class TableStore:
     async def record(self, operation: Operation) -> None:
         """Write the operation, whole; the last write wins, except that an ended one is never reopened.
 
-        What cannot be read there is replaced, unless a newer release has written it.
+        What cannot be read there is replaced, unless a newer release has written it; what this release does
+        not know of what it can read stays there.
         """
-        entity = operation_entity(operation)
+        keys = operation_keys(operation.id) or ("", "")
         async with answering(f"record the operation {operation.id}"):
             for _ in range(_TRIES):
-                found = await _get(self._history, entity["PartitionKey"], entity["RowKey"])
-                there = _readable(read_operation, found, self._clock.now())
+                found = await _get(self._history, *keys)
+                there, rest = _readable(operation_and_rest, found, self._clock.now()) or (None, None)
                 if there is not None and there.status.ended and not operation.status.ended:
                     return
                 version = None if found is None else _version(found)
+                entity = operation_entity(operation, rest)
                 if isinstance(await _put(self._history, entity, version), str):
                     return
         raise StoreUnavailable(f"record the operation {operation.id}: it changed {_TRIES} times meanwhile")

@@ -87,7 +87,7 @@ def plan_problems(world: World) -> Iterator[str]:
 
 
 def _flex_config(world: World) -> Json:
-    ready = world.parameter("alwaysReadyInstances")
+    ready, strategy = world.parameter("alwaysReadyInstances"), world.parameter("updateStrategy")
     return {
         "deployment": {
             "storage": {
@@ -107,6 +107,7 @@ def _flex_config(world: World) -> Json:
             ],
         },
         "runtime": {"name": "python", "version": world.parameter("pythonVersion")},
+        **({"siteUpdateStrategy": {"type": strategy}} if strategy else {}),
     }
 
 

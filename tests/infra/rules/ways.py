@@ -94,6 +94,7 @@ MORE: dict[str, Given] = {
         "storageDeleteLock": True,
         "instanceMemoryMB": 2048,
         "maximumInstanceCount": 50,
+        "updateStrategy": "RollingUpdate",
         "pythonVersion": "3.12",
     },
     "flex, everything else that can be set": {
@@ -176,6 +177,7 @@ REFUSED: dict[str, tuple[Given, str]] = {
         {"networkScopes": f"{HUB}/azureFirewalls/fw"},
         "azureFirewalls",
     ),
+    "update strategy that is none": ({"updateStrategy": "Slots"}, "updateStrategy"),
     "SKU that is none": ({"storageSku": "Standard_XRS"}, "storageSku"),
     "too few instances": ({"maximumInstanceCount": 39}, "maximumInstanceCount"),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.catalogue.asked import ANSWERS, COMMITS, GOES_ON, ILLEGIBLE, WILD_ROWS
+from tests.mutants.catalogue.asked import ANSWERS, CARRIED, COMMITS, GOES_ON, ILLEGIBLE, WILD_ROWS
 from tests.mutants.change import constant, drop, replace
 from tests.mutants.mutant import Mutant
 
@@ -372,6 +372,52 @@ STORING = (
         "a row of a newer schema is left as it is",
         "nvaha.azure.storage.rows:_Codec.read",
         replace("schema > SCHEMA", by="False"),
+        simulated=False,
+    ),
+    Mutant(
+        "rest-dropped",
+        "what another release has stored and this one does not know is stored again",
+        "nvaha.azure.storage.rows:_Codec.text",
+        replace("isinstance(rest, Rest)", by="False"),
+        simulated=False,
+    ),
+    Mutant(
+        "rest-of-another",
+        "what is not known of one request is not said of the next",
+        "nvaha.azure.storage.carried:_Object.join",
+        replace("self._known_by(written) != rest.of", by="False"),
+        simulated=False,
+        tests=CARRIED,
+    ),
+    Mutant(
+        "rest-without-end",
+        "what is carried leaves room for what is stored beside it",
+        "nvaha.azure.storage.bounds:too_much",
+        replace("size <= _MOST_CARRIED", by="True"),
+        simulated=False,
+        tests=CARRIED,
+    ),
+    Mutant(
+        "unknown-word-overwritten",
+        "a word that this release does not know is written as it came",
+        "nvaha.azure.storage.carried:_Choice.join",
+        replace("found if written == known else written", by="written"),
+        simulated=False,
+        tests=CARRIED,
+    ),
+    Mutant(
+        "unknown-word-stays",
+        "a word that this release does not know gives way to what is written in its place",
+        "nvaha.azure.storage.carried:_Choice.join",
+        replace("found if written == known else written", by="found"),
+        simulated=False,
+        tests=CARRIED,
+    ),
+    Mutant(
+        "unknown-phase-mended",
+        "a group in a phase that this release does not know is left to the newer one",
+        "nvaha.azure.storage.rows:_Codec.read",
+        replace("first['type'] == 'enum' and is_word(first['input'])", by="False"),
         simulated=False,
     ),
     Mutant(
