@@ -34,7 +34,7 @@ from nvaha.ports import (
     StoreUnavailable,
     Versioned,
 )
-from tests.builders import later
+from tests.builders import ACCOUNT, later
 from tests.fake_network import FakeNetwork
 from tests.simulation.loop import VirtualLoop
 
@@ -375,6 +375,7 @@ class Outside:
             clock=self.clock,
             notifier=self.told,
             new_id=lambda: f"id{next(self.ids)}",
+            account=ACCOUNT,
         )
 
     def storage_goes(self) -> None:

@@ -47,6 +47,7 @@ class App:
             clock=clock,
             notifier=self._notifier,
             new_id=lambda: uuid.uuid4().hex[:12],
+            account=storage.account,
         )
         configuration, instance = loaded.configuration, settings.instance
         # Whatever is looked at or planned, the reads of a switch come first.

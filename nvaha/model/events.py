@@ -47,6 +47,10 @@ EVENTS: Final[dict[str, str]] = {
     "state_unreadable": "A stored row, as a rule a group's state, could not be understood.",
     "state_readable": "A group's stored state could be understood again.",
     "config_warning": "The configuration is used, with something in it that deserves a look.",
+    "rival": "Another monitor, or somebody, moves the group as well; nothing is moved by itself.",
+    "rival_over": "Nobody else is seen to move the group any more.",
+    "held": "A tag on one of the group's resources says that nothing is to be moved by itself.",
+    "held_over": "No tag holds the group any more.",
     "paused": "An operator paused a group.",
     "resumed": "An operator resumed a group.",
 }

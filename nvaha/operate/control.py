@@ -11,6 +11,7 @@ from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
 from nvaha.core.health import lately_probed
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
+from nvaha.core.marks import read_tags
 from nvaha.core.notices import listed
 from nvaha.core.plan import plan
 from nvaha.core.refusal import Refusal, RefusalCode
@@ -78,6 +79,7 @@ class Control:
         self._store = ports.store
         self._network = ports.network
         self._clock = ports.clock
+        self._account = ports.account
         self._committer = Committer(ports)
         self._aside = aside
         self._health = (float("-inf"), False)
@@ -162,10 +164,11 @@ class Control:
             missing = (f"{each} {snapshot.missing[each]}" for each in sorted(snapshot.unanswered))
             raise _throttled(next(missing), snapshot.retry_after_s)
         todo = await self._aside(plan, group, snapshot, to, state.nvas)
-        forbids = refusal.message if refusal else None
+        tagged = read_tags(group, snapshot, self._account)
+        forbids = refusal.message if refusal else tagged.rival
         if forbids is None and todo.problems:
             forbids = f"it could not end well: {listed(todo.problems)}; force moves what can be moved"
-        return plan_view(group, todo, forbids, read_at)
+        return plan_view(group, todo, forbids, tagged.hold, read_at)
 
     async def failover(self, name: str, command: FailoverCommanded) -> Json:
         """Start a failover, or find the one that the same request id started; Refused with the reason."""

@@ -120,6 +120,7 @@ def ports_of(process: Process, storage: StoragePorts) -> Ports:
         clock=process.clock,
         notifier=NotifierPort(process),
         new_id=process.new_id,
+        account=process.world.account,
     )
 
 
