@@ -14,7 +14,7 @@ from datetime import datetime
 from nvaha.core.decision import Decision
 from nvaha.core.guards import after_success, is_contested
 from nvaha.core.inputs import NetworkRead, NetworkUnread, Survey
-from nvaha.core.marks import told, with_tags
+from nvaha.core.marks import with_tags
 from nvaha.core.notices import bounded, listed, notice
 from nvaha.model import Drift, Group, GroupState, Notice, NvaState, Phase, Trigger
 
@@ -34,9 +34,9 @@ def read(group: Group, before: GroupState, happened: NetworkRead, now: datetime)
     state = replace(_with_addresses(before, survey), epoch=happened.epoch)
     state = with_tags(state, happened.tagged, whole=not (survey.unanswered or survey.hidden))
     if survey.unanswered:
-        return told(group, before, _unread(group, state, listed(survey.unanswered)))
+        return _unread(group, state, listed(survey.unanswered))
     state, notices = _with_readiness(group, replace(state, unread=None), survey)
-    return told(group, before, _decide(group, state, survey, now).told_after(*notices))
+    return _decide(group, state, survey, now).told_after(*notices)
 
 
 def unread(group: Group, before: GroupState, happened: NetworkUnread) -> Decision:

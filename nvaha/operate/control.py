@@ -168,7 +168,7 @@ class Control:
         forbids = refusal.message if refusal else tagged.rival
         if forbids is None and todo.problems:
             forbids = f"it could not end well: {listed(todo.problems)}; force moves what can be moved"
-        return plan_view(group, todo, forbids, tagged.hold, read_at)
+        return plan_view(group, todo, forbids, read_at, tagged.hold)
 
     async def failover(self, name: str, command: FailoverCommanded) -> Json:
         """Start a failover, or find the one that the same request id started; Refused with the reason."""

@@ -113,7 +113,9 @@ def _step_view(step: StepRecord) -> Json:
     }
 
 
-def plan_view(group: Group, todo: Plan, forbids: str | None, hold: str | None, read_at: datetime) -> Json:
+def plan_view(
+    group: Group, todo: Plan, forbids: str | None, read_at: datetime, hold: str | None = None
+) -> Json:
     """Return what a failover would change, as `GET /groups/{group}/plan` answers it."""
     return {
         "group": group.name,
