@@ -251,7 +251,9 @@ class Operator:
             self._world.oracle.operations.commanded(group, request_id, view["id"])
 
     async def _help(self) -> None:
-        """Do what the sentences in `blocked` leave to people."""
+        """Do what the sentences in `blocked` leave to people; who has a rival has to be rid of that first."""
+        if self._world.other is not None:
+            return
         for group in self._world.configuration.groups:
             try:
                 await self._help_group(group)

@@ -52,9 +52,11 @@ RATES: dict[str, tuple[float, float]] = {
     "storage_blinks": (0.005, 0.1),
     "answer_repeated": (0.005, 0.1),
     "nva_stammers": (0.1, 1.0),
+    "hold_tag": (0.1, 2.0),
+    "marks_removed": (0.1, 2.0),
 }
 """Least and largest rate of each kind of fault when it is not zero."""
-DRAWN_LAST = "nva_stammers"
+DRAWN_LAST = ("nva_stammers", "hold_tag", "marks_removed")
 """So that everything else of a seed is what it was before there was this."""
 
 FAULTS_WAITING: frozenset[str] = frozenset()
@@ -112,6 +114,8 @@ class Knobs:
     unsteady: str
     rates: dict[str, float]
     waiting: frozenset[str]
+    rival: bool = False
+    tags_denied: bool = False
 
     def __str__(self) -> str:
         """Return every knob and every rate that is not zero, on one line."""
@@ -138,7 +142,7 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         return 0.0 if off else least * (largest / least) ** exponent
 
     for name in RATES:
-        if name != DRAWN_LAST:
+        if name not in DRAWN_LAST:
             rates[name] = rate(name)
     public_ips = rng.choice([0, 1, 1, 2])
     knobs = Knobs(
@@ -183,5 +187,6 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         rates=rates,
         waiting=waiting,
     )
-    rates[DRAWN_LAST] = rate(DRAWN_LAST)
-    return knobs
+    for name in DRAWN_LAST:
+        rates[name] = rate(name)
+    return dataclasses.replace(knobs, rival=rng.random() < 0.1, tags_denied=rng.random() < 0.1)

@@ -18,6 +18,7 @@ from tests.simulation.oracle_looks import LookOracle
 from tests.simulation.oracle_operations import OperationOracle
 from tests.simulation.oracle_rounds import RoundOracle
 from tests.simulation.oracle_switches import Change, History, Saving, SwitchOracle
+from tests.simulation.oracle_tags import TagOracle
 from tests.simulation.oracle_writes import WriteOracle, off_target
 from tests.simulation.process import Process
 
@@ -38,6 +39,7 @@ class Oracle:
         self.follow = FollowOracle(world)
         self.looks = LookOracle(world)
         self.rounds = RoundOracle(world)
+        self.tags = TagOracle(world)
         self._switches = SwitchOracle(world)
         self._histories: dict[str, History] = {}
 
@@ -114,7 +116,7 @@ class Oracle:
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
         if process.kind == "monitor":
             change.history.heartbeat_s = self._world.loop.now_s
-        for wrong in self._switches.disagreements(change):
+        for wrong in (*self._switches.disagreements(change), *self.tags.written(change)):
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
         if state.phase is Phase.STEADY and not change.history.adopted:
             change.history.adopted = self._agrees(state.group, state.active or "")

@@ -119,6 +119,7 @@ class WriteOracle:
         if now - read_s > LOST_EDIT_S and world.arm.entry(resource.id).kind == "nic":
             world.oracle.violated(f"{who} writes {resource.id}, read {now - read_s:.1f} s ago")
         self._check_owned(who, writer, resource)
+        world.oracle.tags.sent(who, writer, shown)
         held_elsewhere = list(self._held_elsewhere(writer, resource))
         if held_elsewhere:
             # Only a question: Azure says whether it would, and does nothing.
@@ -222,6 +223,8 @@ class WriteOracle:
                 ids = {each.casefold() for each in (_id_of(one), _id_of(other)) if each}
                 if ids and ids <= public_ips:
                     continue
+            elif self._world.oracle.tags.may_change(writer, path, one, other):
+                continue
             self._world.oracle.violated(f"{who} changes {'/'.join(map(str, path))} of {resource.id}")
 
 
