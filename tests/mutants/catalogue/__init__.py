@@ -6,6 +6,7 @@ from tests.mutants.catalogue.arm import ERRORS, FOLLOWING, TALKING
 from tests.mutants.catalogue.deciding import COMMANDING, DECIDING, DISCOVERING, LOOKING
 from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
+from tests.mutants.catalogue.rivals import RIVALS
 from tests.mutants.catalogue.sharing import SHARING
 from tests.mutants.catalogue.switching import FINISHING, HELD_UP, HOLDING_BACK, SWITCHING
 from tests.mutants.catalogue.watching import (
@@ -52,4 +53,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *TALKING,
     *ERRORS,
     *SHARING,
+    *RIVALS,
 )
