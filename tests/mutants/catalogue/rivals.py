@@ -129,7 +129,7 @@ RIVALS = (
         "old-mark-kept",
         "a mark that was written before a policy came is taken off",
         "nvaha.switch.apply:Applier._write",
-        replace("bare if key in self._bare", by="edited if key in self._bare"),
+        replace("self._mark.off(edited, take_over=self._take_over)", by="edited"),
         tests=MARKS_WORKER,
     ),
 )
