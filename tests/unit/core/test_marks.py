@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nvaha.core.marks import HOLD, MOST_TAGS, mark_of, read_tags, taking_over
+from nvaha.core.marks import HOLD, mark_of, read_tags, taking_over
 from nvaha.core.plan import Plan, Step
 from nvaha.model import PublicIp, Resource, Snapshot
 from tests.builders import ACCOUNT, azure_of, group_of, nic_id, pip_id, snapshot_of, table_id
@@ -76,10 +76,10 @@ def test_anothers_mark_is_changed_only_by_who_takes_over(value: object) -> None:
 
 def test_a_mark_takes_the_fiftieth_place_and_no_other() -> None:
     """Azure refuses a fifty-first tag, and with it the whole write."""
-    full = resource({str(number): "" for number in range(MOST_TAGS)})
+    full = resource({str(number): "" for number in range(50)})
     assert MARK.on(full, take_over=True) is full
-    room = resource({str(number): "" for number in range(MOST_TAGS - 1)})
-    assert len(MARK.on(room, take_over=True).body["tags"]) == MOST_TAGS
+    room = resource({str(number): "" for number in range(49)})
+    assert len(MARK.on(room, take_over=True).body["tags"]) == 50
 
 
 @pytest.mark.parametrize("tags", [None, [], "odd"])
