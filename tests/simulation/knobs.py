@@ -189,4 +189,6 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
     )
     for name in DRAWN_LAST:
         rates[name] = rate(name)
-    return dataclasses.replace(knobs, rival=rng.random() < 0.1, tags_denied=rng.random() < 0.1)
+    # Who sees marks stops at once: what goes on without them is to be seen as often.
+    rival = rng.random() < 0.1
+    return dataclasses.replace(knobs, rival=rival, tags_denied=rng.random() < (0.5 if rival else 0.1))
