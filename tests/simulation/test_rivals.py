@@ -13,7 +13,7 @@ from nvaha.operate.control import Refused
 from nvaha.switch import attempt
 from nvaha.watch import looks
 from tests.simulation.oracle_tags import HOLD, mark_name, tags
-from tests.simulation.scenes import command, play, settled, the_state, until
+from tests.simulation.scenes import command, play, point_at, settled, the_state, until
 from tests.simulation.world import World
 
 RARELY: dict[str, Any] = {"drift_interval_s": 60.0, "hold_down_s": 0.0}
@@ -146,3 +146,23 @@ def test_a_command_is_carried_out_in_spite_of_a_hold() -> None:
         await until(world, lambda state: state.active == "g0n1")
 
     assert play(scene).oracle.violations == []
+
+
+def test_hands_that_put_a_group_back_three_times_are_left_to_a_person() -> None:
+    """Twice it is brought back, then said and left; a command brings it back for good."""
+
+    async def scene(world: World) -> None:
+        await settled(world)
+        for _ in range(3):
+            point_at(world, world.group("g0").route_tables[0], "g0n1")
+            await world.pass_time(300.0)
+        assert the_state(world).drift.contested
+        await command(world, FailoverCommanded("g0n0", "somebody"))
+        await until(world, lambda state: state.phase is Phase.STEADY and not state.drift.sentences)
+        await world.pass_time(120.0)
+
+    world = play(scene, hold_down_s=0.0)
+    assert world.oracle.violations == []
+    assert (world.counts["switches: repair"], the_state(world).active) == (2, "g0n0")
+    events = [each.event for each in world.notices]
+    assert (events.count("rival"), events.count("rival_over")) == (1, 1)

@@ -133,7 +133,7 @@ class World:
         state = self.state(group.name)
         if state is None or state.phase is Phase.SWITCHING:
             return False
-        if state.drift.unasked:
+        if state.drift.unasked or state.drift.contested:
             return True
         if state.phase is Phase.UNKNOWN and state.stays:
             # Refused once it was taken off: it stays until a person says that this is mended.
