@@ -143,3 +143,11 @@ def test_who_takes_over_writes_what_bears_anothers_mark() -> None:
     todo = Plan("b", (Step(f"routes:{TABLE}", "routes", TABLE.upper(), "r"),))
     steps = taking_over(GROUP, todo, azure(tags), ACCOUNT).steps
     assert [(step.kind, step.resource_id) for step in steps] == [("routes", TABLE.upper()), ("mark", NIC)]
+
+
+def test_what_could_not_be_read_says_nothing() -> None:
+    """A tag on what is there counts, whatever else is not."""
+    whole = azure({TABLE: {HOLD: ""}, NIC: {THEIRS.name: THEIRS.value}})
+    rest = {key: each for key, each in whole.resources.items() if key != NIC.casefold()}
+    found = read_tags(GROUP, Snapshot(rest, {NIC.casefold(): "503"}), ACCOUNT)
+    assert (found.rival, found.hold is not None) == (None, True)
