@@ -199,6 +199,7 @@ class NetworkFault(StrEnum):
     BUSY = "busy"  # another operation, or superseded: try again later
     THROTTLED = "throttled"  # too many requests, of whomever: nothing is wrong with this one, so wait
     IN_USE = "in_use"  # the public IP is still attached elsewhere
+    POLICY = "policy"  # a policy of the organisation denies this write as it is
     REFUSED = "refused"  # this write will not be accepted as it is: 4xx, or the operation failed for good
     DENIED = "denied"  # 401, 403
     MISSING = "missing"  # 404
@@ -210,6 +211,7 @@ class NetworkFault(StrEnum):
     def lasting(self) -> bool:
         """Whether the answer will be the same the next time; all others are worth another try."""
         return self in {
+            NetworkFault.POLICY,
             NetworkFault.REFUSED,
             NetworkFault.DENIED,
             NetworkFault.MISSING,
@@ -307,3 +309,6 @@ class Ports:
     """Returns a short text that nobody has had before: of a write, by which its writer finds it again."""
     have_token: Callable[[], Awaitable[None]]
     """Returns once this process can ask Azure; NetworkError with NO_TOKEN if it cannot now."""
+    account: str
+    """The storage account of the states: by its name deployments that know nothing of each other are told
+    apart."""

@@ -28,6 +28,7 @@ from nvaha.model import (
 )
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ACCOUNT = "stnvaha"
 NETWORK = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network"
 OK = Reading(ok=True, latency_ms=1.0)
 BAD = Reading(ok=False, latency_ms=0.0, error="timed out")

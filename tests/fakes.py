@@ -42,7 +42,7 @@ from nvaha.ports import (
     StoreUnavailable,
     Versioned,
 )
-from tests.builders import later
+from tests.builders import ACCOUNT, later
 from tests.fake_network import FakeNetwork
 from tests.simulation.loop import VirtualLoop
 
@@ -413,6 +413,7 @@ class Outside:
             notifier=self.told,
             new_id=lambda: f"id{next(self.ids)}",
             have_token=self.network.have_token,
+            account=ACCOUNT,
         )
 
     def storage_goes(self) -> None:

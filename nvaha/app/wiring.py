@@ -56,6 +56,7 @@ class App:
             notifier=self._notifier,
             new_id=lambda: uuid.uuid4().hex[:12],
             have_token=self._network.have_token,
+            account=storage.account,
         )
         configuration, instance = loaded.configuration, settings.instance
         app = settings.app or instance

@@ -243,7 +243,11 @@ def _notes(view: GroupReply, now: datetime) -> list[Text]:
         notes.append(Text(text, style="yellow"))
     if not view.automatic:
         notes.append(Text("automatic switches are off (policy.automatic)", style="yellow"))
-    if view.blocked:
+    if view.rival:
+        notes.append(Text(f"rival: {view.rival}", style="bold red"))
+    if view.hold:
+        notes.append(Text(view.hold, style="yellow"))
+    if view.blocked and view.blocked not in {view.rival, view.hold}:
         word = "switch waits" if view.phase == "switching" else "not switched"
         notes.append(Text(f"{word}: {view.blocked}", style="bold red"))
     if view.wanted:
@@ -322,6 +326,8 @@ def plan(view: PlanReply) -> RenderableType:
     else:
         parts.append(sentence(f"no step: Azure has everything on {view.to} already"))
     parts += [sentence(f"cannot be moved: {each}", "bold red") for each in view.problems]
+    if view.hold:
+        parts.append(sentence(f"{view.hold}; a command is carried out all the same", "yellow"))
     if view.forbids:
         parts.append(sentence(f"forbidden now: {view.forbids}", "bold red"))
     elif view.allowed:

@@ -172,6 +172,8 @@ class GroupReply(Reply):
     wanted: Text | None = None
     blocked: Text | None = None
     drift: tuple[Text, ...] = ()
+    rival: Text | None = None
+    hold: Text | None = None
     probed_at: AwareDatetime | None = None
     last_switch_at: AwareDatetime | None = None
     nvas: tuple[NvaReply, ...]
@@ -219,6 +221,7 @@ class PlanReply(Reply):
     to: Text
     allowed: bool
     forbids: Text | None = None
+    hold: Text | None = None
     steps: tuple[StepReply, ...]
     problems: tuple[Text, ...] = ()
 

@@ -49,6 +49,8 @@ def refuses(group: Group, state: GroupState, command: FailoverCommanded, now: da
         return Refusal(RefusalCode.SWITCHING, f"{group.name} is being switched {under_way}")
     if command.force:
         return None
+    if state.rival is not None:
+        return Refusal(RefusalCode.RIVAL, state.rival)
     agrees = not state.drift.writes and group.policy.drift != "off"
     if state.active == command.to and state.phase is Phase.STEADY and agrees:
         text = f"{command.to} is already the active NVA of {group.name}"

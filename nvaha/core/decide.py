@@ -29,6 +29,7 @@ from nvaha.core.inputs import (
     SwitchMoved,
 )
 from nvaha.core.lifecycle import begin, candidate, finish, go_on, handed_over, reported
+from nvaha.core.marks import told
 from nvaha.core.notices import all_down_notice, condition, health_notices, listed, notice
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import WRITTEN_EVERY_S, Drift, Group, GroupState, Health, NvaState, Phase, Trigger
@@ -62,7 +63,7 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
         case NetworkUnread():
             return discovery.unread(group, before, happened)
         case NetworkRead():
-            return discovery.read(group, before, happened, now)
+            return told(group, before, discovery.read(group, before, happened, now))
         case FailoverCommanded():
             return commands.commanded(group, before, happened, now)
         case PauseCommanded():

@@ -12,8 +12,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from nvaha.core.decision import Decision
-from nvaha.core.guards import after_success
+from nvaha.core.guards import after_success, is_contested
 from nvaha.core.inputs import NetworkRead, NetworkUnread, Survey
+from nvaha.core.marks import with_tags
 from nvaha.core.notices import bounded, listed, notice
 from nvaha.model import Drift, Group, GroupState, Notice, NvaState, Phase, Trigger
 
@@ -31,6 +32,7 @@ def read(group: Group, before: GroupState, happened: NetworkRead, now: datetime)
         return Decision(before)
     survey = happened.survey
     state = replace(_with_addresses(before, survey), epoch=happened.epoch)
+    state = with_tags(state, happened.tagged, whole=not (survey.unanswered or survey.hidden))
     if survey.unanswered:
         return _unread(group, state, listed(survey.unanswered))
     state, notices = _with_readiness(group, replace(state, unread=None), survey)
@@ -67,7 +69,8 @@ def _decide(group: Group, state: GroupState, survey: Survey, now: datetime) -> D
     # Writes on top of a lasting problem are new: they have to be seen twice, and are told, like any others.
     before = state.drift.seen if state.drift.writes or not found.writes else 0
     unasked = state.drift.unasked and bool(found.writes or survey.hidden)
-    found = replace(found, seen=before + 1, unasked=unasked)
+    again = found.whole and before + 1 >= CONFIRMED and is_contested(state.guards, now)
+    found = replace(found, seen=before + 1, unasked=unasked, contested=state.drift.contested or again)
     decision = Decision(replace(state, drift=found))
     if found.seen != CONFIRMED:
         return decision
@@ -140,6 +143,7 @@ def _drift_from(survey: Survey, active: str, group: Group) -> Drift:
         writes=bounded(writes, MOST_KEPT),
         problems=bounded(problems, MOST_KEPT),
         owners=tuple(each for each in survey.owners if each != active) if writes else (),
+        whole=bool(writes and survey.owners) and active not in survey.owners,
     )
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from nvaha.core.notices import clock_time
+from nvaha.core.notices import clock_time, contested
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import Group, GroupState, Guards, Phase, Policy, SwitchRequest, Trigger
 
 BACK_OFF_S, MAX_BACK_OFF_S = 15.0, 300.0
 FLAP_WINDOW_S = 3600.0
+MOST_PUT_BACK = 2
+"""So often within an hour is a group brought back from where somebody has moved all of it; then it is his."""
 
 
 def forbidden(group: Group, state: GroupState, now: datetime, trigger: Trigger) -> Refusal | None:
@@ -41,6 +43,8 @@ def forbidden(group: Group, state: GroupState, now: datetime, trigger: Trigger) 
             f"the last failback could not be begun; not tried again before {clock_time(guards.failback_at)}"
         )
         return Refusal(RefusalCode.BACK_OFF, text)
+    if state.drift.contested and trigger in {Trigger.REPAIR, Trigger.FAILBACK}:
+        return Refusal(RefusalCode.RIVAL, contested(state.active, state.drift))
     if trigger is not Trigger.REPAIR:
         return None
     if guards.repair_at is not None and now < guards.repair_at:
@@ -56,6 +60,10 @@ def not_again_yet(state: GroupState, now: datetime) -> Refusal | None:
     retry_at = state.guards.retry_at
     if state.paused:
         return Refusal(RefusalCode.PAUSED, "the group is paused")
+    if state.rival is not None:
+        return Refusal(RefusalCode.RIVAL, state.rival)
+    if state.hold is not None:
+        return Refusal(RefusalCode.HELD, state.hold)
     if retry_at is not None and now < retry_at:
         text = f"the last switch failed; not tried again before {clock_time(retry_at)}"
         return Refusal(RefusalCode.BACK_OFF, text)
@@ -78,6 +86,16 @@ def after_success(guards: Guards, trigger: Trigger, policy: Policy, now: datetim
     if trigger is Trigger.REPAIR:
         return replace(forgiven, repair_at=now + timedelta(seconds=policy.hold_down_s))
     return replace(forgiven, last_switch_at=now)
+
+
+def after_put_back(guards: Guards, now: datetime) -> Guards:
+    """Return the guards once a repair has brought back a group that was all elsewhere."""
+    return replace(guards, put_back=(*_recent(guards.put_back, now), now))
+
+
+def is_contested(guards: Guards, now: datetime) -> bool:
+    """Tell whether a group that is all elsewhere again has been brought back often enough."""
+    return len(_recent(guards.put_back, now)) >= MOST_PUT_BACK
 
 
 def after_failure(guards: Guards, request: SwitchRequest, now: datetime) -> Guards:

@@ -65,6 +65,14 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
+class Tagged:
+    """What the tags of a group's resources say, each in a sentence: that it has a rival, that it is held."""
+
+    rival: str | None = None
+    hold: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkRead:
     """The leader read the group's routes and public IPs from Azure.
 
@@ -75,6 +83,7 @@ class NetworkRead:
     epoch: int
     survey: Survey
     standing: tuple[Phase, int] | None = None
+    tagged: Tagged = Tagged()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +148,8 @@ class SwitchFailed:
     """A switch ended without reaching its target; what it left undone is in its operation record.
 
     `begun` tells whether anything was written: a planned move that cannot end well is not begun. `stays` are
-    the public IPs that the target refused once they were free, and that are back where they were.
+    the public IPs that the target refused once they were free, and that are back where they were. `tagged` is
+    what tags said that kept it from being begun.
     """
 
     generation: int
@@ -147,6 +157,7 @@ class SwitchFailed:
     error: str
     begun: bool = True
     stays: tuple[str, ...] = ()
+    tagged: Tagged = Tagged()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from nvaha.core.decision import Decision
 from nvaha.core.guards import (
     after_failure,
     after_not_begun,
+    after_put_back,
     after_request,
     after_success,
     forbidden,
@@ -16,6 +17,7 @@ from nvaha.core.guards import (
 )
 from nvaha.core.health import fallen, healthy
 from nvaha.core.inputs import MessagePoisoned, SwitchDone, SwitchFailed, SwitchHeldUp, SwitchMoved
+from nvaha.core.marks import told, with_tags
 from nvaha.core.notices import LONGEST_SENTENCE, TAIL, condition, listed, notice, request_fields
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import (
@@ -249,10 +251,11 @@ def reported(
             return _failed(group, before, switch.request, now, _POISONED)
         case SwitchFailed():
             stays = tuple(dict.fromkeys((*before.stays, *report.stays)))
-            before = replace(before, stays=stays)
-            return _failed(group, before, switch.request, now, report.error, begun=report.begun)
+            state = with_tags(replace(before, stays=stays), report.tagged, whole=False)
+            failed = _failed(group, state, switch.request, now, report.error, begun=report.begun)
+            return told(group, before, failed)
         case SwitchDone():
-            return _done(group, before, switch.request, now)
+            return told(group, before, _done(group, before, switch.request, now))
 
 
 def _held_up(
@@ -306,14 +309,16 @@ def _done(group: Group, state: GroupState, request: SwitchRequest, now: datetime
     text = f"{group.name}: {request.target} is active ({request.trigger}, {seconds:.1f} s)"
     fields = request_fields(request)
     notices = [notice("switch_done", "info", text, group, **fields, seconds=round(seconds, 3))]
+    guards = after_success(state.guards, request.trigger, group.policy, now)
     if request.trigger is Trigger.REPAIR:
         notices.append(notice("drift_repaired", "info", text, group, **fields))
+        guards = after_put_back(guards, now) if state.drift.whole else guards
     state = replace(
         _close(state, request, Status.DONE),
         phase=Phase.STEADY,
         active=request.target,
         switch=Switch(request, ended=Status.DONE),
-        guards=after_success(state.guards, request.trigger, group.policy, now),
+        guards=guards,
         drift=Drift(),
         wanted=None,
         stays=(),

@@ -49,6 +49,9 @@ def _urgent_s(state: GroupState, now: datetime) -> float | None:
         return UNKNOWN_S
     if state.phase is Phase.SWITCHING:
         return DRIFTING_S
+    if state.blocked is not None and (state.rival or state.hold) is not None:
+        # Somebody may have taken the tag away that something waits for.
+        return DRIFTING_S
     if state.drift.seen == 1:
         return SECOND_LOOK_S
     if 1 < state.drift.seen <= DRIFTING_LOOKS:

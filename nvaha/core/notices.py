@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from nvaha.core.health import WINDOW
-from nvaha.model import Group, Health, Notice, NvaState, SwitchRequest
+from nvaha.model import Drift, Group, Health, Notice, NvaState, SwitchRequest
 from nvaha.text import shortened
 
 MOST_LISTED, LONGEST_SENTENCE, TAIL = 5, 300, 100
@@ -27,6 +27,15 @@ def bounded(sentences: Iterable[str], most: int) -> tuple[str, ...]:
     if len(everything) <= most:
         return tuple(everything)
     return (*everything[: most - 1], f"and {len(everything) - most + 1} more")
+
+
+def contested(active: str | None, drift: Drift) -> str:
+    """Say that somebody undoes what nvaha does, and what to do about it."""
+    return (
+        f"somebody else moves this group: it was brought back to {active} twice within an hour, and all of "
+        f"it is on {listed(drift.owners)} again. Find that monitor, script or person and stop it; then "
+        "command a failover to where the group is to be"
+    )
 
 
 def clock_time(time: datetime) -> str:

@@ -35,7 +35,7 @@ class Step:
 
     Args:
         key: what tells it from the plan's other steps, the same in every plan of the same switch.
-        kind: `routes`, `detach` or `attach`.
+        kind: `routes`, `detach` or `attach`; or `mark`, which changes nothing but whose the resource is.
         resource_id: the route table or NIC.
         detail: what it changes, in a sentence.
         next_hops: {route: new next hop}, for a route table.
@@ -55,6 +55,8 @@ class Step:
         """Return the resource as it should be, whole."""
         if self.kind == "routes":
             return with_next_hops(resource, self.next_hops)
+        if self.kind == "mark":
+            return resource
         return with_public_ips(resource, self.public_ips)
 
 

@@ -34,6 +34,8 @@ class RefusalCode(StrEnum):
     BACK_OFF = "back_off"
     HOLD_DOWN = "hold_down"
     FLAP_LIMIT = "flap_limit"
+    RIVAL = "rival"  # somebody else moves the group; a command as well, unless forced
+    HELD = "held"  # by a tag
 
 
 @dataclass(frozen=True, slots=True)

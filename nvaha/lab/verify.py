@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ from nvaha.lab.stage.sample import Environment, SampleNva
 
 Json = dict[str, Any]
 _VOLATILE = frozenset({"etag", "provisioningState"})
+_MARK = re.compile("nvaha-[0-9a-f]{8}")
+"""The name of a tag that says who writes a resource."""
 _MOST = 20
 
 
@@ -92,12 +95,13 @@ def _same(one: str, other: str) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value without what every write changes, and with references to public IPs as bare ids."""
+    """Return a value without what every write may change, and with references to public IPs as bare ids."""
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if not isinstance(value, dict):
         return value
-    plain = {key: _plain(each) for key, each in value.items() if key not in _VOLATILE}
+    kept = {key: each for key, each in value.items() if key not in _VOLATILE and not _MARK.fullmatch(key)}
+    plain = {key: _plain(each) for key, each in kept.items()}
     if isinstance(plain.get("publicIPAddress"), dict):
         plain["publicIPAddress"] = {"id": plain["publicIPAddress"].get("id", "").casefold()}
     if isinstance(plain.get("ipConfiguration"), dict):

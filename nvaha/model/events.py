@@ -54,6 +54,10 @@ EVENTS: Final[dict[str, str]] = {
     "standby_back": "An instance that could lead in the leader's place is there again.",
     "config_differs": "An instance has another configuration than the leader, and would decide otherwise.",
     "config_warning": "The configuration is used, with something in it that deserves a look.",
+    "rival": "Another monitor, or somebody, moves the group as well; nothing is moved by itself.",
+    "rival_over": "Nobody else is seen to move the group any more.",
+    "held": "A tag on one of the group's resources says that nothing is to be moved by itself.",
+    "held_over": "No tag holds the group any more.",
     "paused": "An operator paused a group.",
     "resumed": "An operator resumed a group.",
 }

@@ -142,6 +142,7 @@ class Guards:
         repair_at: no repair starts before this, after one that was done or failed.
         repairs_failed_in_a_row: repairs that failed since one succeeded.
         failback_at: no failback starts before this, after one that could not be begun.
+        put_back: when the repairs of the last hour ended that had found everything elsewhere.
     """
 
     last_switch_at: datetime | None = None
@@ -153,6 +154,7 @@ class Guards:
     repair_at: datetime | None = None
     repairs_failed_in_a_row: int = 0
     failback_at: datetime | None = None
+    put_back: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,9 @@ class Drift:
         unasked: it was so when the group was first seen: nobody knows whether that was meant, so a person
             settles it.
         owners: the other NVAs that anything points at.
+        whole: all that there is points at them, and nothing at the recorded active.
+        contested: it was so again after repairs enough: somebody else moves the group, so it is left to a
+            person.
     """
 
     writes: tuple[str, ...] = ()
@@ -173,6 +178,8 @@ class Drift:
     seen: int = 0
     unasked: bool = False
     owners: tuple[str, ...] = ()
+    whole: bool = False
+    contested: bool = False
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -197,6 +204,8 @@ class GroupState:
         stays: public IPs that this NVA refused once they had been taken off another: they are left there
             while that one works.
         unread: why Azure could not be read, or not all of it, at the last look, or None.
+        rival: which resource bears the mark of another deployment, and what to do about it, or None.
+        hold: which tag on which resource says that nothing is to be moved by itself, or None.
         blocked: why an automatic switch that is due does not start, or why none can be, or None.
         closings: operations whose records may not have been closed yet.
         request_ids: the last few (request id, operation id) pairs of manual failovers.
@@ -222,6 +231,8 @@ class GroupState:
     wanted: str | None = None
     stays: tuple[str, ...] = ()
     unread: str | None = None
+    rival: str | None = None
+    hold: str | None = None
     blocked: str | None = None
     closings: tuple[Closing, ...] = ()
     request_ids: tuple[tuple[str, str], ...] = ()

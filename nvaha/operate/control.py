@@ -13,6 +13,7 @@ from nvaha.core.discovery import unread_sentence
 from nvaha.core.health import lately_probed
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.core.instances import could_lead
+from nvaha.core.marks import read_tags
 from nvaha.core.notices import listed
 from nvaha.core.plan import plan
 from nvaha.core.refusal import Refusal, RefusalCode
@@ -91,6 +92,7 @@ class Control:
         self._store = ports.store
         self._network = ports.network
         self._clock = ports.clock
+        self._account = ports.account
         self._committer = Committer(ports)
         self._aside = aside
         self._app = app
@@ -184,10 +186,11 @@ class Control:
         read_at = self._clock.now()
         snapshot = await self._snapshot(group)
         todo = await self._aside(plan, group, snapshot, to, state.nvas)
-        forbids = refusal.message if refusal else None
+        tagged = read_tags(group, snapshot, self._account)
+        forbids = refusal.message if refusal else tagged.rival
         if forbids is None and todo.problems:
             forbids = f"it could not end well: {listed(todo.problems)}; force moves what can be moved"
-        return plan_view(group, todo, forbids, read_at)
+        return plan_view(group, todo, forbids, read_at, tagged.hold)
 
     async def break_glass(self, name: str) -> Json:
         """Return what brings a group to each of its NVAs by hand; Refused if that cannot be told."""

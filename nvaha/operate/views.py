@@ -10,6 +10,7 @@ from nvaha.core.by_hand import ByHand
 from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
 from nvaha.core.instances import could_lead, lately, sees
+from nvaha.core.marks import rival_of
 from nvaha.core.plan import Plan
 from nvaha.model import (
     STALE_AFTER_S,
@@ -43,6 +44,8 @@ def group_view(group: Group, state: GroupState) -> Json:
         "wanted": None if state.phase is Phase.SWITCHING else state.wanted,
         "blocked": state.blocked,
         "drift": [*state.drift.sentences, *unread],
+        "rival": rival_of(state),
+        "hold": state.hold,
         "probed_at": _time(state.probed_at),
         "last_switch_at": _time(state.guards.last_switch_at),
         "nvas": [_nva_view(group, state, name) for name in group.names],
@@ -169,13 +172,16 @@ def _step_view(step: StepRecord) -> Json:
     }
 
 
-def plan_view(group: Group, todo: Plan, forbids: str | None, read_at: datetime) -> Json:
+def plan_view(
+    group: Group, todo: Plan, forbids: str | None, read_at: datetime, hold: str | None = None
+) -> Json:
     """Return what a failover would change, as `GET /groups/{group}/plan` answers it."""
     return {
         "group": group.name,
         "to": todo.target,
         "allowed": forbids is None,
         "forbids": forbids,
+        "hold": hold,
         "steps": [
             {"kind": step.kind, "resource_id": step.resource_id, "detail": step.detail} for step in todo.steps
         ],

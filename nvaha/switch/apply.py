@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from nvaha.concurrency import run_all
 from nvaha.core.bodies import UnreadableBodyError
+from nvaha.core.marks import Mark
 from nvaha.core.plan import Plan, Step
 from nvaha.model import Resource, Snapshot, StepStatus
 from nvaha.ports import LONGEST_WAIT_S, Clock, NetworkError, NetworkFault, Ports
@@ -50,6 +51,8 @@ class Applier:
         record: told of each step before it is written and once it has ended.
         fence: awaited before every write; raises if this switch may not write any more.
         alive: awaited while a write's operation is waited for; raises likewise.
+        mark: what is left on whatever is written.
+        take_over: whether another deployment's mark gives way to it.
     """
 
     def __init__(
@@ -59,7 +62,12 @@ class Applier:
         *,
         fence: Callable[[], Awaitable[None]],
         alive: Callable[[], Awaitable[None]],
+        mark: Mark,
+        take_over: bool = False,
     ) -> None:
+        self._mark = mark
+        self._take_over = take_over
+        self._bare: set[str] = set()
         self._network = ports.network
         self._clock = ports.clock
         self._record = record
@@ -95,8 +103,7 @@ class Applier:
                     current = await self._cleared(step, again, pass_, again=True)
                     if current is None:
                         return
-                    wanted = current.edit(pass_.resources[step.resource_id.casefold()])
-                    await self._network.put(wanted, alive=self._alive)
+                    await self._write(current, pass_)
                 except (NetworkError, UnreadableBodyError) as failure:
                     error = failure
                     _raise_without_a_token(failure)
@@ -150,8 +157,7 @@ class Applier:
                 current = await self._cleared(step, plan_again, pass_, again=error is not None)
                 if current is None:
                     break
-                wanted = current.edit(pass_.resources[step.resource_id.casefold()])
-                await self._network.put(wanted, alive=self._alive)
+                wanted = await self._write(current, pass_)
             except (NetworkError, UnreadableBodyError) as failure:
                 error = failure
                 _raise_without_a_token(failure)
@@ -165,6 +171,25 @@ class Applier:
             applied.unanswered[step.key] = str(error)
             return await self._record.ended(step.key, StepStatus.FAILED, str(error))
         return await self._record.ended(step.key, StepStatus.DONE)
+
+    async def _write(self, step: Step, pass_: _Pass) -> Resource:
+        """Write a step's resource with the mark, or without where a policy has denied that; return it.
+
+        A mark must not cost a switch: what is denied with it is tried again, and only then denied.
+        """
+        key = step.resource_id.casefold()
+        edited = step.edit(pass_.resources[key])
+        bare = self._mark.off(edited, take_over=self._take_over)
+        wanted = bare if key in self._bare else self._mark.on(edited, take_over=self._take_over)
+        try:
+            await self._network.put(wanted, alive=self._alive)
+        except NetworkError as failure:
+            if failure.fault is not NetworkFault.POLICY or wanted.body == bare.body:
+                raise
+            self._bare.add(key)
+            text = f"denied with the tag {self._mark.name}, tried again without: {failure.message}"
+            raise NetworkError(NetworkFault.CHANGED, failure.resource_id, text) from failure
+        return wanted
 
     async def _cleared(self, step: Step, plan_again: PlanAgain, pass_: _Pass, *, again: bool) -> Step | None:
         """Return the step as it may be written this very moment; None if there is nothing left to do.

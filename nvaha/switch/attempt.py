@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from nvaha.concurrency import unwrapped
 from nvaha.core.health import healthy
-from nvaha.core.inputs import SwitchDone, SwitchFailed, SwitchMoved
+from nvaha.core.inputs import SwitchDone, SwitchFailed, SwitchMoved, Tagged
+from nvaha.core.marks import mark_of, read_tags, taking_over
 from nvaha.core.notices import listed
 from nvaha.core.plan import Plan, Step, plan, plan_again, plan_back, unread_public_ips, unsettled
 from nvaha.core.refusal import RefusalCode
@@ -46,6 +47,7 @@ PASSES = 5
 PLANNED = frozenset({Trigger.MANUAL, Trigger.FAILBACK})
 """Moves away from an NVA that may well be working: one that cannot end well is not begun."""
 ASK_AGAIN_S = 0.5
+NO_TAGS = Tagged()
 _Answer = TypeVar("_Answer")
 
 
@@ -53,12 +55,14 @@ _Answer = TypeVar("_Answer")
 class Left:
     """What a switch leaves undone, one sentence each.
 
-    `begun` tells whether it wrote anything; `stays` are public IPs that are back where they were.
+    `begun` tells whether it wrote anything; `stays` are public IPs that are back where they were; `tagged` is
+    what tags said against beginning it.
     """
 
     sentences: tuple[str, ...] = ()
     begun: bool = True
     stays: tuple[str, ...] = ()
+    tagged: Tagged = NO_TAGS
 
 
 class Superseded(Exception):
@@ -109,7 +113,10 @@ class Attempt:
         if left.sentences:
             await record.left(left.sentences)
             undone = f"left undone: {listed(left.sentences)}" if left.begun else listed(left.sentences)
-            await self._report(SwitchFailed(generation, name, undone, begun=left.begun, stays=left.stays))
+            failed = SwitchFailed(
+                generation, name, undone, begun=left.begun, stays=left.stays, tagged=left.tagged
+            )
+            await self._report(failed)
             raise SwitchIncomplete(f"{self.group.name}: operation {name} {undone}")
         await self._report(SwitchDone(generation, name))
         return f"{self.group.name}: operation {name} is done"
@@ -151,10 +158,21 @@ class Attempt:
 
         The last pass writes nothing: it is the verification.
         """
-        applier = Applier(self.ports, record, fence=self._fence, alive=self._alive)
+        mark = mark_of(self.group, self.ports.account)
+        applier = Applier(
+            self.ports,
+            record,
+            fence=self._fence,
+            alive=self._alive,
+            mark=mark,
+            take_over=request.forced,
+        )
         target = request.target
 
         def again(step: Step, snapshot: Snapshot) -> Step | None:
+            if step.kind == "mark":
+                resource = snapshot.get(step.resource_id)
+                return step if resource is not None and mark.foreign(resource) is not None else None
             return plan_again(self.group, snapshot, target, self.state.nvas, step)
 
         refused: dict[str, str] = {}
@@ -164,6 +182,8 @@ class Attempt:
         optional = free and record.untouched
         for number in range(PASSES):
             todo, snapshot, read_at = await self._plan(target)
+            if number == 0 and record.untouched and (halted := self._halted(request, snapshot)):
+                return halted
             doubtful = optional and (todo.problems or unread_public_ips(self.group, snapshot))
             asked = self._to_be_asked(todo) if number == 0 and not doubtful else []
             kept |= self._staying(asked)
@@ -186,6 +206,19 @@ class Attempt:
             refused, unanswered = applied.refused, applied.unanswered
         left = (f"not as planned after {PASSES} passes", *(refused | unanswered).values())
         return await self._left(left, applier, record, request)
+
+    def _halted(self, request: SwitchRequest, snapshot: Snapshot) -> Left | None:
+        """Return why a switch that has written nothing yet is not begun, if a tag says so, or None.
+
+        The leader may have decided before the tag was there, or minutes after it last looked.
+        """
+        tagged = read_tags(self.group, snapshot, self.ports.account)
+        found = Tagged(
+            rival=None if request.forced else tagged.rival,
+            hold=None if request.forced or request.trigger is Trigger.MANUAL else tagged.hold,
+        )
+        said = [each for each in (found.rival, found.hold) if each is not None]
+        return Left(tuple(f"not begun: {each}" for each in said), begun=False, tagged=found) if said else None
 
     async def _left(
         self, left: tuple[str, ...], applier: Applier, record: OperationRecorder, request: SwitchRequest
@@ -277,6 +310,8 @@ class Attempt:
         while True:
             snapshot, read_at = await self._read(target)
             todo = plan(self.group, snapshot, target, self.state.nvas)
+            if self.state.request is not None and self.state.request.forced:
+                todo = taking_over(self.group, todo, snapshot, self.ports.account)
             late = unsettled(self.group, snapshot, target)
             if todo.steps:
                 return todo, snapshot, read_at

@@ -8,6 +8,7 @@ import math
 from nvaha.concurrency import run_all
 from nvaha.core.inputs import NetworkRead, NetworkUnread
 from nvaha.core.look_interval import look_interval_s, soonest_s
+from nvaha.core.marks import read_tags
 from nvaha.core.survey import survey
 from nvaha.ports import NetworkError, Ports
 from nvaha.state.lease import HeldLease
@@ -64,6 +65,8 @@ class Looks:
             standing = watched.state.phase, watched.state.generation
             snapshot = await read_snapshot(self._ports.network, watched.group, WITHIN_S)
             found = survey(watched.group, snapshot, watched.state.nvas)
-            await self._watched.decide(watched, NetworkRead(self._lease.epoch, found, standing=standing))
+            tagged = read_tags(watched.group, snapshot, self._ports.account)
+            read = NetworkRead(self._lease.epoch, found, standing=standing, tagged=tagged)
+            await self._watched.decide(watched, read)
         except NetworkError as error:
             await self._watched.decide(watched, NetworkUnread(self._lease.epoch, str(error)))

@@ -183,3 +183,32 @@ def test_a_nic_whose_vm_is_broken_fails(tmp_path: Path, keeps: Keeps) -> None:
         assert (await client.get(NIC)).state == "Succeeded"
 
     run(tmp_path, test, switches=Switches(broken={NIC.upper()}, failed_keeps=keeps))
+
+
+def test_a_policy_denies_whatever_bears_a_tag_and_nothing_else(tmp_path: Path) -> None:
+    """The whole body is judged, also where the tag was there before; without it the write is accepted."""
+
+    async def test(client: Client) -> None:
+        for resource_id in (NIC, TABLE):
+            before = (await client.get(resource_id)).body
+            denied = await client.put(
+                {**before, "tags": {**before["tags"], "NVAHA-1a2b3c4d": "stnvaha/edge"}}
+            )
+            assert (denied.status, denied.code) == (403, "RequestDisallowedByPolicy")
+            assert (await client.get(resource_id)).body == before
+            assert (await client.put(before)).status == 200
+
+    run(tmp_path, test, switches=Switches(denied_tags="nvaha-*"))
+
+
+def test_tags_that_are_added_stay(tmp_path: Path) -> None:
+    """What a PUT adds is read back, whoever reads it, and put back with what was read."""
+
+    async def test(client: Client) -> None:
+        for resource_id in (NIC, TABLE):
+            before = (await client.get(resource_id)).body
+            marked = {**before["tags"], "nvaha-1a2b3c4d": "stnvaha/edge"}
+            assert (await client.put({**before, "tags": marked})).status == 200
+            assert (await client.get(resource_id)).body["tags"] == marked
+
+    run(tmp_path, test)

@@ -138,7 +138,7 @@ def test_a_nics_retry_after_is_not_waited_for(run: Callable[..., None]) -> None:
         (Fault(FaultKind.ERROR, method="PUT", status=403, code="AuthorizationFailed"), NetworkFault.DENIED),
         (
             Fault(FaultKind.ERROR, method="PUT", status=403, code="RequestDisallowedByPolicy"),
-            NetworkFault.DENIED,
+            NetworkFault.POLICY,
         ),
         (
             Fault(FaultKind.ERROR, method="PUT", status=400, code="LinkedAccessCheckFailed"),

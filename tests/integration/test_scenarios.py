@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from nvaha.lab.stage.sample import Environment, environment
 from .in_process import Json, Running, running
 
 OWNED = {"nextHopIpAddress", "publicIPAddress"}
+MARK = re.compile("nvaha-[0-9a-f]{8}")
 SERVICE = {"etag", "provisioningState", "ipConfiguration", "resourceGuid"}
 
 
@@ -36,7 +38,8 @@ def _play(
 def _not_owned(body: Any) -> Any:
     """Return a body without what a switch may change and what the service sets."""
     if isinstance(body, dict):
-        return {key: _not_owned(value) for key, value in body.items() if key not in OWNED | SERVICE}
+        kept = {key: value for key, value in body.items() if not MARK.fullmatch(key)}
+        return {key: _not_owned(value) for key, value in kept.items() if key not in OWNED | SERVICE}
     return [_not_owned(each) for each in body] if isinstance(body, list) else body
 
 
@@ -77,6 +80,30 @@ def test_the_active_nva_dies_and_later_the_other(azurite: Azurite, tmp_path: Pat
         assert not _routes_of(app.arm, sample, 1)
         assert sample.nvas[0].interfaces["external"] in _holder(app.arm, sample.public_ips[0])
         assert _not_owned(app.arm.snapshot()) == before
+
+    _play(story, azurite, tmp_path, sample)
+
+
+def test_what_is_written_says_by_whom_unless_a_policy_denies_it(azurite: Azurite, tmp_path: Path) -> None:
+    """The mark names the account that the states are in; denied by a policy, it costs no failover."""
+    sample = environment()
+    first, second = (nva.name for nva in sample.nvas)
+
+    def marks(app: Running) -> set[str]:
+        found = [_body(app.arm, each).get("tags", {}) for each in sample.route_tables]
+        return {value for tags in found for name, value in tags.items() if MARK.fullmatch(name)}
+
+    async def story(app: Running) -> None:
+        await app.nvas[first].stop()
+        await app.active(second)
+        assert {value.partition("/")[0] for value in marks(app)} == {"devstoreaccount1"}
+        await app.nvas[first].start()
+        await app.all_up()
+        app.arm.switches.denied_tags = "nvaha-*"
+        await app.nvas[second].stop()
+        await app.active(first)
+        assert not _routes_of(app.arm, sample, 1)
+        assert marks(app) == set()
 
     _play(story, azurite, tmp_path, sample)
 

@@ -127,6 +127,7 @@ def ports_of(process: Process, storage: StoragePorts) -> Ports:
         notifier=NotifierPort(process),
         new_id=process.new_id,
         have_token=network.have_token,
+        account=process.world.account,
     )
 
 
@@ -271,7 +272,9 @@ class Operator:
             self._world.oracle.operations.commanded(group, request_id, view["id"])
 
     async def _help(self) -> None:
-        """Do what the sentences in `blocked` leave to people."""
+        """Do what the sentences in `blocked` leave to people; who has a rival has to be rid of that first."""
+        if self._world.other is not None:
+            return
         for group in self._world.configuration.groups:
             try:
                 await self._help_group(group)

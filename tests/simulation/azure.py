@@ -120,7 +120,9 @@ class Arm:
             )
         if entry.kind == "nic":
             self._check_free(entry, resource.body)
-        self.world.oracle.writes.arrived(process, resource, entry, writer, read_s)
+        if knobs.tags_denied and any(is_mark(each) for each in resource.body.get("tags", {})):
+            raise NetworkError(NetworkFault.POLICY, resource.id, "403 RequestDisallowedByPolicy")
+        process.world.oracle.writes.arrived(process, resource, entry, writer, read_s)
         if running is not None:
             running.status, running.fault = "Canceled", NetworkFault.BUSY
         else:
@@ -210,6 +212,11 @@ def carried_by(body: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
+def is_mark(tag: str) -> bool:
+    """Tell whether a tag says who writes a resource."""
+    return tag.startswith("nvaha-") and tag != "nvaha-hold"
+
+
 def with_state(body: Mapping[str, Any], state: str) -> Body:
     """Return a body with its provisioning state set."""
     return {**body, "properties": {**body["properties"], "provisioningState": state}}
@@ -255,6 +262,7 @@ class NetworkPort:
         world.oracle.looks.answered(self._process, resource_id, None)
         self._read_s[_by(writer), resource_id.casefold()] = served[0]
         world.oracle.writes.read(self._process, writer, found, served[0])
+        world.oracle.tags.read(self._process, writer, found)
         return found
 
     async def _turn(self, resource_id: str) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nvaha.model import Group
 from nvaha.ports import NetworkFault
-from tests.simulation.azure import WRITER, Body, Entry
+from tests.simulation.azure import WRITER, Body, Entry, is_mark
 from tests.simulation.faults import LONGEST_OUTAGE_S
+from tests.simulation.oracle_tags import HOLD
 from tests.simulation.process import Process
 from tests.simulation.scenery import FOREIGN_ADDRESS
 from tests.simulation.storage import ROW
@@ -62,6 +63,8 @@ class Chaos:
             "message_copied": self._copy_message,
             "token_lost": self._lose_token,
             "reconfigured": self._reconfigure,
+            "hold_tag": lambda: self._spawn(self._hold()),
+            "marks_removed": self._remove_marks,
         }
         for kind, event in events.items():
             if self._world.knobs.rates[kind]:
@@ -353,6 +356,29 @@ class Chaos:
             key = ("route" if in_routes else "tag", name)
             self._world.oracle.writes.edits.setdefault(entry.id.casefold(), {})[key] = token
 
+    async def _hold(self) -> None:
+        """Hold a group by a tag for a while, or until nothing goes wrong any more."""
+        world = self._world
+        entry = self._entry("table", "nic", "pip")
+        if entry is None or not world.arm.edit(entry, lambda body: body["tags"].update({HOLD: "by hand"})):
+            return
+        world.note("somebody", f"holds by a tag on {entry.id}")
+        world.count("holds")
+        until_s = world.loop.now_s + world.rng.uniform(5.0, 120.0)
+        for _ in range(round(LONGEST_S)):
+            await asyncio.sleep(1.0)
+            if world.faults.on and world.loop.now_s < until_s:
+                continue
+            if world.arm.edit(entry, lambda body: body["tags"].pop(HOLD, None)):
+                break
+        world.note("somebody", f"holds no more by a tag on {entry.id}")
+
+    def _remove_marks(self) -> None:
+        """Take from a resource whatever says who writes it."""
+        entry = self._entry("table", "nic")
+        if entry is not None and self._world.arm.edit(entry, remove_marks):
+            self._world.note("somebody", f"removes marks from {entry.id}")
+
     def _drift_edit(self) -> None:
         """Change what is ours: point a route at another NVA, or take a public IP off."""
         entry, rng = self._entry("table", "nic"), self._world.rng
@@ -379,3 +405,8 @@ class Chaos:
 
         if self._world.arm.edit(entry, change):
             self._world.note("somebody", f"disagrees on {entry.id}")
+
+
+def remove_marks(body: Body) -> None:
+    """Take every mark off a body."""
+    body["tags"] = {name: value for name, value in body["tags"].items() if not is_mark(name)}

@@ -54,9 +54,11 @@ RATES: dict[str, tuple[float, float]] = {
     "nva_stammers": (0.1, 1.0),
     "token_lost": (0.1, 2.0),
     "reconfigured": (0.2, 2.0),
+    "hold_tag": (0.1, 2.0),
+    "marks_removed": (0.1, 2.0),
 }
 """Least and largest rate of each kind of fault when it is not zero."""
-DRAWN_LAST = ("nva_stammers", "token_lost", "reconfigured")
+DRAWN_LAST = ("nva_stammers", "token_lost", "reconfigured", "hold_tag", "marks_removed")
 """So that everything else of a seed is what it was before there were these; the newest is the last."""
 
 FAULTS_WAITING: frozenset[str] = frozenset()
@@ -115,6 +117,8 @@ class Knobs:
     rates: dict[str, float]
     waiting: frozenset[str]
     rolling: bool = False
+    rival: bool = False
+    tags_denied: bool = False
 
     def __str__(self) -> str:
         """Return every knob and every rate that is not zero, on one line."""
@@ -187,4 +191,6 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         waiting=waiting,
     )
     rates |= {name: rate(name) for name in DRAWN_LAST}
-    return knobs
+    # Who sees marks stops at once: what goes on without them is to be seen as often.
+    rival = rng.random() < 0.1
+    return dataclasses.replace(knobs, rival=rival, tags_denied=rng.random() < (0.5 if rival else 0.1))

@@ -19,6 +19,7 @@ from tests.simulation.oracle_operations import OperationOracle
 from tests.simulation.oracle_rounds import RoundOracle
 from tests.simulation.oracle_sight import SightOracle
 from tests.simulation.oracle_switches import Change, History, Saving, SwitchOracle
+from tests.simulation.oracle_tags import TagOracle
 from tests.simulation.oracle_writes import WriteOracle, off_target
 from tests.simulation.process import PREVIOUS, Process
 
@@ -43,6 +44,7 @@ class Oracle:
         self.looks = LookOracle(world)
         self.rounds = RoundOracle(world)
         self.sight = SightOracle(world)
+        self.tags = TagOracle(world)
         self._switches = SwitchOracle(world)
         self._histories: dict[str, History] = {}
         self._led: dict[tuple[str, int], Group] = {}
@@ -131,7 +133,7 @@ class Oracle:
         if process.kind == "monitor":
             change.history.heartbeat_s = self._world.loop.now_s
             self._led[state.group, state.epoch] = change.group
-        for wrong in self._switches.disagreements(change):
+        for wrong in (*self._switches.disagreements(change), *self.tags.written(change)):
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
         if state.phase is Phase.STEADY and not change.history.adopted:
             change.history.adopted = state.active in change.group.names and self._agrees(

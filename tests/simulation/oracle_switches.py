@@ -288,6 +288,8 @@ class SwitchOracle:
         wrote = request.operation in self._world.oracle.writes.wrote
         wanted, unfinished, _, _ = change.history.before
         planned = planned and not (unfinished and wanted == request.target)
+        # What a tag forbids is not begun either, whoever is in need of it.
+        planned = planned or bool(change.new.rival or change.new.hold)
         # Whoever gives a poisoned message up has not looked whether the move could end well.
         return planned and change.sent.writer is not None and not wrote
 

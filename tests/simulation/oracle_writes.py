@@ -132,6 +132,7 @@ class WriteOracle:
         if shown and world.oracle.led_with(shown) not in (None, group):
             world.oracle.violated(f"{who} writes {resource.id} with another configuration than the leader's")
         self._check_owned(who, group, resource)
+        world.oracle.tags.sent(who, writer, group, shown)
         held_elsewhere = list(self._held_elsewhere(writer, group, resource))
         if held_elsewhere:
             # Only a question: Azure says whether it would, and does nothing.
@@ -236,6 +237,8 @@ class WriteOracle:
                 ids = {each.casefold() for each in (_id_of(one), _id_of(other)) if each}
                 if ids and ids <= public_ips:
                     continue
+            elif self._world.oracle.tags.may_change(group, path, one, other):
+                continue
             self._world.oracle.violated(f"{who} changes {'/'.join(map(str, path))} of {resource.id}")
 
 

@@ -97,8 +97,8 @@ def _unsettled_group(world: World, group: Group) -> Iterator[str]:
     if not up and state.drift.seen > 1:
         # Nothing may be moved to an NVA that is not up: what disagrees is reported and waits for one.
         return
-    if state.drift.sentences or state.unread:
-        yield f"{group.name}: {state.drift} {state.unread}"
+    if state.drift.sentences or state.unread or state.rival or state.hold:
+        yield f"{group.name}: {state.drift} {state.unread} {state.rival} {state.hold}"
     bodies = {key: entry.body for key, entry in world.arm.entries.items()}
     yield from off_target(world, group, state.active, bodies)
     yield from (f"in effect: {each}" for each in _not_in_effect(world, group, state.active))

@@ -14,6 +14,7 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.rest import bound_s, stuck, unsettled
 from tests.simulation.world import World
 
+QUIET_RIVALS_S = 300.0
 LOOK_S, QUIET_FOR = 1.0, 3
 """The end is looked for this often, and has to be seen so often in a row."""
 
@@ -66,8 +67,23 @@ async def _scenario(world: World) -> None:
     if await world.pass_time(world.knobs.fault_s):
         world.note("world", "HEALS")
         world.heal()
-        await _converge(world)
+        await (_converge(world) if world.other is None else _stop(world))
     await world.shut()
+
+
+async def _stop(world: World) -> None:
+    """Wait until two deployments leave each other alone: one or both have stopped, and stay so."""
+    if not await world.pass_time(bound_s(world)):
+        return
+    begun = _begun(world)
+    if await world.pass_time(QUIET_RIVALS_S) and _begun(world) != begun:
+        world.oracle.violated("two deployments go on fighting")
+    world.note("world", "is at rest")
+
+
+def _begun(world: World) -> int:
+    """Return how many switches either deployment has begun."""
+    return sum(number for what, number in world.counts.items() if what.startswith("switches: "))
 
 
 async def _converge(world: World) -> None:

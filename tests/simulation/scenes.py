@@ -63,6 +63,8 @@ def play(scene: Callable[[World], Coroutine[Any, Any, None]], **knobs: Any) -> W
         "arm_latency_s": 0.1,
         "rates": dict.fromkeys(RATES, 0.0),
         "waiting": frozenset(),
+        "rival": False,
+        "tags_denied": False,
     }
     try:
         world = World(loop, replace(draw(0), **{**quiet, **knobs}))

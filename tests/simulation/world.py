@@ -28,6 +28,7 @@ class World:
 
     def __init__(self, loop: VirtualLoop, knobs: Knobs) -> None:
         self.loop, self.knobs = loop, knobs
+        self.account = "stnvaha"
         self.rng = random.Random(knobs.seed * 2 + 1)
         self.log: list[str] = []
         self.notices: list[Notice] = []
@@ -53,6 +54,9 @@ class World:
             *(Slot(self, "worker", number, actors.worker) for number in range(knobs.workers)),
             Slot(self, "web", 0, actors.operator),
         ]
+        self.other = Other(self) if knobs.rival else None
+        if self.other is not None:
+            self.slots += self.other.slots
 
     def note(self, who: str, what: str) -> None:
         """Write a line of the log."""
@@ -146,7 +150,7 @@ class World:
         state = self.state(group.name)
         if state is None or state.phase is Phase.SWITCHING:
             return False
-        if state.drift.unasked:
+        if state.drift.unasked or state.drift.contested:
             return True
         if state.phase is Phase.UNKNOWN and state.stays:
             # Refused once it was taken off: it stays until a person says that this is mended.
@@ -165,3 +169,19 @@ class World:
         # What a first look finds scattered is left for people to decide on.
         waits = self.knobs.adopt == "wait" and state.generation == 0 and bool(state.drift.writes)
         return reported or waits or (by_hand and view["blocked"] is not None)
+
+
+class Other(World):
+    """A second deployment for the same groups: on the same Azure, with storage and an oracle of its own.
+
+    What the oracles find is one list; they know nothing else of each other.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.__dict__.update(vars(world))
+        self.account, self.other = "stother", None
+        self.oracle = Oracle(self)
+        self.oracle.violations = world.oracle.violations
+        self.oracle.writes.edits = world.oracle.writes.edits
+        self.storage = Storage(self)
+        self.slots = [Slot(self, "monitor", 9, actors.monitor), Slot(self, "worker", 9, actors.worker)]

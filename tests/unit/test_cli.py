@@ -272,6 +272,18 @@ def test_plan_shows_what_forbids_it(fake: FakeApp) -> None:
     assert fake.seen[0].path == "/api/groups/edge/plan?to=nva2"
 
 
+def test_a_rival_and_a_hold_are_shown_with_their_sentences(fake: FakeApp) -> None:
+    """Status says both, once each though nothing starts because of them; a plan says that it is held."""
+    said = {"rival": "another monitor moves it", "hold": "held by a tag", "blocked": "held by a tag"}
+    fake.says("GET /groups", {"leader": None, "groups": [{**group(), **said}]})
+    output = " ".join(run(fake, "status").stdout.split())
+    assert (output.count("another monitor moves it"), output.count("held by a tag")) == (1, 1)
+    fake.says("GET /groups/edge/plan", {**plan(None), "hold": "held by a tag"})
+    output = run(fake, "plan", "edge", "--to", "nva2").stdout
+    assert "held by a tag" in output
+    assert "nothing forbids it now" in output
+
+
 def test_history_tells_each_story(fake: FakeApp) -> None:
     """History shows who, why, how it ended and what was left undone."""
     failed = operation(Status.FAILED, 1, error="not done within 600 s", unfinished=("public IP is loose",))

@@ -167,6 +167,15 @@ class TestCheck:
         assert check(SAMPLE, bodies(), moved(), SECOND) == []
         assert check(SAMPLE, bodies(), bodies(), FIRST) == []
 
+    def test_a_mark_is_no_problem_and_any_other_tag_is_one(self) -> None:
+        """What a switch writes says whose it is, and nothing else more than before."""
+        after = moved()
+        tags = after[SAMPLE.route_tables[0]]["tags"]
+        tags["nvaha-1a2b3c4d"] = "stnvaha/edge"
+        assert check(SAMPLE, bodies(), after, SECOND) == []
+        tags["nvaha-hold"] = ""
+        assert len(check(SAMPLE, bodies(), after, SECOND)) == 1
+
     def test_an_nva_left_behind_is_found(self) -> None:
         """Untouched resources are not in order when another NVA should be active."""
         assert len(check(SAMPLE, bodies(), bodies(), SECOND)) >= 4

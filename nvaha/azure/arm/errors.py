@@ -51,6 +51,7 @@ _DENIED = frozenset(
     }
 )
 _CHANGED = frozenset({"preconditionfailed", "preconditionfailedetagmismatch"})
+_POLICY = frozenset({"requestdisallowedbypolicy"})
 # Of a failed operation: Azure's own trouble, so that nobody can say what took effect.
 _UNAVAILABLE = frozenset(
     {
@@ -68,7 +69,6 @@ _LASTING_CONFLICTS = frozenset(
     {
         "missingsubscriptionregistration",
         "readonlydisabledsubscription",
-        "requestdisallowedbypolicy",
         "scopelocked",
     }
 )
@@ -208,6 +208,8 @@ def _message(status: str, error: ArmError) -> str:
 
 
 def _fault_of_answer(status: int, codes: frozenset[str]) -> NetworkFault:
+    if codes & _POLICY:
+        return NetworkFault.POLICY
     if status in {401, 403} or codes & _DENIED:
         return NetworkFault.DENIED
     if codes & UNSERVED:
@@ -232,6 +234,8 @@ def _fault_of_answer(status: int, codes: frozenset[str]) -> NetworkFault:
 
 
 def _fault_of_operation(status: str, codes: frozenset[str]) -> NetworkFault:
+    if codes & _POLICY:
+        return NetworkFault.POLICY
     if codes & _DENIED:
         return NetworkFault.DENIED
     if codes & _IN_USE:

@@ -138,6 +138,11 @@ class Storage:
         self.queues = QueueServiceClient(queue, credential=credential, **limits)
         self.tables = TableServiceClient(table, credential=credential, **limits)
 
+    @property
+    def account(self) -> str:
+        """The name of the account that the tables are in, as their address has it."""
+        return self.tables.account_name or ""
+
     async def close(self) -> None:
         """Close the connections and the credential."""
         await self._transport.shut()

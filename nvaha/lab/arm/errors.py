@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -181,6 +182,18 @@ def zones_differ(vm: str, zone: str, public_ip: str, other: str) -> ArmError:
         "ComputeResourceZoneConstraintDoesNotMatchPublicIPAddressZoneConstraint",
         f"Compute resource {vm} has a zone constraint {zone} but the PublicIPAddress {public_ip} used by the "
         f"compute resource via NetworkInterface or LoadBalancer has a different zone constraint {other}.",
+    )
+
+
+def denied_by_policy(resource: str) -> ArmError:
+    """403 for a body that a policy denies, its assignment as JSON in the text (Azure/azure-cli #32417)."""
+    assignment = "/providers/Microsoft.Management/managementGroups/lab/providers/Microsoft.Authorization"
+    policy = {"policyAssignment": {"name": "Tags", "id": f"{assignment}/policyAssignments/tags"}}
+    return ArmError(
+        403,
+        "RequestDisallowedByPolicy",
+        f"Resource '{resource}' was disallowed by policy. Policy identifiers: '{json.dumps([policy])}'.",
+        details=None,
     )
 
 

@@ -9,6 +9,7 @@ from nvaha.lab.arm.address import NICS, ROUTE_TABLES
 from nvaha.lab.arm.errors import (
     address_in_use,
     bad_request,
+    denied_by_policy,
     invalid_request,
     not_found_in_region,
     retryable_error,
@@ -56,6 +57,8 @@ def check_rules(body: Json, kind: str, store: Store, switches: Switches) -> None
         store: the other resources.
         switches: how Azure behaves where that varies.
     """
+    if any(switches.denies(tag) for tag in body.get("tags") or ()):
+        raise denied_by_policy(body["name"])
     if kind == ROUTE_TABLES:
         for route in children(body):
             _check_route(route)

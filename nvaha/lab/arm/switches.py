@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import ClassVar
 
 from nvaha.lab.arm.throttle import GENEROUS_LIMITS, Limits
@@ -43,6 +44,8 @@ class Switches:
         failed_keeps: which body a failed operation leaves.
         broken: ids of NICs whose VM cannot be changed: every operation fails with OperationNotAllowed.
         zones: {VM id: zone} of the VMs that are in a zone; nothing in a NIC's body says so.
+        denied_tags: a pattern with `*` and `?` on the names of tags that a policy denies, without regard to
+            case: no write of a body that has one is accepted. Empty for no policy.
         api_versions: the API versions that are served, in ARM's order; empty for all.
         page_size: resources in one page of a list.
         token_lifetime_s: how long a token is valid; 24 h as in App Service.
@@ -58,6 +61,7 @@ class Switches:
     failed_keeps: Keeps = Keeps.NEW
     broken: set[str] = field(default_factory=set)
     zones: dict[str, str] = field(default_factory=dict)
+    denied_tags: str = ""
     api_versions: tuple[str, ...] = ()
     page_size: int = 100
     token_lifetime_s: float = 86400.0
@@ -66,6 +70,10 @@ class Switches:
     def is_broken(self, resource_id: str) -> bool:
         """Tell whether the operations of this NIC fail."""
         return resource_id.casefold() in {each.casefold() for each in self.broken}
+
+    def denies(self, tag: str) -> bool:
+        """Tell whether a policy denies a tag."""
+        return fnmatchcase(tag.casefold(), self.denied_tags.casefold())
 
     def zone_of(self, vm_id: str) -> str | None:
         """Return the zone of a VM, if it is in one."""

@@ -7,6 +7,7 @@ from tests.mutants.catalogue.deciding import COMMANDING, DECIDING, DISCOVERING, 
 from tests.mutants.catalogue.identity import AUDIT, IDENTITY
 from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
+from tests.mutants.catalogue.rivals import RIVALS
 from tests.mutants.catalogue.sharing import SHARING
 from tests.mutants.catalogue.standing import STANDING_BY, YIELDING
 from tests.mutants.catalogue.switching import FINISHING, HELD_UP, HOLDING_BACK, SWITCHING
@@ -58,4 +59,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *AUDIT,
     *YIELDING,
     *STANDING_BY,
+    *RIVALS,
 )

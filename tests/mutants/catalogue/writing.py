@@ -144,7 +144,7 @@ if not refused and not unanswered: return Left()""",
         "begun-and-left",
         "a planned move that an earlier attempt has begun goes on",
         "nvaha.switch.attempt:Attempt._converge",
-        replace("record.untouched", by="True"),
+        replace("free and record.untouched", by="free"),
     ),
     Mutant(
         "force-needs-all",

@@ -52,6 +52,8 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
         writes=("a write",),
         problems=("a problem",),
         unread="503",
+        rival="somebody else moves it",
+        hold="held by a tag",
         probed_at=later(10),
         last_switch_at=later(-100),
     )
@@ -69,6 +71,8 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
         "all_down": True,
         "blocked": "the group is paused",
         "drift": ["a write", "a problem", "Azure could not be read: 503"],
+        "rival": "somebody else moves it",
+        "hold": "held by a tag",
         "probed_at": "2026-03-01T12:00:10.000Z",
         "last_switch_at": "2026-03-01T11:58:20.000Z",
         "nvas": [
@@ -218,5 +222,12 @@ def test_a_plan_is_shown_with_its_steps_and_what_forbids_it() -> None:
         "problems": ["a problem"],
         "read_at": "2026-03-01T12:00:01.500Z",
     }
-    assert plan_view(GROUP, todo, None, later(1.5)) == {**shown, "allowed": True, "forbids": None}
-    assert plan_view(GROUP, todo, "not up", later(1.5)) == {**shown, "allowed": False, "forbids": "not up"}
+    free = {**shown, "allowed": True, "forbids": None, "hold": None}
+    assert plan_view(GROUP, todo, None, later(1.5)) == free
+    forbidden = {**free, "allowed": False, "forbids": "not up", "hold": "held by a tag"}
+    assert plan_view(GROUP, todo, "not up", later(1.5), "held by a tag") == forbidden
+
+
+def test_a_group_that_is_put_back_again_and_again_shows_its_rival() -> None:
+    """Nobody's mark says so, but what happened does."""
+    assert "b" in group_view(GROUP, steady(contested=True, owners=("b",)))["rival"]

@@ -113,7 +113,8 @@ async def test_a_group_whose_resources_are_all_gone_is_read_as_that(out: Outside
 @pytest.mark.parametrize("fault", list(NetworkFault))
 def test_only_an_answer_about_the_resource_itself_lasts(fault: NetworkFault) -> None:
     """Denied, missing and unreadable stay so; everything else is worth another read."""
-    expected = fault in {NetworkFault.DENIED, NetworkFault.MISSING, NetworkFault.UNREADABLE}
+    lasts = {NetworkFault.DENIED, NetworkFault.POLICY, NetworkFault.MISSING, NetworkFault.UNREADABLE}
+    expected = fault in lasts
     assert lasting(NetworkError(fault, TABLE, "?")) is expected
 
 

@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
+from nvaha.core.marks import mark_of
 from nvaha.core.plan import Step, plan, plan_again
 from nvaha.model import Group, Operation, PublicIp, Resource, Snapshot, StepStatus
 from nvaha.ports import NetworkError, NetworkFault
 from nvaha.state.snapshot import read_snapshot
 from nvaha.switch.apply import ATTEMPTS, THROTTLED_FOR_S, Applied, Applier
 from nvaha.switch.record import OperationRecorder
-from tests.builders import address, azure_of, group_of, nic_id, pip_id, request_to, table_id
+from tests.builders import ACCOUNT, address, azure_of, group_of, nic_id, pip_id, request_to, table_id
 from tests.fakes import Outside
 
 GROUP = group_of(public_ips=(PublicIp("external", pip_id("p")),))
+MARK = mark_of(GROUP, ACCOUNT)
 TABLE, OLD_NIC, NEW_NIC = table_id("table"), nic_id("a", "external"), nic_id("b", "external")
 
 
@@ -54,7 +56,7 @@ async def applied(
     def again(step: Step, fresh: Snapshot) -> Step | None:
         return plan_again(group, fresh, "b", {}, step)
 
-    applier = Applier(out.ports, record, fence=fence, alive=alive)
+    applier = Applier(out.ports, record, fence=fence, alive=alive, mark=mark_of(group, ACCOUNT))
     return await applier.apply(todo, snapshot, read_at, again)
 
 
@@ -87,12 +89,13 @@ def without_state(body: dict[str, Any]) -> dict[str, Any]:
 
 
 async def test_routes_and_public_ip_move_and_nothing_else_changes() -> None:
-    """After it Azure is as if everything had been on the target from the start."""
+    """After it Azure is as if everything had been on the target from the start, but for the mark."""
     out = outside()
     assert await applied(out) == Applied()
     for wanted in azure_of(GROUP, "b"):
         if wanted.id != pip_id("p"):
-            assert without_state(out.network.body(wanted.id)) == wanted.body
+            marked = MARK.on(wanted, take_over=False) if wanted.id in out.network.puts else wanted
+            assert without_state(out.network.body(wanted.id)) == marked.body
     assert holder(out) == "b"
     assert set(steps(out).values()) == {StepStatus.DONE}
 
@@ -128,7 +131,11 @@ async def test_an_edit_of_somebody_else_just_before_the_write_survives(resource_
 
     out.network.before_put = race
     assert await applied(out) == Applied()
-    assert out.network.body(resource_id)["tags"] == {"owner": "somebody", "theirs": "yes"}
+    assert out.network.body(resource_id)["tags"] == {
+        "owner": "somebody",
+        "theirs": "yes",
+        MARK.name: MARK.value,
+    }
     assert (hop(out), holder(out)) == (address("b", "internal"), "b")
 
 
@@ -178,7 +185,9 @@ async def test_what_does_not_pass_is_left_for_a_fresh_look() -> None:
     }
 
 
-@pytest.mark.parametrize("fault", [each for each in NetworkFault if each.lasting])
+@pytest.mark.parametrize(
+    "fault", [each for each in NetworkFault if each.lasting and each is not NetworkFault.POLICY]
+)
 async def test_a_refusal_for_good_is_taken_as_one_and_the_rest_moves(fault: NetworkFault) -> None:
     """What Azure will never do is asked for once, and keeps nothing else from moving."""
     out = outside()
@@ -276,7 +285,7 @@ async def test_a_nic_read_a_while_ago_is_read_again_although_if_match_is_ignored
         assert await applied(out, wait_s=1.5, meanwhile=edit) == Applied()
     else:
         assert await applied(out, fence=fence) == Applied()
-    assert out.network.body(OLD_NIC)["tags"] == {"owner": "somebody", "theirs": "yes"}
+    assert out.network.body(OLD_NIC)["tags"] == {"owner": "somebody", "theirs": "yes", MARK.name: MARK.value}
     assert holder(out) == "b"
 
 

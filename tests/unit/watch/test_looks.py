@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from nvaha.core.marks import HOLD, mark_of
 from nvaha.model import GroupState, Phase
 from nvaha.ports import NetworkError, NetworkFault
 from nvaha.watch.troubles import Deposed
-from tests.builders import azure_of, table_id, up
+from tests.builders import ACCOUNT, azure_of, table_id, up
 from tests.fakes import after
 from tests.unit.watch.stage import Leader, known, outside, watched_group
 
 TABLE = table_id("table")
+MARK = mark_of(watched_group(), ACCOUNT)
 SILENCE = NetworkError(NetworkFault.UNAVAILABLE, TABLE, "503: gone")
 
 
@@ -145,3 +147,32 @@ async def test_a_look_of_a_leader_that_was_deposed_ends_its_looks() -> None:
     with pytest.raises(Deposed):
         await leader.beside(leader.looks.run(), 5.0)
     assert out.state().drift.seen == 0
+
+
+@pytest.mark.parametrize(
+    ("tag", "told"), [((HOLD, "upgrade"), "held"), ((MARK.name, "stother/g"), "rival")], ids=["hold", "mark"]
+)
+async def test_a_tag_is_found_within_the_interval_of_rest_and_gone_within_it(
+    tag: tuple[str, str], told: str
+) -> None:
+    """Nothing is read more often for it: at rest it is noticed by the next look at drift."""
+    out = outside(known())
+    leader = Leader(out)
+    await looks(leader, 10.0)
+    out.network.edit(TABLE, lambda body: body["tags"].update([tag]))
+    await leader.beside(leader.looks.run(), 300.0)
+    assert out.told.events.count(told) == 1
+    out.network.edit(TABLE, lambda body: body["tags"].pop(tag[0]))
+    await leader.beside(leader.looks.run(), 300.0)
+    assert out.told.events.count(f"{told}_over") == 1
+
+
+async def test_what_waits_for_a_tag_to_go_is_looked_at_every_minute() -> None:
+    """A failover that is due does not wait for the end of a long interval."""
+    out = outside(known(blocked="held by a tag", hold="held by a tag"))
+    out.network.edit(TABLE, lambda body: body["tags"].update({HOLD: "upgrade"}))
+    leader = Leader(out)
+    await looks(leader, 10.0)
+    out.network.edit(TABLE, lambda body: body["tags"].pop(HOLD))
+    await leader.beside(leader.looks.run(), 61.0)
+    assert out.state().hold is None
