@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nvaha.model import Phase, Reading
+from nvaha.model import GroupState, Phase, Reading
 
 
 @dataclass(frozen=True, slots=True)
 class Elected:
-    """A monitor became the leader and stamps its epoch on the group, so that no older leader can write."""
+    """A monitor became the leader and stamps its epoch on the group, so that no older leader can write.
+
+    `remembered`, here and below, is the group as this leader last saw it: a row may go back in time.
+    """
 
     epoch: int
+    remembered: GroupState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class Probed:
     epoch: int
     readings: Mapping[str, Reading]
     blind: bool = False
+    remembered: GroupState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class NetworkRead:
     epoch: int
     survey: Survey
     standing: tuple[Phase, int] | None = None
+    remembered: GroupState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,7 @@ class NetworkUnread:
 
     epoch: int
     error: str
+    remembered: GroupState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +160,10 @@ class MessagePoisoned:
     operation: str
 
 
+OfLeader = Elected | Probed | NetworkRead | NetworkUnread
+
 Input = (
-    Elected
-    | Probed
-    | NetworkRead
-    | NetworkUnread
+    OfLeader
     | FailoverCommanded
     | PauseCommanded
     | SwitchMoved

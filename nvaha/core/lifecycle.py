@@ -111,7 +111,7 @@ def begin(
         old = state.request
         text = f"{group.name}: operation {old.operation} to {old.target} gives way: {reason}"
         notices.append(notice("switch_superseded", "warning", text, group, **request_fields(old)))
-        state = _close(state, old, Status.SUPERSEDED, f"superseded: {reason}")
+        state = closed(state, old, Status.SUPERSEDED, f"superseded: {reason}")
     generation = state.generation + 1
     operation = f"{group.name}-{generation}-{int(now.timestamp() * 1000)}"
     reason = shortened(reason, 2 * LONGEST_SENTENCE, tail=TAIL)
@@ -277,7 +277,7 @@ def _done(group: Group, state: GroupState, request: SwitchRequest, now: datetime
     if request.trigger is Trigger.REPAIR:
         notices.append(notice("drift_repaired", "info", text, group, **fields))
     state = replace(
-        _close(state, request, Status.DONE),
+        closed(state, request, Status.DONE),
         phase=Phase.STEADY,
         active=request.target,
         switch=Switch(request, ended=Status.DONE),
@@ -286,6 +286,7 @@ def _done(group: Group, state: GroupState, request: SwitchRequest, now: datetime
         wanted=None,
         stays=(),
         unread=None,
+        unwatched_at=None,
         blocked=None,
     )
     return Decision(state, notices=tuple(notices))
@@ -377,9 +378,10 @@ def _failed(
     said = notice("switch_failed", "error", text, group, **request_fields(request))
     keeps_record = request.trigger is Trigger.REPAIR or not begun
     wanted = state.wanted if keeps_record else request.target
-    at_rest = keeps_record and wanted is None and state.active in group.names
+    known = state.unwatched_at is None and state.active in group.names
+    at_rest = keeps_record and wanted is None and known
     state = replace(
-        _close(state, request, Status.FAILED, error),
+        closed(state, request, Status.FAILED, error),
         phase=Phase.STEADY if at_rest else Phase.UNKNOWN,
         switch=Switch(request, ended=Status.FAILED),
         guards=(after_failure if begun else after_not_begun)(state.guards, request, now),
@@ -389,6 +391,7 @@ def _failed(
     return Decision(state, notices=(said,))
 
 
-def _close(state: GroupState, request: SwitchRequest, status: Status, error: str | None = None) -> GroupState:
+def closed(state: GroupState, request: SwitchRequest, status: Status, error: str | None = None) -> GroupState:
+    """Return the state with the record of an operation to be closed."""
     closings = (*state.closings, Closing(request.operation, status, error, request))
     return replace(state, closings=closings[-KEPT_CLOSINGS:])

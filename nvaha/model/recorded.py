@@ -193,6 +193,7 @@ class GroupState:
         stays: public IPs that this NVA refused once they had been taken off another: they are left there
             while that one works.
         unread: why Azure could not be read, or not all of it, at the last look, or None.
+        unwatched_at: when a leader found that nobody had watched the group, until it has looked and probed.
         blocked: why an automatic switch that is due does not start, or why none can be, or None.
         closings: operations whose records may not have been closed yet.
         request_ids: the last few (request id, operation id) pairs of manual failovers.
@@ -216,6 +217,7 @@ class GroupState:
     wanted: str | None = None
     stays: tuple[str, ...] = ()
     unread: str | None = None
+    unwatched_at: datetime | None = None
     blocked: str | None = None
     closings: tuple[Closing, ...] = ()
     request_ids: tuple[tuple[str, str], ...] = ()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nvaha.concurrency import run_all
-from nvaha.core.inputs import Elected, Input
+from nvaha.core.inputs import Elected, OfLeader
 from nvaha.core.lifecycle import abandoned, as_remembered
 from nvaha.model import Configuration, Group, GroupState
 from nvaha.ports import Ports, StateUnreadable, Versioned
@@ -61,6 +61,7 @@ class WatchedGroups:
         self.troubles = Troubles(ports)
         self._watched: dict[str, WatchedGroup] = {}
         self._looked_at: dict[str, float] = {}
+        self._remembered: dict[str, GroupState] = {}
         self.newest_epoch = 0
 
     def __iter__(self) -> Iterator[WatchedGroup]:
@@ -105,11 +106,8 @@ class WatchedGroups:
             if watched is not None:
                 watched.unsure = True
             raise found
-        if watched is None:
+        if watched is None or found is None or found.version != watched.held.version:
             await self._stamp(group, found)
-        elif found is not None and found.version != watched.held.version:
-            self._still_lead(found.state)
-            watched.held = await self._committer.settle(found, self._lease.check)
         self.troubles.readable(group.name)
 
     async def _clear_up(self, found: Versioned) -> None:
@@ -126,7 +124,7 @@ class WatchedGroups:
             await self._committer.settle(found, self._lease.check)
 
     async def decide(
-        self, watched: WatchedGroup, happened: Input, still: Callable[[], bool] = lambda: True
+        self, watched: WatchedGroup, happened: OfLeader, still: Callable[[], bool] = lambda: True
     ) -> None:
         """Decide on an input of a group, unless by the time it is its turn that is not `still` new.
 
@@ -142,15 +140,24 @@ class WatchedGroups:
             self._lease.check()
             held = None if watched.unsure else watched.held
             watched.unsure = True
+            happened = replace(happened, remembered=watched.state)
             watched.held = await self._commit(watched.group, happened, held)
+            self._remembered[watched.group.name] = watched.state
             watched.unsure = False
             self.troubles.readable(watched.group.name)
 
     async def _stamp(self, group: Group, held: Versioned | None) -> None:
+        """Stamp the epoch on a group, also on one that is watched: its row may have gone back in time."""
         self._lease.check()
-        stamped = await self._commit(group, Elected(self._lease.epoch), held)
+        watched = self._watched.get(group.name)
+        elected = Elected(self._lease.epoch, self._remembered.get(group.name))
+        stamped = await self._commit(group, elected, held)
         # What an older leader's death left undone is found in the state that now carries our epoch.
         settled = await self._committer.settle(stamped, self._lease.check)
+        self._remembered[group.name] = settled.state
+        if watched is not None:
+            watched.held = settled
+            return
         # As after a look that was cut off: soon, but never sooner than the budget for reads allows.
         looked_at = self._looked_at.get(group.name, float("-inf"))
         self._watched[group.name] = WatchedGroup(group, settled, looked_at=looked_at, cut_off=True)
@@ -167,7 +174,7 @@ class WatchedGroups:
             self.newest_epoch = max(self.newest_epoch, state.epoch)
             raise Deposed(f"{state.group}: epoch {mine} is deposed by epoch {state.epoch}")
 
-    async def _commit(self, group: Group, happened: Input, held: Versioned | None) -> Versioned:
+    async def _commit(self, group: Group, happened: OfLeader, held: Versioned | None) -> Versioned:
         committed = await self._committer.commit(group, happened, held, guard=self._lease.check)
         # The only input of a leader's that is refused is that of one who is deposed.
         self._still_lead(committed.held.state)
