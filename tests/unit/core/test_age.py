@@ -247,7 +247,7 @@ class TestCounts:
 
     def test_all_down_of_last_week_is_not_over_now(self) -> None:
         """It is forgotten without a word: nobody has answered."""
-        state = switching(progress_at=later(WEEK_S), all_down=True)
+        state = steady(ended_at=later(WEEK_S), all_down=True)
         decision = probed(state, WEEK_S, a=BAD, b=BAD)
         assert (decision.state.all_down, decision.notices) == (False, ())
 
@@ -255,7 +255,9 @@ class TestCounts:
 class TestTooLate:
     """What a worker hears of a switch that nobody has watched."""
 
-    @pytest.mark.parametrize("report", [SwitchMoved, SwitchDone, lambda *of: SwitchHeldUp(*of, "held")])
+    @pytest.mark.parametrize(
+        "report", [SwitchMoved, SwitchDone, lambda of, name: SwitchHeldUp(of, name, "held")]
+    )
     def test_it_may_not_go_on(self, report: Any) -> None:
         """A message that waited for a week moves nothing before the leader has looked."""
         decision = decide(GROUP, switching(), report(1, "g-1-0"), later(WEEK_S))
@@ -263,7 +265,7 @@ class TestTooLate:
         assert decision.refusal.code is RefusalCode.UNWATCHED
         assert decision.state == decide(GROUP, switching(), SwitchMoved(9, "x"), later(WEEK_S)).state
 
-    @pytest.mark.parametrize("report", [MessagePoisoned, lambda *of: SwitchFailed(*of, "error")])
+    @pytest.mark.parametrize("report", [MessagePoisoned, lambda of, name: SwitchFailed(of, name, "error")])
     def test_its_end_leaves_nothing_wanted(self, report: Any) -> None:
         """Given up after a week, it is not finished by whoever leads next."""
         state = decide(GROUP, switching(), report(1, "g-1-0"), later(WEEK_S)).state
