@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nvaha.ports import NetworkFault
 from tests.simulation.azure import WRITER, Body, Entry
 from tests.simulation.faults import LONGEST_OUTAGE_S
+from tests.simulation.hands import move_all
 from tests.simulation.process import Process
 from tests.simulation.scenery import FOREIGN_ADDRESS
 from tests.simulation.storage import ROW
@@ -62,6 +63,8 @@ class Chaos:
         for kind, event in events.items():
             if self._world.knobs.rates[kind]:
                 self._spawn(self._repeat(kind, event))
+        if self._world.knobs.asleep_s:
+            self._spawn(self._sleep(self._world.knobs.asleep_s))
         if self._world.knobs.rates["reads_fail"]:
             # At the first look as well.
             self._fail_reads()
@@ -291,6 +294,20 @@ class Chaos:
     def _entry(self, *kinds: str) -> Entry | None:
         entries = [each for each in self._world.arm.entries.values() if each.kind in kinds]
         return self._world.rng.choice(entries) if entries else None
+
+    async def _sleep(self, seconds: float) -> None:
+        """Let nothing of nvaha run for a while, in which people move what it looks after by hand."""
+        world, rng = self._world, self._world.rng
+        await asyncio.sleep(rng.uniform(0.2, 0.8) * world.knobs.fault_s)
+        world.sleep(seconds)
+        for group in world.configuration.groups:
+            await asyncio.sleep(rng.uniform(0.1, 0.4) * seconds)
+            how = rng.choice(["all", "all", "some", "nothing"])
+            if how == "all":
+                move_all(world, group.name, rng.choice(group.names))
+            elif how == "some":
+                for _ in range(3):
+                    self._drift_edit()
 
     def _foreign_edit(self) -> None:
         """Change what is not ours: a tag, or a route of somebody else's."""

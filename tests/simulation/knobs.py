@@ -52,10 +52,13 @@ RATES: dict[str, tuple[float, float]] = {
     "storage_blinks": (0.005, 0.1),
     "answer_repeated": (0.005, 0.1),
     "nva_stammers": (0.1, 1.0),
+    "rows_put_back": (0.1, 1.0),
 }
 """Least and largest rate of each kind of fault when it is not zero."""
-DRAWN_LAST = "nva_stammers"
+DRAWN_LAST = ("nva_stammers", "rows_put_back")
 """So that everything else of a seed is what it was before there was this."""
+ASLEEP_SHARE, ASLEEP_S = 0.2, (200.0, 900.0)
+"""In such a share of scenarios nothing of nvaha runs for so long."""
 
 FAULTS_WAITING: frozenset[str] = frozenset()
 RULES_WAITING: frozenset[str] = frozenset()
@@ -110,6 +113,7 @@ class Knobs:
     fault_s: float
     dead_at_end: bool
     unsteady: str
+    asleep_s: float
     rates: dict[str, float]
     waiting: frozenset[str]
 
@@ -138,7 +142,7 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         return 0.0 if off else least * (largest / least) ** exponent
 
     for name in RATES:
-        if name != DRAWN_LAST:
+        if name not in DRAWN_LAST:
             rates[name] = rate(name)
     public_ips = rng.choice([0, 1, 1, 2])
     knobs = Knobs(
@@ -180,8 +184,11 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         fault_s=rng.choice([60.0, 100.0, 150.0]),
         dead_at_end=rng.random() < 0.1,
         unsteady=rng.choice(["report", "report", "down"]),
+        asleep_s=0.0,
         rates=rates,
         waiting=waiting,
     )
-    rates[DRAWN_LAST] = rate(DRAWN_LAST)
-    return knobs
+    for name in DRAWN_LAST:
+        rates[name] = rate(name)
+    asleep_s = rng.uniform(*ASLEEP_S) if rng.random() < ASLEEP_SHARE else 0.0
+    return dataclasses.replace(knobs, asleep_s=0.0 if quiet or "all_asleep" in waiting else asleep_s)

@@ -16,6 +16,7 @@ from tests.simulation.oracle_health import HealthOracle
 from tests.simulation.oracle_leases import LeaseOracle
 from tests.simulation.oracle_looks import LookOracle
 from tests.simulation.oracle_operations import OperationOracle
+from tests.simulation.oracle_past import PastOracle
 from tests.simulation.oracle_rounds import RoundOracle
 from tests.simulation.oracle_switches import Change, History, Saving, SwitchOracle
 from tests.simulation.oracle_writes import WriteOracle, off_target
@@ -38,6 +39,7 @@ class Oracle:
         self.follow = FollowOracle(world)
         self.looks = LookOracle(world)
         self.rounds = RoundOracle(world)
+        self.past = PastOracle(world)
         self._switches = SwitchOracle(world)
         self._histories: dict[str, History] = {}
 
@@ -62,12 +64,12 @@ class Oracle:
         history = self._histories.get(group)
         if history is None:
             adopted = self._world.knobs.adopt != "wait" or any(
-                self._agrees(group, nva) for nva in self._world.group(group).names
+                self.agrees(group, nva) for nva in self._world.group(group).names
             )
             history = self._histories[group] = History(adopted=adopted)
         return history
 
-    def _agrees(self, group: str, nva: str) -> bool:
+    def agrees(self, group: str, nva: str) -> bool:
         """Tell whether all of a group in Azure is on one NVA."""
         bodies = {key: entry.body for key, entry in self._world.arm.entries.items()}
         return not any(off_target(self._world, self._world.group(group), nva, bodies))
@@ -109,15 +111,21 @@ class Oracle:
             sent=sent,
             history=self._history(state.group),
         )
-        wrong = self.health.follow(state.group, version, state, after.version, sent.told)
+        gap = self.past.gap(change)
+        wrong = self.health.follow(state.group, version, state, after.version, told=sent.told, gap=gap)
         if wrong is not None:
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
         if process.kind == "monitor":
             change.history.heartbeat_s = self._world.loop.now_s
+        anew, failed = self.past.before(change), change.history.failed
         for wrong in self._switches.disagreements(change):
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
+        if anew:
+            # What ends for want of a watcher makes nothing else wait.
+            change.history.failed = failed
+        self.past.after(change, anew=anew)
         if state.phase is Phase.STEADY and not change.history.adopted:
-            change.history.adopted = self._agrees(state.group, state.active or "")
+            change.history.adopted = self.agrees(state.group, state.active or "")
         for rule, wrong in self.looks.disagreements(change):
             self.violated(f"{process.name} wrote {state.group}: {wrong}", rule=rule)
         self.follow.written(change)

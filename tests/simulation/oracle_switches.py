@@ -51,6 +51,7 @@ class History:
     the last switch until it falls or something newer is asked for, and `unfinished` says that the switch
     failed, so that it is to be tried again; `by_hand` that a person had asked for it. `adopted` becomes true
     once the network has agreed with the record, or a person or a death has said which NVA it is to follow.
+    `unseen` that nobody has looked since it was found that nobody had watched.
     """
 
     switches: Lane = field(default_factory=Lane)
@@ -63,6 +64,18 @@ class History:
     by_hand: bool = False
     before: tuple[str | None, bool, bool, bool] = (None, False, False, False)
     adopted: bool = True
+    unseen: bool = False
+
+    @property
+    def failed(self) -> tuple[tuple[float, int], tuple[float, int]]:
+        """When switches, and repairs, last failed, and how often in a row."""
+        one, other = self.switches, self.repairs
+        return (one.failed_s, one.failed_in_a_row), (other.failed_s, other.failed_in_a_row)
+
+    @failed.setter
+    def failed(self, value: tuple[tuple[float, int], tuple[float, int]]) -> None:
+        for lane, (failed_s, in_a_row) in zip((self.switches, self.repairs), value, strict=True):
+            lane.failed_s, lane.failed_in_a_row = failed_s, in_a_row
 
     def lane(self, trigger: Trigger) -> Lane:
         """Return the lane of a trigger."""
@@ -148,6 +161,9 @@ class SwitchOracle:
             yield "the monitor is blind"
         if not _up(target):
             yield f"the target is {target}"
+        if change.history.unseen:
+            text = f"{request.operation} ({request.trigger}) by a record that nobody has watched"
+            self._world.oracle.violated(text, rule="past does not rule")
         commanded = request.trigger is Trigger.MANUAL
         again = change.history.unfinished and request.target == change.history.wanted
         if not policy.automatic and not (again and change.history.by_hand):

@@ -58,7 +58,7 @@ def run(seed: int, waiting: frozenset[str] = WAITING) -> Result:
 
 async def _scenario(world: World) -> None:
     world.start()
-    if await world.pass_time(world.knobs.fault_s):
+    if await world.pass_time(world.knobs.fault_s + world.knobs.asleep_s):
         world.note("world", "HEALS")
         world.heal()
         await _converge(world)

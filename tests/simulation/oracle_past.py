@@ -1,0 +1,99 @@
+"""The oracle's account of the past: what nobody has watched rules nothing, and neither does what went back.
+
+A group was watched when a leader's round was written, or a worker or a person did something about its switch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nvaha.model import Phase
+from tests.simulation.oracle_switches import NEVER, Change, History
+from tests.simulation.tolerances import CLOCK_S
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+UNWATCHED_S, STALE_S = 300.0, 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """How long nobody had probed a group before a write, and whether what is known of it may, or has to, go.
+
+    `counts` and `health` tell, each, whether these may have been dropped and whether they must.
+    """
+
+    counts: tuple[bool, bool] = (False, False)
+    health: tuple[bool, bool] = (False, False)
+
+
+class PastOracle:
+    """Judges who relies on what nobody has watched."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._watched_s: dict[str, float] = {}
+        self._probed_s: dict[str, float] = {}
+
+    def gap(self, change: Change) -> Gap:
+        """Return what a write may, and has to, have dropped of the NVAs' health."""
+        forgets = _forgets(change)
+        since_s = change.sent.sent_s - self._probed_s.get(change.group.name, change.sent.sent_s)
+        counts, health = _bounds(since_s, STALE_S), _bounds(since_s, UNWATCHED_S)
+        return Gap((counts[0] or forgets, counts[1]), (health[0] or forgets, health[1]))
+
+    def before(self, change: Change) -> bool:
+        """Tell whether a write has to take its group for one that is seen for the first time."""
+        group, process = change.group.name, change.process
+        watched_s = self._watched_s.get(group, NEVER)
+        since_s = 0.0 if watched_s == NEVER else change.sent.sent_s - watched_s
+        may, must = _bounds(since_s, UNWATCHED_S)
+        forgets = _forgets(change)
+        if forgets and not may:
+            text = f"{process.name} forgets {group}, which was watched {since_s:.1f} s ago"
+            self._world.oracle.violated(text)
+        going = change.old.phase is change.new.phase is Phase.SWITCHING
+        if must and process.kind == "worker" and going and change.old.generation == change.new.generation:
+            text = (
+                f"{process.name} goes on with a switch of {group} that nobody has watched for {since_s:.0f} s"
+            )
+            self._world.oracle.violated(text, rule="past does not rule")
+        anew = process.kind == "monitor" and (must or forgets)
+        if anew:
+            self._world.count("groups looked at anew")
+            change.history.unseen = True
+        return anew
+
+    def after(self, change: Change, *, anew: bool) -> None:
+        """Note who has watched a group, and what is known of it from here on."""
+        old, new, history, group = change.old, change.new, change.history, change.group.name
+        if anew:
+            forget(history)
+            history.adopted = self._world.knobs.adopt != "wait" or any(
+                self._world.oracle.agrees(group, nva) for nva in change.group.names
+            )
+        commanded = new.generation != old.generation and change.process.kind == "web"
+        looked = old.phase is Phase.UNKNOWN and new.phase is Phase.STEADY
+        if looked or commanded:
+            history.unseen = False
+        probed = change.process.kind == "monitor" and new.probed_at != old.probed_at
+        if probed:
+            self._probed_s[group] = change.sent.sent_s
+        if probed or anew or commanded or change.process.kind == "worker":
+            self._watched_s[group] = change.sent.sent_s
+
+
+def forget(history: History) -> None:
+    """Forget what a group was asked for."""
+    history.wanted, history.unfinished, history.fell, history.by_hand = None, False, False, False
+    history.before = None, False, False, False
+
+
+def _bounds(since_s: float, limit_s: float) -> tuple[bool, bool]:
+    return since_s > limit_s - CLOCK_S, since_s > limit_s + CLOCK_S
+
+
+def _forgets(change: Change) -> bool:
+    return change.new.unwatched_at not in (None, change.old.unwatched_at)
