@@ -88,9 +88,9 @@ def watched_anew(
     remembered = happened.remembered
     if remembered is not None and behind(state, remembered):
         why = f"what is stored of it went back in time, to {_last(state)}"
-        return forgotten(group, _not_before(state, remembered), now, why, remembered)
+        return forgotten(group, _unprobed(_not_before(state, remembered)), now, why, remembered)
     if isinstance(happened, Elected | Probed) and unwatched(state, now):
-        return forgotten(group, state, now, f"nobody has watched it since {_last(state)}")
+        return forgotten(group, _unprobed(state), now, _unwatched_since(state))
     return state, ()
 
 
@@ -102,14 +102,16 @@ def forgotten(
     A switch goes on only where this leader remembers that very one. A pause, the guards and what was asked
     for by whom stay.
     """
-    notices: tuple[Notice, ...] = ()
+    notices = []
     dropped = [f"it was {state.phase} on {state.active or 'no NVA'}"]
-    request = state.request
     goes_on = _is_under_way(state, remembered)
-    if state.phase is Phase.SWITCHING and request is not None and not goes_on:
+    for each in (state, remembered):
+        request = each.request if each is not None and each.phase is Phase.SWITCHING else None
+        if request is None or goes_on:
+            continue
         error = f"{why}: it is not gone on with"
         text = f"{group.name}: operation {request.operation} to {request.target} failed: {error}"
-        notices = (notice("switch_failed", "error", text, group, **request_fields(request)),)
+        notices.append(notice("switch_failed", "error", text, group, **request_fields(request)))
         state = replace(
             closed(state, request, Status.FAILED, error), switch=Switch(request, ended=Status.FAILED)
         )
@@ -125,8 +127,6 @@ def forgotten(
     state = replace(
         state,
         phase=Phase.SWITCHING if goes_on else Phase.UNKNOWN,
-        nvas={name: _unprobed(nva) for name, nva in state.nvas.items()},
-        all_down=False,
         drift=Drift(),
         wanted=None,
         stays=(),
@@ -145,7 +145,7 @@ def recounted(group: Group, state: GroupState, now: datetime) -> GroupState:
     if state.probed_at is None or _near(state.probed_at, now, stale_after_s(group)):
         return state
     if not _near(state.probed_at, now, UNWATCHED_S):
-        return replace(state, nvas={name: _unprobed(nva) for name, nva in state.nvas.items()}, all_down=False)
+        return _unprobed(state)
     return replace(state, nvas={name: _uncounted(nva) for name, nva in state.nvas.items()})
 
 
@@ -160,16 +160,21 @@ def too_late(group: Group, before: GroupState, report: Report, now: datetime) ->
 
     Whoever is at it hears that it is over. What says that it has failed ends it, and nothing of it is wanted.
     """
-    if not before.under_way(report.operation, report.generation) or not unwatched(before, now):
+    if not before.under_way(report.operation, report.generation):
         return None
-    why = f"nobody has watched it since {_last(before)}"
+    if isinstance(report, SwitchFailed) and report.outdated:
+        why = f"what is stored of it went back in time: {report.error}"
+    elif unwatched(before, now):
+        why = _unwatched_since(before)
+    else:
+        return None
     if isinstance(report, SwitchFailed | MessagePoisoned):
         state, notices = forgotten(group, before, now, why)
         return Decision(state, notices=notices)
-    return Decision(before, refusal=Refusal(RefusalCode.UNWATCHED, outdated(before)))
+    return Decision(before, refusal=Refusal(RefusalCode.UNWATCHED, gone_by(before)))
 
 
-def outdated(state: GroupState) -> str:
+def gone_by(state: GroupState) -> str:
     """Say why a switch under way is not carried out any more."""
     return (
         f"nobody has watched {state.group} or carried this switch out since {_last(state)}, longer than "
@@ -195,8 +200,13 @@ def _not_before(state: GroupState, remembered: GroupState) -> GroupState:
     )
 
 
-def _unprobed(nva: NvaState) -> NvaState:
-    return replace(_uncounted(nva), health=Health.UNKNOWN, since=None, latency_ms=None, last_error=None)
+def _unprobed(state: GroupState) -> GroupState:
+    """Return the state without anything that is known of its NVAs' health; their addresses stay."""
+    nvas = {
+        name: replace(_uncounted(nva), health=Health.UNKNOWN, since=None, latency_ms=None, last_error=None)
+        for name, nva in state.nvas.items()
+    }
+    return replace(state, nvas=nvas, all_down=False)
 
 
 def _uncounted(nva: NvaState) -> NvaState:
@@ -205,6 +215,10 @@ def _uncounted(nva: NvaState) -> NvaState:
 
 def _near(time: datetime, now: datetime, within_s: float) -> bool:
     return abs((now - time).total_seconds()) <= within_s
+
+
+def _unwatched_since(state: GroupState) -> str:
+    return f"nobody has watched it since {_last(state)}"
 
 
 def _last(state: GroupState) -> str:

@@ -142,7 +142,8 @@ class SwitchFailed:
     """A switch ended without reaching its target; what it left undone is in its operation record.
 
     `begun` tells whether anything was written: a planned move that cannot end well is not begun. `stays` are
-    the public IPs that the target refused once they were free, and that are back where they were.
+    the public IPs that the target refused once they were free, and that are back where they were. `outdated`
+    says that its record has ended: then it is the row that went back in time.
     """
 
     generation: int
@@ -150,6 +151,7 @@ class SwitchFailed:
     error: str
     begun: bool = True
     stays: tuple[str, ...] = ()
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

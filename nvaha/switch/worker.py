@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from nvaha.core.age import outdated, unwatched
+from nvaha.core.age import gone_by, unwatched
 from nvaha.core.inputs import MessagePoisoned, SwitchHeldUp
 from nvaha.core.lifecycle import attended
 from nvaha.core.refusal import RefusalCode
@@ -91,7 +91,7 @@ class Switcher:
             return self._refuse(message, found)
         group, state = found
         if unwatched(state, self._ports.clock.now()):
-            return self._refuse(message, outdated(state), "unwatched")
+            return self._refuse(message, gone_by(state), "unwatched")
         if state.fingerprint not in (None, group.fingerprint):
             text = f"{group.name}: the leader has another configuration of it than {self._instance}"
             raise OtherConfiguration(f"{text}; deploy the same one everywhere")

@@ -59,6 +59,7 @@ class Chaos:
             "group_raises": self._let_group_raise,
             "queue_cleared": lambda: self._spawn(self.keep_queue_clear(self._world.rng.uniform(2.0, 60.0))),
             "message_copied": self._copy_message,
+            "rows_put_back": lambda: self._spawn(self._put_rows_back()),
         }
         for kind, event in events.items():
             if self._world.knobs.rates[kind]:
@@ -308,6 +309,16 @@ class Chaos:
             elif how == "some":
                 for _ in range(3):
                     self._drift_edit()
+
+    async def _put_rows_back(self) -> None:
+        """Put the row of a group, or all of them, back to what is there now, in a while."""
+        groups, rng = dict(self._world.storage.tables.groups), self._world.rng
+        if groups and rng.random() < 0.7:
+            name = rng.choice(sorted(groups))
+            groups = {name: groups[name]}
+        await asyncio.sleep(rng.uniform(1.0, 100.0))
+        if self._world.faults.on:
+            self._world.storage.put_back(groups)
 
     def _foreign_edit(self) -> None:
         """Change what is not ours: a tag, or a route of somebody else's."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nvaha.model import GroupState, Phase
+from nvaha.model import GroupState, Phase, Trigger
 from nvaha.ports import Versioned
 from tests.simulation.azure import WRITER
 from tests.simulation.oracle_follow import FollowOracle
@@ -84,6 +84,23 @@ class Oracle:
         history = self._histories.get(group)
         wanted, unfinished, _, _ = history.before if history else (None, False, False, False)
         return unfinished and wanted == target
+
+    def put_back(self, group: str, held: Versioned) -> None:
+        """Note that a group's row says what it said before: whatever was asked for since may be lost."""
+        state = held.state
+        self.health.put_back(group, held.version, state)
+        self.writes.put_back(group, state.generation)
+        self.operations.put_back(group, state)
+        self.follow.put_back(group)
+        wanted = state.target or state.wanted
+        self._histories[group] = History(
+            heartbeat_s=self._history(group).heartbeat_s,
+            moved_s=self._world.loop.now_s,
+            wanted=wanted,
+            unfinished=wanted is not None and state.phase is Phase.UNKNOWN,
+            by_hand=state.request is not None and state.request.trigger is Trigger.MANUAL,
+            back=True,
+        )
 
     def save_sent(self, process: Process, state: GroupState) -> Saving:
         """Check a state write at the moment it is sent."""

@@ -140,6 +140,15 @@ class HealthOracle:
                         return None
         return f"health counts went from {stood} to {found} after {told}"
 
+    def put_back(self, group: str, version: str, state: GroupState) -> None:
+        """Note a row that says what it said before."""
+        unsteady = frozenset(name for name, nva in state.nvas.items() if nva.unsteady)
+        held = unsteady if self._world.knobs.unsteady == "down" else frozenset()
+        self._unsteady[group, version] = unsteady
+        self._counts[group, version] = {
+            name: self._of_state(state, name, held=name in held) for name in state.nvas
+        }
+
     def _use(self, group: str, told: Told, found: Mapping[str, Counts], stood: Mapping[str, Counts]) -> None:
         """Use up the readings that a write counted; each counts once, whatever storage answered."""
         for name in found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nvaha.model import Operation, Status, StepStatus
+from nvaha.model import GroupState, Operation, Status, StepStatus
 from tests.simulation.azure import WRITER, Writer
 from tests.simulation.process import Process
 
@@ -51,6 +51,19 @@ class OperationOracle:
             text = f"{process.name} turned {after.id} from {before.status} to {after.status}"
             self._world.oracle.violated(text)
 
+    def put_back(self, group: str, state: GroupState) -> None:
+        """Forget the operations that a group's row, being put back, knows nothing of."""
+        going = state.request.operation if state.request and state.target else None
+        self.begun = [
+            each for each in self.begun if each == going or each in self.outcomes or not _is_of(each, group)
+        ]
+        self._by_request = {key: each for key, each in self._by_request.items() if key[0] != group}
+
+    def over(self, operation: str) -> bool:
+        """Tell whether the record of an operation says that it has ended."""
+        record = self._world.storage.tables.operations.get(operation)
+        return record is not None and record.status.ended
+
     def intended(self, writer: Writer, resource_id: str) -> bool:
         """Tell whether a write's intent was on record before."""
         return (writer.operation, resource_id.casefold()) in self._intents
@@ -74,3 +87,7 @@ class OperationOracle:
             for name in self.begun
             if name not in records or not records[name].status.ended
         ]
+
+
+def _is_of(operation: str, group: str) -> bool:
+    return operation.rsplit("-", 2)[0] == group

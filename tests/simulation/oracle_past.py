@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nvaha.model import Phase
+from nvaha.model import GroupState, Phase
 from tests.simulation.oracle_switches import NEVER, Change, History
+from tests.simulation.process import Process
 from tests.simulation.tolerances import CLOCK_S
 
 if TYPE_CHECKING:
@@ -36,10 +37,16 @@ class PastOracle:
         self._world = world
         self._watched_s: dict[str, float] = {}
         self._probed_s: dict[str, float] = {}
+        self._memory: dict[tuple[str, str], GroupState] = {}
+
+    def remembered(self, process: Process, state: GroupState) -> None:
+        """Note what a monitor knows that it has written."""
+        if process.kind == "monitor":
+            self._memory[process.name, state.group] = state
 
     def gap(self, change: Change) -> Gap:
         """Return what a write may, and has to, have dropped of the NVAs' health."""
-        forgets = _forgets(change)
+        forgets = change.forgets
         since_s = change.sent.sent_s - self._probed_s.get(change.group.name, change.sent.sent_s)
         counts, health = _bounds(since_s, STALE_S), _bounds(since_s, UNWATCHED_S)
         return Gap((counts[0] or forgets, counts[1]), (health[0] or forgets, health[1]))
@@ -50,8 +57,16 @@ class PastOracle:
         watched_s = self._watched_s.get(group, NEVER)
         since_s = 0.0 if watched_s == NEVER else change.sent.sent_s - watched_s
         may, must = _bounds(since_s, UNWATCHED_S)
-        forgets = _forgets(change)
-        if forgets and not may:
+        forgets, history = change.forgets, change.history
+        history.remembered = None
+        if history.back and process.kind == "monitor":
+            history.back, may = False, True
+            memory = self._memory.get((process.name, group))
+            must = must or (memory is not None and _is_newer(memory, change.old))
+            history.remembered = memory if must or forgets else None
+        request = change.old.request if process.kind == "worker" else None
+        outdated = request is not None and self._world.oracle.operations.over(request.operation)
+        if forgets and not (may or outdated):
             text = f"{process.name} forgets {group}, which was watched {since_s:.1f} s ago"
             self._world.oracle.violated(text)
         going = change.old.phase is change.new.phase is Phase.SWITCHING
@@ -60,7 +75,7 @@ class PastOracle:
                 f"{process.name} goes on with a switch of {group} that nobody has watched for {since_s:.0f} s"
             )
             self._world.oracle.violated(text, rule="past does not rule")
-        anew = process.kind == "monitor" and (must or forgets)
+        anew = forgets or (must and process.kind == "monitor")
         if anew:
             self._world.count("groups looked at anew")
             change.history.unseen = True
@@ -91,9 +106,15 @@ def forget(history: History) -> None:
     history.before = None, False, False, False
 
 
+def _is_newer(memory: GroupState, row: GroupState) -> bool:
+    """Tell whether a leader remembers more than a row says, by far."""
+    if row.generation > memory.generation or row.epoch > memory.epoch:
+        return False
+    if row.generation < memory.generation or row.epoch < memory.epoch or row.probed_at is None:
+        return True
+    assert memory.probed_at is not None
+    return (memory.probed_at - row.probed_at).total_seconds() > 2 * CLOCK_S
+
+
 def _bounds(since_s: float, limit_s: float) -> tuple[bool, bool]:
     return since_s > limit_s - CLOCK_S, since_s > limit_s + CLOCK_S
-
-
-def _forgets(change: Change) -> bool:
-    return change.new.unwatched_at not in (None, change.old.unwatched_at)

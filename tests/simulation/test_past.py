@@ -197,3 +197,98 @@ def test_failures_of_minutes_ago_and_a_new_one_are_not_three_in_a_row() -> None:
     world = play(scene)
     assert world.oracle.violations == []
     assert the_state(world).generation == 0
+
+
+@pytest.mark.parametrize("all_of_it", [False, True])
+def test_a_row_that_goes_back_under_its_leader_moves_nothing_back(all_of_it: bool) -> None:
+    """A failover is done and its row put back to before it: what was moved stays, and no number falls."""
+    numbers: list[tuple[int, int]] = []
+
+    async def scene(world: World) -> None:
+        await settled(world)
+        tables = world.storage.tables
+        copy, operations, leader = dict(tables.groups), dict(tables.operations), tables.leader
+        await command(world, FailoverCommanded("g0n1", "operator"))
+        await until(world, lambda state: state.phase is Phase.STEADY and state.active == "g0n1")
+        await world.pass_time(30.0)
+        numbers.append((the_state(world).generation, the_state(world).epoch))
+        writes.append(world.counts["writes"])
+        world.storage.put_back(copy)
+        if all_of_it:
+            tables.operations, tables.leader = operations, leader
+            for lease in tables.leases.values():
+                lease.token, lease.epoch = None, 0
+        await world.pass_time(BACK_S)
+        writes.append(world.counts["writes"])
+        numbers.append((the_state(world).generation, the_state(world).epoch))
+
+    writes: list[int] = []
+    world = play(scene, tables=2, public_ips=1)
+    assert world.oracle.violations == []
+    assert (the_state(world).phase, the_state(world).active) == (Phase.STEADY, "g0n1")
+    assert writes[0] == writes[1]
+    assert numbers[1] >= numbers[0]
+
+
+def test_a_row_that_says_again_that_a_switch_is_under_way_begins_nothing_anew() -> None:
+    """The switch is done, and its row says that it is not: neither leader nor worker moves what it moved."""
+
+    async def scene(world: World) -> None:
+        await settled(world)
+        await command(world, FailoverCommanded("g0n1", "operator"))
+        await until(world, lambda state: state.phase is Phase.SWITCHING)
+        copy = dict(world.storage.tables.groups)
+        await until(world, lambda state: state.phase is Phase.STEADY)
+        move_all(world, "g0", "g0n0")
+        writes.append(world.counts["writes"])
+        world.storage.put_back(copy)
+        world.storage.copy_message(world.storage.tables.bodies[-1], poison=False)
+        await world.pass_time(BACK_S)
+        writes.append(world.counts["writes"])
+
+    writes: list[int] = []
+    world = play(scene, tables=2, public_ips=1)
+    assert world.oracle.violations == []
+    assert (the_state(world).phase, the_state(world).active) == (Phase.STEADY, "g0n0")
+    assert writes[0] == writes[1]
+
+
+def test_a_pause_is_not_lost_with_the_row_while_its_leader_lives() -> None:
+    """The row is put back to before the pause: the leader remembers it."""
+
+    async def scene(world: World) -> None:
+        await settled(world)
+        copy = dict(world.storage.tables.groups)
+        await world.pass_time(20.0)
+        await command(world, PauseCommanded(paused=True, by="operator"))
+        await world.pass_time(20.0)
+        world.storage.put_back(copy)
+        await world.pass_time(20.0)
+        world.chaos.set_alive("g0n0", alive=False)
+        await world.pass_time(BACK_S)
+
+    world = play(scene)
+    assert world.oracle.violations == []
+    assert (the_state(world).paused, the_state(world).active) == (True, "g0n0")
+    assert world.counts["writes"] == 0
+
+
+def test_a_row_that_is_gone_is_looked_at_anew() -> None:
+    """Somebody deletes the row under its leader: what is on the other NVA by then stays there."""
+
+    async def scene(world: World) -> None:
+        await settled(world)
+        await command(world, FailoverCommanded("g0n1", "operator"))
+        await until(world, lambda state: state.active == "g0n1")
+        await world.pass_time(20.0)
+        writes.append(world.counts["writes"])
+        world.storage.put_back({}, gone=True)
+        await world.pass_time(BACK_S)
+        writes.append(world.counts["writes"])
+
+    writes: list[int] = []
+    world = play(scene)
+    state = the_state(world)
+    assert world.oracle.violations == []
+    assert (state.phase, state.active, state.generation) == (Phase.STEADY, "g0n1", 1)
+    assert writes[0] == writes[1]
