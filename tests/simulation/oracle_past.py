@@ -86,6 +86,9 @@ class PastOracle:
         old, new, history, group = change.old, change.new, change.history, change.group.name
         if anew:
             forget(history)
+            for closing in new.closings:
+                # Also what only its leader remembers has ended.
+                self._world.oracle.operations.outcomes.setdefault(closing.operation, closing.status)
             history.adopted = self._world.knobs.adopt != "wait" or any(
                 self._world.oracle.agrees(group, nva) for nva in change.group.names
             )

@@ -105,7 +105,8 @@ class Change:
     @property
     def began(self) -> bool:
         """Whether a switch began: a leader may also raise the generation of a row that went back in time."""
-        return self.new.generation != self.old.generation and self.new.request != self.old.request
+        newer = self.new.generation != self.old.generation and self.new.request != self.old.request
+        return newer and self.new.phase is Phase.SWITCHING
 
 
 class SwitchOracle:
