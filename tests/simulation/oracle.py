@@ -20,7 +20,7 @@ from tests.simulation.oracle_past import PastOracle
 from tests.simulation.oracle_rounds import RoundOracle
 from tests.simulation.oracle_switches import Change, History, Saving, SwitchOracle
 from tests.simulation.oracle_writes import WriteOracle, off_target
-from tests.simulation.process import Process
+from tests.simulation.process import START_S, Process
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -92,10 +92,12 @@ class Oracle:
         self.writes.put_back(group, state.generation)
         self.operations.put_back(group, state)
         self.follow.put_back(group)
-        wanted = state.target or state.wanted
+        self.past.put_back(state)
+        wanted, switch = state.target or state.wanted, state.switch
+        moved_at = switch and (switch.progress_at or switch.request.requested_at)
         self._histories[group] = History(
             heartbeat_s=self._history(group).heartbeat_s,
-            moved_s=self._world.loop.now_s,
+            moved_s=moved_at.timestamp() - START_S if moved_at else self._world.loop.now_s,
             wanted=wanted,
             unfinished=wanted is not None and state.phase is Phase.UNKNOWN,
             by_hand=state.request is not None and state.request.trigger is Trigger.MANUAL,

@@ -51,6 +51,7 @@ class FollowOracle:
     def put_back(self, group: str) -> None:
         """Forget what people were to be told of a group whose row went back to before that."""
         self._untold = {due: since_s for due, since_s in self._untold.items() if due[1] != group}
+        self._ended_by.clear()
 
     def queued(self, operation: str) -> None:
         """Note that a message was put on the queue."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nvaha.model import GroupState, Phase
 from tests.simulation.oracle_switches import NEVER, Change, History
-from tests.simulation.process import Process
+from tests.simulation.process import START_S, Process
 from tests.simulation.tolerances import CLOCK_S
 
 if TYPE_CHECKING:
@@ -44,6 +44,17 @@ class PastOracle:
         if process.kind == "monitor":
             self._memory[process.name, state.group] = state
 
+    def put_back(self, state: GroupState) -> None:
+        """Note that a group's row says what it said before: it is as old as it was then."""
+        switch = state.switch
+        times = [state.probed_at, state.unwatched_at, state.guards.ended_at]
+        times += [switch.progress_at, switch.request.requested_at] if switch else []
+        known = [time.timestamp() - START_S for time in times if time is not None]
+        self._watched_s[state.group] = max(known, default=NEVER)
+        self._probed_s.pop(state.group, None)
+        if state.probed_at is not None:
+            self._probed_s[state.group] = state.probed_at.timestamp() - START_S
+
     def gap(self, change: Change) -> Gap:
         """Return what a write may, and has to, have dropped of the NVAs' health."""
         forgets = change.forgets
@@ -75,7 +86,9 @@ class PastOracle:
                 f"{process.name} goes on with a switch of {group} that nobody has watched for {since_s:.0f} s"
             )
             self._world.oracle.violated(text, rule="past does not rule")
-        anew = forgets or (must and process.kind == "monitor")
+        # The switch that a leader remembers goes on: that one it has watched.
+        goes_on = forgets and going and change.old.request == change.new.request
+        anew = not goes_on and (forgets or (must and process.kind == "monitor"))
         if anew:
             self._world.count("groups looked at anew")
             change.history.unseen = True

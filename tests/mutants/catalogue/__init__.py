@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.catalogue.arm import ERRORS, FOLLOWING, TALKING
 from tests.mutants.catalogue.deciding import COMMANDING, DECIDING, DISCOVERING, LOOKING
 from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
+from tests.mutants.catalogue.past import PASSING
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
 from tests.mutants.catalogue.sharing import SHARING
 from tests.mutants.catalogue.switching import FINISHING, HELD_UP, HOLDING_BACK, SWITCHING
@@ -30,6 +31,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *HELD_UP,
     *FINISHING,
     *HOLDING_BACK,
+    *PASSING,
     *COMMITTING,
     *HOLDING,
     *READING,
