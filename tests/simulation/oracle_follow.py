@@ -104,7 +104,8 @@ def _due(change: Change) -> Iterator[Due]:
             yield f"switch_{closing.status}", group, closing.operation
     if new.all_down and not old.all_down:
         yield "all_down", group, ""
-    if new.paused is not old.paused:
+    # A pause that a row has lost and its leader remembers was told when it began.
+    if new.paused is not old.paused and not change.forgets:
         yield "paused" if new.paused else "resumed", group, ""
     if old.phase is new.phase is Phase.STEADY and old.drift.seen < 2 <= new.drift.seen:
         yield "drift_found", group, ""

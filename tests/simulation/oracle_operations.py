@@ -52,10 +52,10 @@ class OperationOracle:
             self._world.oracle.violated(text)
 
     def put_back(self, group: str, state: GroupState) -> None:
-        """Forget the operations that a group's row, being put back, knows nothing of."""
+        """Forget operations whose records nobody will end: the row, being put back, has lost them."""
         going = state.request.operation if state.request and state.target else None
         self.begun = [
-            each for each in self.begun if each == going or each in self.outcomes or not _is_of(each, group)
+            each for each in self.begun if each == going or self.over(each) or not _is_of(each, group)
         ]
         self._by_request = {key: each for key, each in self._by_request.items() if key[0] != group}
 
