@@ -53,7 +53,7 @@ def unwatched(state: GroupState, now: datetime) -> bool:
     A time that is as far ahead says as little about now. Of a group without any nothing is remembered.
     """
     known = _times(state)
-    return bool(known or state.active) and not any(_near(time, now, UNWATCHED_S) for time in known)
+    return bool(known) and not any(_near(time, now, UNWATCHED_S) for time in known)
 
 
 def behind(state: GroupState, remembered: GroupState) -> bool:
@@ -89,7 +89,11 @@ def watched_anew(
     if remembered is not None and behind(state, remembered):
         why = f"what is stored of it went back in time, to {_last(state)}"
         return forgotten(group, _unprobed(_not_before(state, remembered)), now, why, remembered)
-    if isinstance(happened, Elected | Probed) and unwatched(state, now):
+    if not isinstance(happened, Elected | Probed):
+        return state, ()
+    # How old a record is that nobody has ever probed, a new leader cannot tell.
+    undated = isinstance(happened, Elected) and remembered is None and state.active is not None
+    if unwatched(state, now) or (undated and not _times(state)):
         return forgotten(group, _unprobed(state), now, _unwatched_since(state))
     return state, ()
 
@@ -218,7 +222,7 @@ def _near(time: datetime, now: datetime, within_s: float) -> bool:
 
 
 def _unwatched_since(state: GroupState) -> str:
-    return f"nobody has watched it since {_last(state)}"
+    return f"nobody has watched it since {_last(state)}" if _times(state) else "nobody has watched it so far"
 
 
 def _last(state: GroupState) -> str:

@@ -145,6 +145,8 @@ class HealthOracle:
         unsteady = frozenset(name for name, nva in state.nvas.items() if nva.unsteady)
         held = unsteady if self._world.knobs.unsteady == "down" else frozenset()
         self._unsteady[group, version] = unsteady
+        # What the row has lost of them may be counted once more.
+        self._used.clear()
         self._counts[group, version] = {
             name: self._of_state(state, name, held=name in held) for name in state.nvas
         }

@@ -102,10 +102,16 @@ class TestUnwatched:
     def test_nobody_was_there(self, state: GroupState) -> None:
         """A record that old, or of a time that has not come, is memory only; that is told once."""
         decision = elected(state, WEEK_S)
-        assert unwatched(state, later(WEEK_S))
         assert decision.state.phase is Phase.UNKNOWN
         assert [each.event for each in decision.notices if each.event == "unwatched"] == ["unwatched"]
         assert elected(decision.state, WEEK_S + 1).notices == ()
+
+    def test_a_look_before_the_first_round_is_believed(self) -> None:
+        """A new group is looked at and then probed: its active NVA is known, and nothing is forgotten."""
+        state = looked(elected(GroupState("g"), WEEK_S).state, WEEK_S, moved_by_hand(whole=True)).state
+        decision = probed(state, WEEK_S + 1)
+        again = elected(decision.state, WEEK_S + 2, decision.state).state
+        assert (decision.notices, again.phase, again.active) == ((), Phase.STEADY, "b")
 
 
 class TestForgotten:
