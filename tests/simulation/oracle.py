@@ -100,6 +100,7 @@ class Oracle:
             moved_s=moved_at.timestamp() - START_S if moved_at else self._world.loop.now_s,
             wanted=wanted,
             unfinished=wanted is not None and state.phase is Phase.UNKNOWN,
+            before=(wanted, state.request is not None and state.request.finishes, False, False),
             by_hand=state.request is not None and state.request.trigger is Trigger.MANUAL,
             back=True,
         )

@@ -278,6 +278,13 @@ class TestTooLate:
         assert (state.phase, state.wanted) == (Phase.UNKNOWN, None)
         assert looked(state, WEEK_S + 60, moved_by_hand(whole=False)).state.drift.unasked
 
+    def test_what_had_ended_before_is_not_wanted_by_its_row(self) -> None:
+        """A worker finds the operation's record ended: the row went back, and a look decides."""
+        report = SwitchFailed(1, "g-1-0", "ended already", begun=False, outdated=True)
+        decision = decide(GROUP, switching(), report, later(1))
+        assert (decision.state.phase, decision.state.wanted) == (Phase.UNKNOWN, None)
+        assert looked(decision.state, 2, moved_by_hand(whole=False)).state.drift.unasked
+
 
 class TestBehind:
     """Rows that go back in time under a leader that remembers."""
