@@ -199,6 +199,8 @@ def _not_before(state: GroupState, remembered: GroupState) -> GroupState:
         state,
         generation=max(state.generation, remembered.generation),
         paused=state.paused or remembered.paused,
+        # For the addresses: routes may point where only these say whose that is.
+        nvas=remembered.nvas or state.nvas,
         guards=remembered.guards,
         request_ids=remembered.request_ids,
     )

@@ -147,6 +147,11 @@ class HealthOracle:
         self._unsteady[group, version] = unsteady
         # What the row has lost of them may be counted once more.
         self._used.clear()
+        for name, nva in state.nvas.items():
+            if not self._world.knobs.fixed_addresses and not nva.addresses:
+                # It cannot be probed until it is looked at again.
+                for seen in self._seen.values():
+                    seen.readings.pop(name, None)
         self._counts[group, version] = {
             name: self._of_state(state, name, held=name in held) for name in state.nvas
         }
