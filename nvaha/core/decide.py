@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from nvaha.core import commands, discovery
+from nvaha.core import age, commands, discovery
 from nvaha.core.decision import Decision
 from nvaha.core.guards import forbidden
 from nvaha.core.health import advance, fallen, healthy, same_for_the_reader
@@ -21,6 +21,7 @@ from nvaha.core.inputs import (
     MessagePoisoned,
     NetworkRead,
     NetworkUnread,
+    OfLeader,
     PauseCommanded,
     Probed,
     SwitchDone,
@@ -44,20 +45,29 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
         happened: the input.
         now: the time by the storage service's clock.
     """
-    by_leader = isinstance(happened, Elected | Probed | NetworkRead | NetworkUnread)
+    by_leader = isinstance(happened, OfLeader)
     same_configuration = state.is_led_with(group.fingerprint)
     before = as_configured(group, state) if by_leader or same_configuration else state
+    if isinstance(happened, FailoverCommanded) and not same_configuration:
+        text = f"{group.name}: this instance has another configuration of it than the leader"
+        remedy = "deploy the same one everywhere, or restart the app"
+        return Decision(before, refusal=Refusal(RefusalCode.OTHER_CONFIGURATION, f"{text}; {remedy}"))
+    if not isinstance(happened, OfLeader):
+        return _follows(group, before, happened, now)
+    if before.epoch > happened.epoch:
+        text = f"{group.name}: epoch {happened.epoch} is deposed by epoch {before.epoch}"
+        return Decision(before, refusal=Refusal(RefusalCode.DEPOSED, text))
+    before, said = age.watched_anew(group, before, happened, now)
+    if isinstance(happened, Elected):
+        said = (*said, *handed_over(group, before, state.nvas))
+    return _follows(group, before, happened, now).told_after(*said)
+
+
+def _follows(group: Group, before: GroupState, happened: Input, now: datetime) -> Decision:
+    """Return what follows from an input that is to be followed."""
     match happened:
-        case Elected() | Probed() | NetworkRead() | NetworkUnread() if before.epoch > happened.epoch:
-            text = f"{group.name}: epoch {happened.epoch} is deposed by epoch {before.epoch}"
-            return Decision(before, refusal=Refusal(RefusalCode.DEPOSED, text))
-        case FailoverCommanded() if not same_configuration:
-            text = f"{group.name}: this instance has another configuration of it than the leader"
-            remedy = "deploy the same one everywhere, or restart the app"
-            return Decision(before, refusal=Refusal(RefusalCode.OTHER_CONFIGURATION, f"{text}; {remedy}"))
         case Elected():
-            stamped = replace(before, epoch=happened.epoch, fingerprint=group.fingerprint)
-            return Decision(stamped, notices=handed_over(group, state))
+            return Decision(replace(before, epoch=happened.epoch, fingerprint=group.fingerprint))
         case Probed():
             return _probed(group, before, happened, now)
         case NetworkUnread():
@@ -69,7 +79,8 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
         case PauseCommanded():
             return commands.paused(group, before, happened)
         case SwitchMoved() | SwitchHeldUp() | SwitchDone() | SwitchFailed() | MessagePoisoned():
-            return reported(group, before, happened, now)
+            late = age.too_late(group, before, happened, now)
+            return late or reported(group, before, happened, now)
 
 
 def as_configured(group: Group, state: GroupState) -> GroupState:
@@ -99,6 +110,7 @@ def worth_writing(group: Group, old: GroupState, new: GroupState) -> bool:
 
 
 def _probed(group: Group, before: GroupState, happened: Probed, now: datetime) -> Decision:
+    before = age.recounted(group, before, now)
     nvas: dict[str, NvaState] = dict(before.nvas)
     for name, reading in happened.readings.items():
         if name in nvas:
@@ -114,7 +126,9 @@ def _probed(group: Group, before: GroupState, happened: Probed, now: datetime) -
     down = bool(nvas) and all(nva.health is Health.DOWN for nva in nvas.values())
     if down != before.all_down:
         notices.append(all_down_notice(group, nvas, down=down))
-    state = replace(before, nvas=nvas, epoch=happened.epoch, all_down=down)
+    # Looked at and probed anew: what is recorded is about now.
+    unwatched_at = None if before.phase is Phase.STEADY else before.unwatched_at
+    state = replace(before, nvas=nvas, epoch=happened.epoch, all_down=down, unwatched_at=unwatched_at)
     decision = _consider(group, state, now, blind=happened.blind).told_after(*notices)
     since_s = (now - before.probed_at).total_seconds() if before.probed_at else WRITTEN_EVERY_S
     if not 0 <= since_s < WRITTEN_EVERY_S or worth_writing(group, before, decision.state):

@@ -101,7 +101,8 @@ def _discovered(group: Group, state: GroupState, survey: Survey, now: datetime) 
 
 def _adopt(group: Group, state: GroupState, survey: Survey, active: str) -> Decision:
     """Record an NVA as active; what is off at the very first look may be meant so, and waits for a person."""
-    first = state.active is None and state.generation == 0
+    anew = state.unwatched_at is not None
+    first = anew or (state.active is None and state.generation == 0)
     found = _drift_from(survey, active, group)
     said = listed(found.sentences)
     # What could not be seen or moved now may turn out to be off later: nobody asked for that either.
@@ -109,8 +110,9 @@ def _adopt(group: Group, state: GroupState, survey: Survey, active: str) -> Deci
     text = f"{group.name}: {active} is the active NVA" + (f", but: {said}" if said else "")
     if unasked:
         text += (
-            f". This was so when nvaha first looked, so nothing is moved: a commanded failover to {active} "
-            "moves the rest there, one to another NVA moves everything (or set policy.adopt: repair)"
+            f". This was so when nvaha {'looked again' if anew else 'first looked'}, so nothing is moved: "
+            f"a commanded failover to {active} moves the rest there, one to another NVA moves everything "
+            "(or set policy.adopt: repair)"
         )
     state = replace(
         state,

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nvaha.model import Phase, Reading
+from nvaha.model import GroupState, Phase, Reading
 
 
 @dataclass(frozen=True, slots=True)
 class Elected:
-    """A monitor became the leader and stamps its epoch on the group, so that no older leader can write."""
+    """A monitor became the leader and stamps its epoch on the group, so that no older leader can write.
+
+    `remembered`, here and below, is the group as this leader last saw it: a row may go back in time.
+    """
 
     epoch: int
+    remembered: GroupState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class Probed:
     epoch: int
     readings: Mapping[str, Reading]
     blind: bool = False
+    remembered: GroupState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class NetworkRead:
     survey: Survey
     standing: tuple[Phase, int] | None = None
     tagged: Tagged = Tagged()
+    remembered: GroupState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,7 @@ class NetworkUnread:
 
     epoch: int
     error: str
+    remembered: GroupState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +156,8 @@ class SwitchFailed:
 
     `begun` tells whether anything was written: a planned move that cannot end well is not begun. `stays` are
     the public IPs that the target refused once they were free, and that are back where they were. `tagged` is
-    what tags said that kept it from being begun.
+    what tags said that kept it from being begun. `outdated` says that its record has ended: then it is the
+    row that went back in time.
     """
 
     generation: int
@@ -158,6 +166,7 @@ class SwitchFailed:
     begun: bool = True
     stays: tuple[str, ...] = ()
     tagged: Tagged = Tagged()
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +177,10 @@ class MessagePoisoned:
     operation: str
 
 
+OfLeader = Elected | Probed | NetworkRead | NetworkUnread
+
 Input = (
-    Elected
-    | Probed
-    | NetworkRead
-    | NetworkUnread
+    OfLeader
     | FailoverCommanded
     | PauseCommanded
     | SwitchMoved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -114,7 +115,7 @@ def begin(
         old = state.request
         text = f"{group.name}: operation {old.operation} to {old.target} gives way: {reason}"
         notices.append(notice("switch_superseded", "warning", text, group, **request_fields(old)))
-        state = _close(state, old, Status.SUPERSEDED, f"superseded: {reason}")
+        state = closed(state, old, Status.SUPERSEDED, f"superseded: {reason}")
     generation = state.generation + 1
     operation = f"{group.name}-{generation}-{int(now.timestamp() * 1000)}"
     reason = shortened(reason, 2 * LONGEST_SENTENCE, tail=TAIL)
@@ -171,8 +172,10 @@ def go_on(group: Group, state: GroupState, now: datetime, *, blind: bool) -> Dec
     return _ask_again(group, state, state.switch, now)
 
 
-def handed_over(group: Group, state: GroupState) -> tuple[Notice, ...]:
+def handed_over(group: Group, state: GroupState, known: Iterable[str]) -> tuple[Notice, ...]:
     """Return what says that a switch goes on with another configuration than it was begun with.
+
+    `known` are the NVAs of the configuration before.
 
     It stays the same operation, so that its record, its deadline and what it has begun are not lost. The
     leader's stamp keeps off who works with another configuration.
@@ -182,7 +185,7 @@ def handed_over(group: Group, state: GroupState) -> tuple[Notice, ...]:
     request = state.request
     text = f"{group.name}: the configuration has changed while operation {request.operation} was under way, "
     text += "which goes on with the new one. What only the old one named stays as it is: see its steps"
-    if gone := [name for name in state.nvas if group.named(name) is None]:
+    if gone := [name for name in known if group.named(name) is None]:
         text += f". What still points at {listed(gone)} is not moved"
     return (notice("switch_reconfigured", "warning", text, group, **request_fields(request)),)
 
@@ -314,7 +317,7 @@ def _done(group: Group, state: GroupState, request: SwitchRequest, now: datetime
         notices.append(notice("drift_repaired", "info", text, group, **fields))
         guards = after_put_back(guards, now) if state.drift.whole else guards
     state = replace(
-        _close(state, request, Status.DONE),
+        closed(state, request, Status.DONE),
         phase=Phase.STEADY,
         active=request.target,
         switch=Switch(request, ended=Status.DONE),
@@ -323,6 +326,7 @@ def _done(group: Group, state: GroupState, request: SwitchRequest, now: datetime
         wanted=None,
         stays=(),
         unread=None,
+        unwatched_at=None,
         blocked=None,
     )
     return Decision(state, notices=tuple(notices))
@@ -415,9 +419,10 @@ def _failed(
     said = notice("switch_failed", "error", text, group, **request_fields(request))
     keeps_record = request.trigger is Trigger.REPAIR or not begun
     wanted = state.wanted if keeps_record else request.target
-    at_rest = keeps_record and wanted is None and state.active in group.names
+    known = state.unwatched_at is None and state.active in group.names
+    at_rest = keeps_record and wanted is None and known
     state = replace(
-        _close(state, request, Status.FAILED, error),
+        closed(state, request, Status.FAILED, error),
         phase=Phase.STEADY if at_rest else Phase.UNKNOWN,
         switch=Switch(request, ended=Status.FAILED),
         guards=(after_failure if begun else after_not_begun)(state.guards, request, now),
@@ -427,6 +432,7 @@ def _failed(
     return Decision(state, notices=(said,))
 
 
-def _close(state: GroupState, request: SwitchRequest, status: Status, error: str | None = None) -> GroupState:
+def closed(state: GroupState, request: SwitchRequest, status: Status, error: str | None = None) -> GroupState:
+    """Return the state with the record of an operation to be closed."""
     closings = (*state.closings, Closing(request.operation, status, error, request))
     return replace(state, closings=closings[-KEPT_CLOSINGS:])

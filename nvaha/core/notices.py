@@ -43,6 +43,11 @@ def clock_time(time: datetime) -> str:
     return f"{time:%H:%M:%S} UTC"
 
 
+def day_and_time(time: datetime) -> str:
+    """Return a time, perhaps long ago, as operators read it."""
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def condition(nva: NvaState) -> str:
     """Say how an NVA's last probes went."""
     if nva.unsteady:

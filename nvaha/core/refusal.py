@@ -25,6 +25,7 @@ class RefusalCode(StrEnum):
     # a leader or a worker that is not the present one
     DEPOSED = "deposed"
     NOT_UNDER_WAY = "not_under_way"
+    UNWATCHED = "unwatched"  # a switch that nobody has watched or carried out for too long
     ATTENDED = "attended"  # a switch that is carried out, or was asked for just now
     # an automatic switch that is due
     BLIND = "blind"

@@ -41,6 +41,7 @@ EVENTS: Final[dict[str, str]] = {
     "drift_repaired": "Routes and public IPs agree with the recorded active NVA again.",
     "nva_not_ready": "A switch to an NVA could not move everything, or would not work there as things stand.",
     "nva_ready": "Everything could be moved to an NVA again.",
+    "unwatched": "Nobody watched the group for minutes, or its row went back in time: it is looked at anew.",
     "discovered": "The group's active NVA was read from Azure.",
     "discovery_failed": "The group's resources could not be read from Azure.",
     "round_failed": "What a round or a look met in one group was not expected; the other groups go on.",

@@ -206,6 +206,7 @@ class GroupState:
         unread: why Azure could not be read, or not all of it, at the last look, or None.
         rival: which resource bears the mark of another deployment, and what to do about it, or None.
         hold: which tag on which resource says that nothing is to be moved by itself, or None.
+        unwatched_at: when a leader found that nobody had watched the group, until it has looked and probed.
         blocked: why an automatic switch that is due does not start, or why none can be, or None.
         closings: operations whose records may not have been closed yet.
         request_ids: the last few (request id, operation id) pairs of manual failovers.
@@ -233,6 +234,7 @@ class GroupState:
     unread: str | None = None
     rival: str | None = None
     hold: str | None = None
+    unwatched_at: datetime | None = None
     blocked: str | None = None
     closings: tuple[Closing, ...] = ()
     request_ids: tuple[tuple[str, str], ...] = ()

@@ -38,6 +38,7 @@ class HeldLease:
         self.answered_at: datetime | None = None
         """When storage last answered whether the lease is ours, by its own clock."""
         self._valid_until = float("-inf")
+        self._newest_epoch = 0
 
     @property
     def epoch(self) -> int:
@@ -79,9 +80,13 @@ class HeldLease:
                 await self.renew()
                 return True
         sent_at = self._clock.monotonic()
-        self._grant = await self._leases.acquire(self._name, self._holder, at_least=at_least)
+        # What storage has lost meanwhile must not bring back an epoch that was there before.
+        newest = max(at_least, self._newest_epoch)
+        self._grant = await self._leases.acquire(self._name, self._holder, at_least=newest)
         self.answered_at = self._clock.now()
         self._stamp(sent_at)
+        if self._grant is not None:
+            self._newest_epoch = self._grant.epoch
         return self._grant is not None
 
     async def renew(self) -> None:

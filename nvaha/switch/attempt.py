@@ -144,6 +144,8 @@ class Attempt:
         if request is None:
             raise Superseded("its request is gone from the state")
         found, lost = await self._answered(lambda: recorded(self.ports, request.operation))
+        if found is not None and found.status.ended:
+            await self._tell_outdated(found)
         operation = found or Operation(request=request)
         record = OperationRecorder(self.ports, operation, self._answered, lost=lost)
         await record.open(self.instance)
@@ -152,6 +154,14 @@ class Attempt:
         except NetworkError as error:
             await record.trouble(str(error))
             raise
+
+    async def _tell_outdated(self, record: Operation) -> None:
+        """Report that this switch has ended before, as an end is recorded only once it is in the state."""
+        which = self.message.generation, self.message.operation
+        said = f"operation {record.id} has ended already as {record.status}"
+        report = SwitchFailed(*which, said, begun=False, outdated=True)
+        await self._answered(lambda: self.committer.commit(self.group, report))
+        raise Superseded(said)
 
     async def _converge(self, record: OperationRecorder, request: SwitchRequest) -> Left:
         """Read, plan and write until nothing is left to write; return what cannot be put right.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from nvaha.core.age import gone_by, unwatched
 from nvaha.core.inputs import MessagePoisoned, SwitchHeldUp
 from nvaha.core.lifecycle import attended
 from nvaha.core.refusal import RefusalCode
@@ -93,6 +94,8 @@ class Switcher:
         if isinstance(found, str):
             return self._refuse(message, found)
         group, state = found
+        if unwatched(state, self._ports.clock.now()):
+            return self._refuse(message, gone_by(state), "unwatched")
         if not state.is_led_with(group.fingerprint):
             raise OtherConfiguration.than_that_of(self._instance, group)
         try:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from nvaha.concurrency import run_all
-from nvaha.core.inputs import Elected, Input
+from nvaha.core.inputs import Elected, OfLeader
 from nvaha.core.lifecycle import abandoned, as_remembered
 from nvaha.model import Configuration, Group, GroupState
 from nvaha.ports import Ports, StateUnreadable, Versioned
@@ -61,6 +61,7 @@ class WatchedGroups:
         self.troubles = Troubles(ports)
         self._watched: dict[str, WatchedGroup] = {}
         self._looked_at: dict[str, float] = {}
+        self._remembered: dict[str, GroupState] = {}
         self.newest_epoch = 0
 
     def __iter__(self) -> Iterator[WatchedGroup]:
@@ -105,11 +106,8 @@ class WatchedGroups:
             if watched is not None:
                 watched.unsure = True
             raise found
-        if watched is None:
+        if watched is None or found is None or found.version != watched.held.version:
             await self._stamp(group, found)
-        elif found is not None and found.version != watched.held.version:
-            self._still_lead(found.state)
-            watched.held = await self._committer.settle(found, self._lease.check)
         self.troubles.readable(group.name)
 
     async def _clear_up(self, found: Versioned) -> None:
@@ -128,7 +126,7 @@ class WatchedGroups:
             await self._committer.settle(found, self._lease.check)
 
     async def decide(
-        self, watched: WatchedGroup, happened: Input, still: Callable[[], bool] = lambda: True
+        self, watched: WatchedGroup, happened: OfLeader, still: Callable[[], bool] = lambda: True
     ) -> bool:
         """Decide on an input of a group, unless by the time that can be done it is not `still` new.
 
@@ -145,19 +143,28 @@ class WatchedGroups:
             self._lease.check()
             held = None if watched.unsure else watched.held
             watched.unsure = True
+            happened = replace(happened, remembered=watched.state)
             try:
                 watched.held = await self._commit(watched.group, happened, held, still)
             except Outdated:
                 return False
+            self._remembered[watched.group.name] = watched.state
             watched.unsure = False
             self.troubles.readable(watched.group.name)
             return True
 
     async def _stamp(self, group: Group, held: Versioned | None) -> None:
+        """Stamp the epoch on a group, also on one that is watched: its row may have gone back in time."""
         self._lease.check()
-        stamped = await self._commit(group, Elected(self._lease.epoch), held)
+        watched = self._watched.get(group.name)
+        elected = Elected(self._lease.epoch, self._remembered.get(group.name))
+        stamped = await self._commit(group, elected, held)
         # What an older leader's death left undone is found in the state that now carries our epoch.
         settled = await self._committer.settle(stamped, self._lease.check)
+        self._remembered[group.name] = settled.state
+        if watched is not None:
+            watched.held = settled
+            return
         # As after a look that was cut off: soon, but never sooner than the budget for reads allows.
         looked_at = self._looked_at.get(group.name, float("-inf"))
         self._watched[group.name] = WatchedGroup(group, settled, looked_at=looked_at, cut_off=True)
@@ -177,7 +184,7 @@ class WatchedGroups:
     async def _commit(
         self,
         group: Group,
-        happened: Input,
+        happened: OfLeader,
         held: Versioned | None,
         still: Callable[[], bool] = lambda: True,
     ) -> Versioned:

@@ -53,6 +53,7 @@ class Slot:
             process.start(self._guarded(process))
             await process.crashed
             await process.ended()
+            await self._world.awake.wait()
             await asyncio.sleep(rng.uniform(0.5, 40.0) if self._world.faults.on else 1.0)
 
     async def _guarded(self, process: Process) -> None:

@@ -66,6 +66,10 @@ def beside(knobs: Knobs) -> Knobs:
         adopt="repair",
         unsteady="report",
         shared_table=False,
+        # Nor does it know marks, or how old what it knows is.
+        rival=False,
+        tags_denied=False,
+        asleep_s=0.0,
     )
 
 

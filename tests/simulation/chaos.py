@@ -11,6 +11,7 @@ from nvaha.model import Group
 from nvaha.ports import NetworkFault
 from tests.simulation.azure import WRITER, Body, Entry, is_mark
 from tests.simulation.faults import LONGEST_OUTAGE_S
+from tests.simulation.hands import move_all
 from tests.simulation.oracle_tags import HOLD
 from tests.simulation.process import Process
 from tests.simulation.scenery import FOREIGN_ADDRESS
@@ -65,10 +66,13 @@ class Chaos:
             "reconfigured": self._reconfigure,
             "hold_tag": lambda: self._spawn(self._hold()),
             "marks_removed": self._remove_marks,
+            "rows_put_back": lambda: self._spawn(self._put_rows_back()),
         }
         for kind, event in events.items():
             if self._world.knobs.rates[kind]:
                 self._spawn(self._repeat(kind, event))
+        if self._world.knobs.asleep_s:
+            self._spawn(self._sleep(self._world.knobs.asleep_s))
         if self._world.knobs.rates["reads_fail"]:
             # At the first look as well.
             self._fail_reads()
@@ -327,6 +331,30 @@ class Chaos:
     def _entry(self, *kinds: str) -> Entry | None:
         entries = [each for each in self._world.arm.entries.values() if each.kind in kinds]
         return self._world.rng.choice(entries) if entries else None
+
+    async def _sleep(self, seconds: float) -> None:
+        """Let nothing of nvaha run for a while, in which people move what it looks after by hand."""
+        world, rng = self._world, self._world.rng
+        await asyncio.sleep(rng.uniform(0.2, 0.8) * world.knobs.fault_s)
+        world.sleep(seconds)
+        for group in world.configuration.groups:
+            await asyncio.sleep(rng.uniform(0.1, 0.4) * seconds)
+            how = rng.choice(["all", "all", "some", "nothing"])
+            if how == "all":
+                move_all(world, group.name, rng.choice(group.names))
+            elif how == "some":
+                for _ in range(3):
+                    self._drift_edit()
+
+    async def _put_rows_back(self) -> None:
+        """Put the row of a group, or all of them, back to what is there now, in a while."""
+        groups, rng = dict(self._world.storage.tables.groups), self._world.rng
+        if groups and rng.random() < 0.7:
+            name = rng.choice(sorted(groups))
+            groups = {name: groups[name]}
+        await asyncio.sleep(rng.uniform(1.0, 100.0))
+        if self._world.faults.on:
+            self._world.storage.put_back(groups)
 
     def _foreign_edit(self) -> None:
         """Change what is not ours: a tag, or a route of somebody else's."""

@@ -56,10 +56,13 @@ RATES: dict[str, tuple[float, float]] = {
     "reconfigured": (0.2, 2.0),
     "hold_tag": (0.1, 2.0),
     "marks_removed": (0.1, 2.0),
+    "rows_put_back": (0.1, 1.0),
 }
 """Least and largest rate of each kind of fault when it is not zero."""
-DRAWN_LAST = ("nva_stammers", "token_lost", "reconfigured", "hold_tag", "marks_removed")
+DRAWN_LAST = ("nva_stammers", "token_lost", "reconfigured", "hold_tag", "marks_removed", "rows_put_back")
 """So that everything else of a seed is what it was before there were these; the newest is the last."""
+ASLEEP_SHARE, ASLEEP_S = 0.2, (200.0, 900.0)
+"""In such a share of scenarios nothing of nvaha runs for so long."""
 
 FAULTS_WAITING: frozenset[str] = frozenset()
 RULES_WAITING: frozenset[str] = frozenset()
@@ -114,6 +117,7 @@ class Knobs:
     fault_s: float
     dead_at_end: bool
     unsteady: str
+    asleep_s: float
     rates: dict[str, float]
     waiting: frozenset[str]
     rolling: bool = False
@@ -187,10 +191,14 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         fault_s=rng.choice([60.0, 100.0, 150.0]),
         dead_at_end=rng.random() < 0.1,
         unsteady=rng.choice(["report", "report", "down"]),
+        asleep_s=0.0,
         rates=rates,
         waiting=waiting,
     )
     rates |= {name: rate(name) for name in DRAWN_LAST}
     # Who sees marks stops at once: what goes on without them is to be seen as often.
     rival = rng.random() < 0.1
-    return dataclasses.replace(knobs, rival=rival, tags_denied=rng.random() < (0.5 if rival else 0.1))
+    tags_denied = rng.random() < (0.5 if rival else 0.1)
+    asleep_s = rng.uniform(*ASLEEP_S) if rng.random() < ASLEEP_SHARE else 0.0
+    asleep_s = 0.0 if quiet or "all_asleep" in waiting else asleep_s
+    return dataclasses.replace(knobs, rival=rival, tags_denied=tags_denied, asleep_s=asleep_s)

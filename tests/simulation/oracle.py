@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nvaha.model import Group, GroupState, Phase
+from nvaha.model import Group, GroupState, Phase, Trigger
 from nvaha.ports import Versioned
 from tests.simulation.azure import WRITER
 from tests.simulation.oracle_follow import FollowOracle
@@ -16,12 +16,13 @@ from tests.simulation.oracle_health import HealthOracle
 from tests.simulation.oracle_leases import LeaseOracle
 from tests.simulation.oracle_looks import LookOracle
 from tests.simulation.oracle_operations import OperationOracle
+from tests.simulation.oracle_past import PastOracle
 from tests.simulation.oracle_rounds import RoundOracle
 from tests.simulation.oracle_sight import SightOracle
 from tests.simulation.oracle_switches import Change, History, Saving, SwitchOracle
 from tests.simulation.oracle_tags import TagOracle
 from tests.simulation.oracle_writes import WriteOracle, off_target
-from tests.simulation.process import PREVIOUS, Process
+from tests.simulation.process import PREVIOUS, START_S, Process
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -45,6 +46,7 @@ class Oracle:
         self.rounds = RoundOracle(world)
         self.sight = SightOracle(world)
         self.tags = TagOracle(world)
+        self.past = PastOracle(world)
         self._switches = SwitchOracle(world)
         self._histories: dict[str, History] = {}
         self._led: dict[tuple[str, int], Group] = {}
@@ -80,12 +82,12 @@ class Oracle:
         if history is None:
             configured = self._world.group(group)
             adopted = self._world.knobs.adopt != "wait" or any(
-                self._agrees(configured, nva) for nva in configured.names
+                self.agrees(configured, nva) for nva in configured.names
             )
             history = self._histories[group] = History(adopted=adopted)
         return history
 
-    def _agrees(self, group: Group, nva: str) -> bool:
+    def agrees(self, group: Group, nva: str) -> bool:
         """Tell whether all of a group in Azure is on one NVA."""
         bodies = {key: entry.body for key, entry in self._world.arm.entries.items()}
         return not any(off_target(self._world, group, nva, bodies))
@@ -100,6 +102,26 @@ class Oracle:
         history = self._histories.get(group)
         wanted, unfinished, _, _ = history.before if history else (None, False, False, False)
         return unfinished and wanted == target
+
+    def put_back(self, group: str, held: Versioned) -> None:
+        """Note that a group's row says what it said before: whatever was asked for since may be lost."""
+        state = held.state
+        self.health.put_back(group, held.version, state)
+        self.writes.put_back(group, state.generation)
+        self.operations.put_back(group, state)
+        self.follow.put_back(group)
+        self.past.put_back(state)
+        wanted, switch = state.target or state.wanted, state.switch
+        moved_at = switch and (switch.progress_at or switch.request.requested_at)
+        self._histories[group] = History(
+            heartbeat_s=self._history(group).heartbeat_s,
+            moved_s=moved_at.timestamp() - START_S if moved_at else self._world.loop.now_s,
+            wanted=wanted,
+            unfinished=wanted is not None and state.phase is Phase.UNKNOWN,
+            before=(wanted, state.request is not None and state.request.finishes, False, False),
+            by_hand=state.request is not None and state.request.trigger is Trigger.MANUAL,
+            back=True,
+        )
 
     def save_sent(self, process: Process, state: GroupState) -> Saving:
         """Check a state write at the moment it is sent."""
@@ -127,16 +149,22 @@ class Oracle:
             sent=sent,
             history=self._history(state.group),
         )
-        wrong = self.health.follow(state.group, version, state, after.version, sent.told)
+        gap = self.past.gap(change)
+        wrong = self.health.follow(state.group, version, state, after.version, told=sent.told, gap=gap)
         if wrong is not None:
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
         if process.kind == "monitor":
             change.history.heartbeat_s = self._world.loop.now_s
             self._led[state.group, state.epoch] = change.group
+        anew, failed = self.past.before(change), change.history.failed
         for wrong in (*self._switches.disagreements(change), *self.tags.written(change)):
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
+        if anew:
+            # What ends for want of a watcher makes nothing else wait.
+            change.history.failed = failed
+        self.past.after(change, anew=anew)
         if state.phase is Phase.STEADY and not change.history.adopted:
-            change.history.adopted = state.active in change.group.names and self._agrees(
+            change.history.adopted = state.active in change.group.names and self.agrees(
                 change.group, state.active
             )
         for rule, wrong in self.looks.disagreements(change):

@@ -41,11 +41,17 @@ class FollowOracle:
             self._happened.add(due)
             self._untold.setdefault(due, self._world.loop.now_s)
         old, new = change.old, change.new
-        if new.generation != old.generation and new.request is not None:
+        if change.began and new.request is not None:
             self._await_message(change.process, new.request, change.sent.hindered)
-        writer = change.sent.writer
+        # Who finds that a switch had ended long before has done nothing for it, and ends it nevertheless.
+        writer = None if change.forgets else change.sent.writer
         if old.phase is Phase.SWITCHING and new.phase is not Phase.SWITCHING and writer and old.request:
             self._ended_by[old.request.operation] = writer.run
+
+    def put_back(self, group: str) -> None:
+        """Forget what people were to be told of a group whose row went back to before that."""
+        self._untold = {due: since_s for due, since_s in self._untold.items() if due[1] != group}
+        self._ended_by.clear()
 
     def queued(self, operation: str) -> None:
         """Note that a message was put on the queue."""
@@ -94,16 +100,15 @@ class FollowOracle:
 def _due(change: Change) -> Iterator[Due]:
     """Yield what a change of a group's state has people told of."""
     old, new, group = change.old, change.new, change.group.name
-    began = new.generation != old.generation
-    if began and new.request is not None:
+    if change.began and new.request is not None:
         yield "switch_requested", group, new.request.operation
-    if old.phase is Phase.SWITCHING and old.request is not None:
-        for closing in new.closings:
-            if closing.operation == old.request.operation:
-                yield f"switch_{closing.status}", group, closing.operation
+    for closing in new.closings:
+        if closing not in old.closings:
+            yield f"switch_{closing.status}", group, closing.operation
     if new.all_down and not old.all_down:
         yield "all_down", group, ""
-    if new.paused is not old.paused:
+    # A pause that a row has lost and its leader remembers was told when it began.
+    if new.paused is not old.paused and not change.forgets:
         yield "paused" if new.paused else "resumed", group, ""
     if old.phase is new.phase is Phase.STEADY and old.drift.seen < 2 <= new.drift.seen:
         yield "drift_found", group, ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from tests.simulation.scenery import Place
 from tests.simulation.tolerances import BLIND_S
 
 if TYPE_CHECKING:
+    from tests.simulation.oracle_past import Gap
     from tests.simulation.world import World
 
 WINDOW, UNSTEADY_FROM, STEADY_TO = 30, 10, 3
@@ -98,11 +99,19 @@ class HealthOracle:
         return Told(dict(seen.readings), dict(seen.numbers), blind, sighted=seen.answered_s == now)
 
     def follow(
-        self, group: str, before: str | None, state: GroupState, version: str, told: Told | None
+        self,
+        group: str,
+        before: str | None,
+        state: GroupState,
+        version: str,
+        *,
+        told: Told | None,
+        gap: Gap,
     ) -> str | None:
         """Account for a written state; return what is wrong with it.
 
-        Every NVA stands where it stood or, if a monitor wrote, has moved by that monitor's last reading.
+        Every NVA stands where it stood or, if a monitor wrote, has moved by that monitor's last reading; what
+        was counted before a gap counts no more.
         """
         old = self._counts.pop((group, before), {}) if before is not None else {}
         was = self._unsteady.pop((group, before), frozenset()) if before is not None else frozenset()
@@ -113,7 +122,8 @@ class HealthOracle:
         self._counts[group, version] = found
         stood = {name: old.get(name, UNKNOWN) for name in found}
         for name in unsteady ^ was:
-            if told is None or not self._called_for(name, found[name], unsteady=name in unsteady):
+            aged = gap.counts[0] and name in was
+            if told is None or not (aged or self._called_for(name, found[name], unsteady=name in unsteady)):
                 return (
                     f"{name} becomes {'un' if name in unsteady else ''}steady after {self._lately.get(name)}"
                 )
@@ -121,15 +131,34 @@ class HealthOracle:
             return None
         if told is not None:
             blindness = [True] if told.blind else [False] if told.sighted else [False, True]
-            for blind in blindness:
-                moved = {
-                    name: self._moved(each, told.readings.get(name), blind, held=name in held)
-                    for name, each in stood.items()
-                }
-                if found == moved:
-                    self._use(group, told, found, stood)
+            for then in _aged(stood, gap):
+                if found == then:
                     return None
+                for blind in blindness:
+                    moved = {
+                        name: self._moved(each, told.readings.get(name), blind, held=name in held)
+                        for name, each in then.items()
+                    }
+                    if found == moved:
+                        self._use(group, told, found, then)
+                        return None
         return f"health counts went from {stood} to {found} after {told}"
+
+    def put_back(self, group: str, version: str, state: GroupState) -> None:
+        """Note a row that says what it said before."""
+        unsteady = frozenset(name for name, nva in state.nvas.items() if nva.unsteady)
+        held = unsteady if self._world.knobs.unsteady == "down" else frozenset()
+        self._unsteady[group, version] = unsteady
+        # What the row has lost of them may be counted once more.
+        self._used.clear()
+        for name, nva in state.nvas.items():
+            if not self._world.knobs.fixed_addresses and not nva.addresses:
+                # It cannot be probed until it is looked at again.
+                for seen in self._seen.values():
+                    seen.readings.pop(name, None)
+        self._counts[group, version] = {
+            name: self._of_state(state, name, held=name in held) for name in state.nvas
+        }
 
     def _use(self, group: str, told: Told, found: Mapping[str, Counts], stood: Mapping[str, Counts]) -> None:
         """Use up the readings that a write counted; each counts once, whatever storage answered."""
@@ -184,3 +213,13 @@ class HealthOracle:
             seen = self._seen[process.name] = _Seen()
             self._started_s[process.name] = self._world.loop.now_s
         return seen
+
+
+def _aged(stood: dict[str, Counts], gap: Gap) -> Iterator[dict[str, Counts]]:
+    """Yield what may be left of the counts after a gap."""
+    if not gap.counts[1]:
+        yield stood
+    if gap.counts[0] and not gap.health[1]:
+        yield {name: (health, 0, 0, 0) for name, (health, *_) in stood.items()}
+    if gap.health[0]:
+        yield dict.fromkeys(stood, UNKNOWN)

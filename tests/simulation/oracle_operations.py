@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from nvaha.model import Operation, Status, StepStatus
+from nvaha.model import GroupState, Operation, Status, StepStatus
 from tests.simulation.azure import WRITER, Writer
 from tests.simulation.process import Process
 
@@ -51,9 +52,25 @@ class OperationOracle:
             text = f"{process.name} turned {after.id} from {before.status} to {after.status}"
             self._world.oracle.violated(text)
 
-    def intended(self, writer: Writer, resource_id: str) -> bool:
-        """Tell whether a write's intent was on record before."""
-        return (writer.operation, resource_id.casefold()) in self._intents
+    def put_back(self, group: str, state: GroupState) -> None:
+        """Forget operations whose records nobody will end: the row, being put back, has lost them."""
+        going = state.request.operation if state.request and state.target else None
+        self.begun = [
+            each for each in self.begun if each == going or self.over(each) or not _is_of(each, group)
+        ]
+        self._by_request = {key: each for key, each in self._by_request.items() if key[0] != group}
+
+    def over(self, operation: str) -> bool:
+        """Tell whether the record of an operation says that it has ended."""
+        record = self._world.storage.tables.operations.get(operation)
+        return record is not None and record.status.ended
+
+    def disagreements(self, writer: Writer, resource_id: str) -> Iterator[tuple[str, str]]:
+        """Yield (rule, text) for what the records say against a write that is sent now."""
+        if self.over(writer.operation):
+            yield "past does not rule", ", though its operation has ended"
+        if (writer.operation, resource_id.casefold()) not in self._intents:
+            yield "", " without having recorded that it will"
 
     def perhaps_moved(self, writer: Writer) -> bool:
         """Tell whether an earlier attempt has recorded that it moves something; nobody knows if it did."""
@@ -74,3 +91,7 @@ class OperationOracle:
             for name in self.begun
             if name not in records or not records[name].status.ended
         ]
+
+
+def _is_of(operation: str, group: str) -> bool:
+    return operation.rsplit("-", 2)[0] == group

@@ -51,6 +51,8 @@ class History:
     the last switch until it falls or something newer is asked for, and `unfinished` says that the switch
     failed, so that it is to be tried again; `by_hand` that a person had asked for it. `adopted` becomes true
     once the network has agreed with the record, or a person or a death has said which NVA it is to follow.
+    `unseen` that nobody has looked since it was found that nobody had watched. `back` that the row was put
+    back and no leader has written it since; `remembered` is what one remembered that then did.
     """
 
     switches: Lane = field(default_factory=Lane)
@@ -63,6 +65,20 @@ class History:
     by_hand: bool = False
     before: tuple[str | None, bool, bool, bool] = (None, False, False, False)
     adopted: bool = True
+    unseen: bool = False
+    back: bool = False
+    remembered: GroupState | None = None
+
+    @property
+    def failed(self) -> tuple[tuple[float, int], tuple[float, int]]:
+        """When switches, and repairs, last failed, and how often in a row."""
+        one, other = self.switches, self.repairs
+        return (one.failed_s, one.failed_in_a_row), (other.failed_s, other.failed_in_a_row)
+
+    @failed.setter
+    def failed(self, value: tuple[tuple[float, int], tuple[float, int]]) -> None:
+        for lane, (failed_s, in_a_row) in zip((self.switches, self.repairs), value, strict=True):
+            lane.failed_s, lane.failed_in_a_row = failed_s, in_a_row
 
     def forget_all_but(self, names: tuple[str, ...]) -> None:
         """Forget what was asked for if the leader has no such NVA configured any more."""
@@ -86,6 +102,17 @@ class Change:
     sent: Saving
     history: History
 
+    @property
+    def forgets(self) -> bool:
+        """Whether from here on the group is to be looked at anew."""
+        return self.new.unwatched_at not in {None, self.old.unwatched_at}
+
+    @property
+    def began(self) -> bool:
+        """Whether a switch began: a leader may also raise the generation of a row that went back in time."""
+        newer = self.new.generation != self.old.generation and self.new.request != self.old.request
+        return newer and self.new.phase is Phase.SWITCHING
+
 
 class SwitchOracle:
     """Judges changes of a group's state."""
@@ -100,11 +127,14 @@ class SwitchOracle:
             change.history.forget_all_but(change.group.names)
         if new.epoch < old.epoch or change.sent.epoch not in (None, new.epoch):
             yield f"epoch {new.epoch} over {old.epoch}, holding {change.sent.epoch}"
-        if new.generation not in (old.generation, old.generation + 1):
+        remembered = change.history.remembered
+        floor = max(old.generation, remembered.generation if remembered else 0)
+        if new.generation not in {floor, floor + 1} and new.generation != old.generation:
             yield f"generation {new.generation} over {old.generation}"
-        if new.paused is not old.paused and change.process.kind != "web":
+        kept = remembered is not None and remembered.paused and new.paused
+        if new.paused is not old.paused and change.process.kind != "web" and not kept:
             yield f"paused={new.paused}"
-        began = new.generation != old.generation
+        began = change.began
         if began and new.request is not None:
             yield from self._begun(change, new.request)
             _want(change.history, new.request)
@@ -157,6 +187,9 @@ class SwitchOracle:
             yield "the monitor is blind"
         if not _up(target):
             yield f"the target is {target}"
+        if change.history.unseen:
+            text = f"{request.operation} ({request.trigger}) by a record that nobody has watched"
+            self._world.oracle.violated(text, rule="past does not rule")
         commanded = request.trigger is Trigger.MANUAL
         again = change.history.unfinished and request.target == change.history.wanted
         if not policy.automatic and not (again and change.history.by_hand):

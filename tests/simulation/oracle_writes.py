@@ -72,6 +72,12 @@ class WriteOracle:
         """Note that somebody took a group's switch lease from its holder."""
         self._groups.setdefault(group, _Sent()).broken_s = self._world.loop.now_s
 
+    def put_back(self, group: str, generation: int) -> None:
+        """Note that a group's row went back to a generation: two workers may be at it for a while."""
+        sent = self._groups.setdefault(group, _Sent())
+        sent.generation = sent.arrived = generation
+        sent.broken_s = self._world.loop.now_s
+
     def read(self, process: Process, writer: Writer | None, found: Resource, served_s: float) -> None:
         """Remember what a worker was shown of a resource."""
         if writer is not None:
@@ -121,8 +127,8 @@ class WriteOracle:
         if writer.generation < sent.generation and now > sent.broken_s + BROKEN_S:
             world.oracle.violated(f"{who} writes after generation {sent.generation} did")
         sent.generation = max(sent.generation, writer.generation)
-        if not world.oracle.operations.intended(writer, resource.id):
-            world.oracle.violated(f"{who} writes {resource.id} without having recorded that it will")
+        for rule, wrong in world.oracle.operations.disagreements(writer, resource.id):
+            world.oracle.violated(f"{who} writes {resource.id}{wrong}", rule=rule)
         attempt = self._attempt(writer, resource.id)
         if resource.etag != attempt.version or attempt.read_s <= attempt.failed_s:
             world.oracle.violated(f"{who} writes {resource.id} from an old copy")

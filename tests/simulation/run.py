@@ -64,7 +64,7 @@ def run_with(knobs: Knobs) -> Result:
 
 async def _scenario(world: World) -> None:
     world.start()
-    if await world.pass_time(world.knobs.fault_s):
+    if await world.pass_time(world.knobs.fault_s + world.knobs.asleep_s):
         world.note("world", "HEALS")
         world.heal()
         await (_converge(world) if world.other is None else _stop(world))

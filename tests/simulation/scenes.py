@@ -10,13 +10,13 @@ from typing import Any
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.model import GroupState, Phase
 from nvaha.operate.control import Control
+from tests.simulation import hands
 from tests.simulation.actors import ports_of
 from tests.simulation.azure import Body, carried_by
 from tests.simulation.faults import Planned
 from tests.simulation.knobs import RATES, draw
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.process import Process
-from tests.simulation.scenery import SECOND, Place
 from tests.simulation.storage import StoragePorts
 from tests.simulation.world import World
 
@@ -47,6 +47,7 @@ def play(scene: Callable[[World], Coroutine[Any, Any, None]], **knobs: Any) -> W
         "drift_interval_s": 30.0,
         "adopt": "wait",
         "unsteady": "report",
+        "asleep_s": 0.0,
         "max_switches_per_hour": 20,
         "deadline_s": 600.0,
         "operation_s": 1.0,
@@ -135,24 +136,7 @@ def take_off(world: World) -> None:
 
 def point_at(world: World, table: str, nva: str) -> None:
     """Let somebody point all of a group's routes in a table at one of its NVAs."""
-
-    def change(body: Body) -> None:
-        for each in body["properties"]["routes"]:
-            place = world.places.get(each["properties"].get("nextHopIpAddress", ""))
-            if place is not None and nva in world.group(place.group).names:
-                each["properties"]["nextHopIpAddress"] = address_of(world, replace(place, nva=nva))
-
-    assert world.arm.edit(world.arm.entry(table), change)
-
-
-def address_of(world: World, wanted: Place) -> str:
-    """Return the address of the same IP configuration, the primary one for the primary one, on an NVA."""
-    return next(
-        address
-        for address, place in world.places.items()
-        if (place.nva, place.role) == (wanted.nva, wanted.role)
-        and (place.configuration == SECOND) is (wanted.configuration == SECOND)
-    )
+    assert hands.point_at(world, table, nva)
 
 
 async def settled(world: World) -> None:

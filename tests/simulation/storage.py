@@ -141,6 +141,21 @@ class Storage:
         self.world.oracle.state_written(process, found, written, sent)
         return written.version
 
+    def put_back(self, copies: Mapping[str, Versioned], *, gone: bool = False) -> None:
+        """Put groups' rows back to what they were, as a backup, or a failover that loses writes, does.
+
+        Others are `gone` if they were not there then.
+        """
+        for name in self.tables.groups.keys() - copies.keys() if gone else ():
+            del self.tables.groups[name]
+            self.world.oracle.put_back(name, Versioned(GroupState(name), ""))
+        for name, copy in copies.items():
+            self.tables.writes += 1
+            held = self.tables.groups[name] = Versioned(copy.state, f"v{self.tables.writes}")
+            self.world.note("storage", f"has the row of {name} as it was at {copy.version}")
+            self.world.count("rows put back")
+            self.world.oracle.put_back(name, held)
+
     def save_leader(self, record: LeaderRecord) -> None:
         """Write the leader's record unless a newer epoch's is there."""
         if self.tables.leader is None or self.tables.leader.epoch <= record.epoch:
@@ -284,6 +299,8 @@ class StoragePorts:
         result: str | Conflict = await self._ask(
             "save", lambda: self._storage.save(self._process, state, version, sent), state
         )
+        if not isinstance(result, Conflict):
+            self._world.oracle.past.remembered(self._process, state)
         return result
 
     async def load_leader(self) -> LeaderRecord | None:

@@ -41,6 +41,8 @@ class World:
         self.answers_each = dict.fromkeys(self.alive, 1)
         self.control_alive = True
         self.deliveries = 0
+        self.awake = asyncio.Event()
+        self.awake.set()
         self.faults = Faults(self)
         self.oracle = Oracle(self)
         self.storage = Storage(self)
@@ -112,10 +114,20 @@ class World:
                 self.note(slot.process.name, "is ended for the new configuration")
                 slot.process.crash()
 
+    def sleep(self, seconds: float) -> None:
+        """Let nothing of nvaha run for so long, as when everything is stopped."""
+        self.note("world", f"nothing of nvaha runs for {seconds:.1f} s")
+        self.count("all asleep")
+        self.awake.clear()
+        self.loop.call_later(seconds, self.awake.set)
+        for process in self.processes():
+            process.crash()
+
     def heal(self) -> None:
         """Start the second phase: nothing goes wrong any more."""
         self.faults.stop()
         self.control_alive = True
+        self.awake.set()
         for process in self.processes():
             process.isolated = False
             process.wake()

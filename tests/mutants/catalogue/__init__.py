@@ -6,6 +6,7 @@ from tests.mutants.catalogue.arm import ERRORS, FOLLOWING, TALKING
 from tests.mutants.catalogue.deciding import COMMANDING, DECIDING, DISCOVERING, LOOKING
 from tests.mutants.catalogue.identity import AUDIT, IDENTITY
 from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
+from tests.mutants.catalogue.past import PASSING
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
 from tests.mutants.catalogue.rivals import RIVALS
 from tests.mutants.catalogue.sharing import SHARING
@@ -33,6 +34,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *HELD_UP,
     *FINISHING,
     *HOLDING_BACK,
+    *PASSING,
     *COMMITTING,
     *HOLDING,
     *READING,

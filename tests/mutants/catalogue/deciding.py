@@ -16,13 +16,13 @@ DECIDING = (
     Mutant(
         "epoch-not-stamped",
         "a new leader stamps its epoch before its first round",
-        "nvaha.core.decide:decide",
+        "nvaha.core.decide:_follows",
         replace("epoch=happened.epoch", by="epoch=before.epoch"),
     ),
     Mutant(
         "decided-on-old-health",
         "only a reading of its own lets a leader switch",
-        "nvaha.core.decide:decide",
+        "nvaha.core.decide:_follows",
         replace(
             "discovery.read(group, before, happened, now)",
             by="""_consider(

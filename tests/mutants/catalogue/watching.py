@@ -139,8 +139,8 @@ LEADING = (
     Mutant(
         "newer-epoch-overlooked",
         "a leader that finds a newer epoch stops",
-        "nvaha.watch.watched:WatchedGroups._take",
-        drop("self._still_lead(found.state)"),
+        "nvaha.watch.watched:WatchedGroups._commit",
+        drop("self._still_lead(committed.held.state)"),
     ),
     Mutant(
         "epoch-not-outbid",

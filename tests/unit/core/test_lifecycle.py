@@ -124,7 +124,7 @@ class TestUnderWay:
     @pytest.mark.parametrize(
         "state",
         [
-            switching(progress_at=None),
+            switching(progress_at=None, probed_at=later(591)),
             switching(progress_at=None, tries=100, queued_at=later(599)),
             switching(progress_at=later(600)),
         ],

@@ -146,7 +146,8 @@ def reverted(times: int, *, every_s: float = 60.0) -> GroupState:
 
 
 def third(state: GroupState, now: datetime, **survey: Any) -> Decision:
-    """Return the decision of the second of two looks that find the group elsewhere."""
+    """Return the decision of the second of two looks that find a group that is watched elsewhere."""
+    state = replace(state, probed_at=now)
     state = look(state, now=now, **{**ELSEWHERE, **survey}).state
     return look(state, now=now + timedelta(seconds=10.0), **{**ELSEWHERE, **survey})
 

@@ -49,6 +49,18 @@ async def test_a_slow_answer_shortens_a_lease(out: Outside, renewing: bool) -> N
     assert not mine.valid
 
 
+async def test_an_epoch_does_not_go_back_with_the_storage_account(out: Outside) -> None:
+    """The blob is lost, and with it its epoch: whoever has led is above what he has led with."""
+    mine = lease(out)
+    out.leases.epochs["leader"] = 6
+    assert await mine.acquire()
+    assert mine.epoch == 7
+    await mine.release()
+    out.leases.epochs.clear()
+    assert await mine.acquire()
+    assert mine.epoch > 7
+
+
 async def test_somebody_elses_lease_is_not_taken(out: Outside) -> None:
     """A lease that somebody holds is refused, and nothing may be relied on."""
     assert await lease(out, "other").acquire()

@@ -320,6 +320,17 @@ async def test_a_record_of_the_first_attempt_is_gone_on_with(out: Outside) -> No
     assert (record(out).attempts, record(out).started_at) == (2, later(-30))
 
 
+@pytest.mark.parametrize("status", [Status.DONE, Status.FAILED, Status.SUPERSEDED])
+async def test_a_switch_whose_record_has_ended_is_not_carried_out_again(out: Outside, status: Status) -> None:
+    """Its row went back in time: nothing is read or written, nothing is wanted, and a look decides."""
+    out.store.operations["g-1-0"] = Operation(request_to("b"), status)
+    with pytest.raises(Superseded):
+        await attempt(out)
+    assert (out.network.tried, out.network.reads) == ([], [])
+    assert (out.state().phase, out.state().wanted) == (Phase.UNKNOWN, None)
+    assert record(out).status is status
+
+
 async def test_a_public_ip_of_somebody_else_on_the_target_is_left_alone(out: Outside) -> None:
     """It would have to be taken off, and that is not this group's to do."""
     theirs = nic("b", "external", {"ip": address("b", "external")}, {"ip": pip_id("theirs")})

@@ -70,6 +70,17 @@ async def test_a_message_on_any_other_switch_does_nothing_and_says_so(
     assert out.told.notices[0].fields["generation"] == message.generation
 
 
+async def test_a_switch_that_nobody_has_watched_is_left_alone(out: Outside) -> None:
+    """A message waited for a week: nothing is read or written, no lease is taken, and why is said."""
+    out.store.put(switching(probed_at=later(-8 * 24 * 3600.0), progress_at=None))
+    await out.clock.sleep(7 * 24 * 3600.0)
+    before = dict(out.store.states)
+    text = await worker(out).run(MESSAGE)
+    assert "commanded anew" in text
+    assert (out.store.states, out.network.reads, out.leases.epochs) == (before, [], {})
+    assert out.told.events == ["message_refused"]
+
+
 async def test_a_worker_with_another_configuration_than_the_leader_moves_nothing(out: Outside) -> None:
     """What it would write is not what was decided on; the message comes again, perhaps to another."""
     out.store.put(switching(fingerprint="another"))
