@@ -38,7 +38,7 @@ from nvaha.model import (
 
 UNWATCHED_S = 300.0
 """A group that nobody has watched for longer is looked at anew: ten times what it takes at worst to replace a
-leader, and hardly time for people to notice that nobody watches and to move much by hand (decision 0021)."""
+leader, and hardly time for people to notice that nobody watches and to move much by hand (decision 0024)."""
 ROUNDS_MISSED = 3
 """Counts of a group that is probed seldom are old once so many rounds are missing."""
 CLOCK_S = 4.0
@@ -198,6 +198,7 @@ def _not_before(state: GroupState, remembered: GroupState) -> GroupState:
     return replace(
         state,
         generation=max(state.generation, remembered.generation),
+        fingerprint=remembered.fingerprint,
         paused=state.paused or remembered.paused,
         # For the addresses: routes may point where only these say whose that is.
         nvas=remembered.nvas or state.nvas,

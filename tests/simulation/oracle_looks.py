@@ -74,6 +74,8 @@ class LookOracle:
         if process.kind != "monitor":
             return
         key, now = resource_id.casefold(), self._world.loop.now_s
+        if error is not None:
+            self._world.oracle.tags.unread(process, resource_id)
         seen = error is None or (isinstance(error, NetworkError) and error.fault.lasting)
         for group in self._groups[key]:
             reads = self._of(process, group.name)

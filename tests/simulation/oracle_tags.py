@@ -39,6 +39,10 @@ class TagOracle:
         versions = self._shown.setdefault((_who(process, writer), found.id.casefold()), [])
         versions[1:] = [found.etag]
 
+    def unread(self, process: Process, resource_id: str) -> None:
+        """Forget what a monitor was shown of a resource before: its next look cannot tell."""
+        self._shown.pop((_who(process, None), resource_id.casefold()), None)
+
     def written(self, change: Change) -> Iterator[str]:
         """Yield what a change of a group's state has begun that it may not."""
         new, old, name = change.new, change.old, change.group.name

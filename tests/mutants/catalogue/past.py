@@ -103,6 +103,14 @@ PASSING = (
         tests=(*AGES, *PAST),
     ),
     Mutant(
+        "configuration-goes-back",
+        "the leader's configuration is not lost with the row",
+        "nvaha.core.age:_not_before",
+        replace("remembered.fingerprint", by="state.fingerprint"),
+        tests=AGES,
+        simulated=False,
+    ),
+    Mutant(
         "pause-goes-back",
         "a pause is not lost with the row while its leader lives",
         "nvaha.core.age:_not_before",

@@ -328,6 +328,13 @@ class TestBehind:
         """What the others of us do to a row only ever leads on."""
         assert not behind(row, self.NEWER)
 
+    def test_the_leaders_configuration_is_no_part_of_the_past(self) -> None:
+        """Else no worker that has the leader's configuration would carry a switch of the group out again."""
+        led = replace(self.NEWER, fingerprint=GROUP.fingerprint)
+        row = replace(led, probed_at=later(20), fingerprint="another")
+        happened = Probed(2, {"a": OK, "b": OK}, remembered=led)
+        assert decide(GROUP, row, happened, later(61)).state.fingerprint == GROUP.fingerprint
+
     def test_before_the_first_round_numbers_alone_tell(self) -> None:
         """Nothing was probed yet: the same numbers are the same row."""
         assert not behind(steady(), steady(probed_at=None))

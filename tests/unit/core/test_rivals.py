@@ -206,7 +206,8 @@ def test_it_stays_so_while_anything_disagrees() -> None:
     partly = look(contested, now=later(5000.0), routes={"a": 1, "b": 1}, off=ELSEWHERE["off"]).state
     assert partly.drift.contested
     group = group_of("b", "a", failback="automatic", failback_after_s=10.0)
-    state = rested(replace(partly, drift=replace(partly.drift, writes=(), problems=("x",))))
+    only_problems = replace(partly.drift, writes=(), problems=("x",))
+    state = rested(replace(partly, drift=only_problems, probed_at=later(8999.0)))
     assert probed(state, group, now=later(9000.0)).state.phase is Phase.STEADY
 
 
@@ -220,7 +221,7 @@ def test_it_ends_when_azure_agrees() -> None:
 def test_it_ends_when_a_commanded_failover_is_done() -> None:
     """A person has said where the group is to be."""
     contested = third(reverted(2), later(300.0)).state
-    begun = command(contested, "b", now=later(75.0)).state
+    begun = command(contested, "b", now=later(311.0)).state
     assert begun.request is not None
     assert begun.request.trigger is Trigger.MANUAL
     done = decide(GROUP, begun, SwitchDone(begun.generation, begun.request.operation), later(400.0))
