@@ -12,8 +12,12 @@ from .app import differences
 from .sent import Sent, World
 
 RULE = "Microsoft.Insights/scheduledQueryRules"
-# Telemetry arrives up to some minutes late: a shorter window misses it, a longer one repeats itself long.
-WINDOW_MINUTES = range(5, 16)
+# Telemetry arrives up to some minutes late: a shorter window misses it, a longer one repeats an event long. A state
+# lasts: what looks back less forgets it while no monitor is there to say it again, and more is refused each minute.
+WINDOWS = {"group_state": "PT6H", "standbys": "P1D"}
+OF_EVENTS = "PT10M"
+SEPARATE = ("Group", "Nvas", "Operation", "App")
+"""Columns by which alerts of one rule are told apart, in this order."""
 
 
 def documented() -> dict[str, int]:
@@ -42,11 +46,6 @@ def workspace_problems(world: World) -> Iterator[str]:
     yield from differences(insights.properties, wanted, insights.place)
 
 
-def _minutes(duration: str) -> int:
-    match = re.fullmatch(r"PT(\d+)M", duration)
-    return int(match.group(1)) if match else 0
-
-
 def alert_problems(world: World) -> Iterator[str]:
     """Report alerts that are missing, off, deaf, or tell nobody."""
     rules = {each.name.split("-", 2)[2]: each for each in world.of(RULE)}
@@ -72,17 +71,23 @@ def alert_problems(world: World) -> Iterator[str]:
 def _rule_problems(world: World, name: str, rule: Sent, group: Sent) -> Iterator[str]:
     properties = rule.properties
     query = world.files.text(world.files.root / "queries" / Path(f"{name}.kql"))
+    shown = re.findall(r"\b\w+\b", query.rsplit("| project", 1)[-1])
+    separate = [column for column in SEPARATE if column in shown]
     wanted = {
         "enabled": True,
         "autoMitigate": True,
         "skipQueryValidation": True,
         "scopes": [world.outputs["NVAHA_WORKSPACE_ID"]],
-        "evaluationFrequency": "PT1M",
+        "evaluationFrequency": "PT1M" if documented()[name] < 2 else "PT5M",
+        "windowSize": next((each for word, each in WINDOWS.items() if word in query), OF_EVENTS),
         "actions": {"actionGroups": [group.id]},
         "criteria": {
             "allOf": [
                 {
                     "query": query,
+                    "dimensions": [
+                        {"name": column, "operator": "Include", "values": ["*"]} for column in separate
+                    ],
                     "timeAggregation": "Count",
                     "operator": "GreaterThan",
                     "threshold": 0,
@@ -97,5 +102,3 @@ def _rule_problems(world: World, name: str, rule: Sent, group: Sent) -> Iterator
         yield f"{rule.place} does not say what it is, or where to look: {texts}"
     if rule.body.get("kind") != "LogAlert":
         yield f"{rule.place} is no log alert"
-    if _minutes(properties.get("windowSize", "")) not in WINDOW_MINUTES:
-        yield f"{rule.place} looks back {properties.get('windowSize')}"
