@@ -6,7 +6,7 @@ The engine is duckdb-kql: it translates Kusto's language for DuckDB. Microsoft's
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -60,6 +60,51 @@ def _connection() -> duckdb.DuckDBPyConnection:
     kinds = ", ".join(f'"{name}" {kind}' for name, (_, kind) in COLUMNS.items())
     connection.execute(f"CREATE TABLE AppTraces ({kinds})")
     return connection
+
+
+_ARRIVED = f"""
+CREATE VIEW AppTraces AS
+SELECT TIMESTAMP '{NOW.replace(tzinfo=None)}' + to_microseconds(CAST((Told_s - Until_s) * 1e6 AS BIGINT))
+    AS TimeGenerated, Line AS Message, 1 AS SeverityLevel, json_object('Category', Category) AS Properties,
+    '' AS OperationId, '' AS OperationName, App AS AppRoleName, '' AS AppRoleInstance, 1 AS ItemCount,
+    '' AS _ResourceId, 0.0 AS _BilledSize
+FROM Logged, Clock
+WHERE Here_s <= Until_s AND Told_s > Since_s
+"""
+
+
+class Workspace:
+    """Lines that arrive one after the other; a query sees those that are there when it is run.
+
+    Args:
+        lines: what is logged.
+        host: host.json, which decides what of it is stored.
+        delay_s: seconds from being logged to being there, by the line's number.
+    """
+
+    def __init__(self, lines: Iterable[Line], host: dict[str, Any], delay_s: Callable[[int], float]) -> None:
+        self._connection = connection = duckdb.connect()
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET threads = 1")
+        connection.execute("CREATE TABLE Clock (Until_s DOUBLE, Since_s DOUBLE)")
+        connection.execute("INSERT INTO Clock VALUES (0, 0)")
+        columns = "(Told_s DOUBLE, Here_s DOUBLE, Line VARCHAR, Category VARCHAR, App VARCHAR)"
+        connection.execute(f"CREATE TABLE Logged {columns}")
+        rows = [
+            [line.at_s, line.at_s + delay_s(number), line.text, line.category, line.app]
+            for number, line in enumerate(lines)
+            if stores(host, line.category, line.level)
+        ]
+        if rows:
+            connection.executemany("INSERT INTO Logged VALUES (?, ?, ?, ?, ?)", rows)
+        connection.execute(_ARRIVED)
+
+    def result(self, query: str, at_s: float, window_s: float) -> list[Row]:
+        """Return the rows of a query at a time, over the window that ends then."""
+        self._connection.execute("UPDATE Clock SET Until_s = ?, Since_s = ?", [at_s, at_s - window_s])
+        answer = self._connection.execute(*_sql(query))
+        names = [column[0] for column in answer.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
 @cache

@@ -12,8 +12,8 @@ from .app import differences
 from .sent import Sent, World
 
 RULE = "Microsoft.Insights/scheduledQueryRules"
-# Telemetry arrives up to some minutes late: a shorter window misses it, a longer one repeats an event long. A state
-# lasts: what looks back less forgets it while no monitor is there to say it again, and more is refused each minute.
+# Telemetry arrives up to some minutes late: a shorter window misses it, a longer one repeats an event long. A
+# state lasts: what looks back less forgets it while no monitor says it again; more is refused each minute.
 WINDOWS = {"group_state": "PT6H", "standbys": "P1D"}
 OF_EVENTS = "PT10M"
 SEPARATE = ("Group", "Nvas", "Operation", "App")
