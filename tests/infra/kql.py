@@ -6,7 +6,7 @@ The engine is duckdb-kql: it translates Kusto's language for DuckDB. Microsoft's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -70,19 +70,18 @@ SELECT TIMESTAMP '{NOW.replace(tzinfo=None)}' + to_microseconds(CAST((Told_s - U
     '' AS _ResourceId, 0.0 AS _BilledSize
 FROM Logged, Clock
 WHERE Here_s <= Until_s AND Told_s > Since_s
-"""
+"""  # noqa: S608 - nothing of anybody's is in it
 
 
 class Workspace:
     """Lines that arrive one after the other; a query sees those that are there when it is run.
 
     Args:
-        lines: what is logged.
+        lines: what is logged, each with the seconds until it is there.
         host: host.json, which decides what of it is stored.
-        delay_s: seconds from being logged to being there, by the line's number.
     """
 
-    def __init__(self, lines: Iterable[Line], host: dict[str, Any], delay_s: Callable[[int], float]) -> None:
+    def __init__(self, lines: Iterable[tuple[Line, float]], host: dict[str, Any]) -> None:
         self._connection = connection = duckdb.connect()
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET threads = 1")
@@ -91,8 +90,8 @@ class Workspace:
         columns = "(Told_s DOUBLE, Here_s DOUBLE, Line VARCHAR, Category VARCHAR, App VARCHAR)"
         connection.execute(f"CREATE TABLE Logged {columns}")
         rows = [
-            [line.at_s, line.at_s + delay_s(number), line.text, line.category, line.app]
-            for number, line in enumerate(lines)
+            [line.at_s, line.at_s + late_s, line.text, line.category, line.app]
+            for line, late_s in lines
             if stores(host, line.category, line.level)
         ]
         if rows:
