@@ -14,8 +14,11 @@ param tags object
 @description('Workspace that the rules query.')
 param workspaceId string
 
-@description('E-mail addresses to tell.')
+@description('E-mail addresses to tell; empty makes no action group.')
 param emails array
+
+@description('Action group to tell besides; empty for none.')
+param existingActionGroupId string
 
 // Each group, set of NVAs, operation or app has an alert of its own, so that one is not silent while another's is open.
 var byGroup = [
@@ -200,7 +203,7 @@ var rules = [
   }
 ]
 
-resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
+resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(emails)) {
   name: actionGroupName
   location: 'global'
   tags: tags
@@ -249,9 +252,11 @@ resource alertRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for r
       ]
     }
     actions: {
-      actionGroups: [
+      actionGroups: union(empty(emails) ? [] : [
         actionGroup.id
-      ]
+      ], empty(existingActionGroupId) ? [] : [
+        existingActionGroupId
+      ])
     }
   }
 }]

@@ -49,26 +49,36 @@ def workspace_problems(world: World) -> Iterator[str]:
 def alert_problems(world: World) -> Iterator[str]:
     """Report alerts that are missing, off, deaf, or tell nobody."""
     rules = {each.name.split("-", 2)[2]: each for each in world.of(RULE)}
-    if not world.parameter("alerts"):
-        if rules:
-            yield "alerts are off, and rules are made all the same"
+    emails = [each.strip() for each in world.parameter("alertEmails").split(",") if each.strip()]
+    given = world.parameter("alertActionGroupId")
+    said = world.outputs["NVAHA_ALERTING"]
+    if any(each not in said for each in (*emails, given)) and world.parameter("alerts"):
+        yield f"NVAHA_ALERTING does not say who is told: {said}"
+    if not world.parameter("alerts") or not (emails or given):
+        if rules or world.of("Microsoft.Insights/actionGroups"):
+            yield "nobody is to be told, and rules are made all the same"
+        if "nobody" not in said.lower():
+            yield f"NVAHA_ALERTING does not say that nobody is told: {said}"
         return
     wanted = documented()
     severities = {name: each.properties.get("severity") for name, each in rules.items()}
     yield from differences(severities, wanted, "severity of")
-    group = world.one("Microsoft.Insights/actionGroups")
-    emails = [each.strip() for each in world.parameter("alertEmails").split(",") if each.strip()]
+    groups = world.of("Microsoft.Insights/actionGroups")
+    if bool(groups) != bool(emails):
+        yield f"{len(groups)} action groups are made for {len(emails)} addresses"
     receivers = [
         {"name": f"email-{at}", "emailAddress": address, "useCommonAlertSchema": True}
         for at, address in enumerate(emails)
     ]
     told = {"enabled": True, "groupShortName": "nvaha", "emailReceivers": receivers}
-    yield from differences(group.properties, told, group.place)
+    for group in groups:
+        yield from differences(group.properties, told, group.place)
+    ids = [*(group.id for group in groups), *([given] if given else [])]
     for name, each in rules.items():
-        yield from _rule_problems(world, name, each, group)
+        yield from _rule_problems(world, name, each, ids)
 
 
-def _rule_problems(world: World, name: str, rule: Sent, group: Sent) -> Iterator[str]:
+def _rule_problems(world: World, name: str, rule: Sent, groups: list[str]) -> Iterator[str]:
     properties = rule.properties
     query = world.files.text(world.files.root / "queries" / Path(f"{name}.kql"))
     shown = re.findall(r"\b\w+\b", query.rsplit("| project", 1)[-1])
@@ -80,7 +90,7 @@ def _rule_problems(world: World, name: str, rule: Sent, group: Sent) -> Iterator
         "scopes": [world.outputs["NVAHA_WORKSPACE_ID"]],
         "evaluationFrequency": "PT1M" if documented()[name] < 2 else "PT5M",
         "windowSize": next((each for word, each in WINDOWS.items() if word in query), OF_EVENTS),
-        "actions": {"actionGroups": [group.id]},
+        "actions": {"actionGroups": groups},
         "criteria": {
             "allOf": [
                 {

@@ -110,6 +110,11 @@ MORE: dict[str, Given] = {
         },
         "logRetentionDays": 90,
     },
+    "flex, tells an action group of ours": {
+        "alertEmails": "",
+        "alertActionGroupId": f"{HUB}/actionGroups/ag-ops",
+    },
+    "flex, tells both": {"alertActionGroupId": f"{HUB}/actionGroups/ag-ops"},
     "flex, with what is there": {
         "operatorRoleId": f"{OTHER}/providers/Microsoft.Authorization/roleDefinitions/{'4' * 8}-0000",
         "existingWorkspaceId": f"{HUB}/workspaces/log-central",
