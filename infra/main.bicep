@@ -74,6 +74,10 @@ param armEndpoint string = ''
 param armCa string = ''
 
 @secure()
+@description('URL outside Azure that the leader asks once a minute while it watches everything (setting NVAHA_PING_URL), or a Key Vault reference to it.')
+param pingUrl string = ''
+
+@secure()
 @description('Further application settings by name, such as AZURE_TENANT_ID and a Key Vault reference in AZURE_CLIENT_SECRET for a service principal. They win over the ones set here.')
 param extraAppSettings object = {}
 
@@ -406,6 +410,7 @@ module functionApp './app/function-app.bicep' = {
     armApiVersion: armApiVersion
     armEndpoint: armEndpoint
     armCa: armCa
+    pingUrl: pingUrl
     extraAppSettings: extraAppSettings
     allowedIpRanges: empty(allowedIpRanges) ? [] : split(replace(allowedIpRanges, ' ', ''), ',')
   }

@@ -255,6 +255,18 @@ class Notifier(Protocol):
         ...
 
 
+class PingFailed(Exception):
+    """Whoever is told that the watch goes on did not take it; the message has no secret in it."""
+
+
+class Pinger(Protocol):
+    """Tells somebody outside that the watch goes on."""
+
+    async def ping(self) -> None:
+        """Tell it once, within seconds; PingFailed if it was not taken."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything that a process has of the outside, in one value."""
@@ -268,3 +280,5 @@ class Ports:
     notifier: Notifier
     new_id: Callable[[], str]
     """Returns a short text that nobody has had before: of a write, by which its writer finds it again."""
+    pinger: Pinger | None = None
+    """None: nobody outside waits for a ping."""

@@ -75,6 +75,10 @@ param armEndpoint string
 param armCa string
 
 @secure()
+@description('NVAHA_PING_URL; empty leaves it out.')
+param pingUrl string
+
+@secure()
 @description('Further application settings; they win over the ones set here.')
 param extraAppSettings object
 
@@ -121,6 +125,8 @@ var optionalSettings = union(empty(instanceName) ? {} : {
   NVAHA_ARM_ENDPOINT: armEndpoint
 }, empty(armCa) ? {} : {
   NVAHA_ARM_CA: armCa
+}, empty(pingUrl) ? {} : {
+  NVAHA_PING_URL: pingUrl
 })
 // Flex Consumption takes runtime and build from functionAppConfig and refuses these. The last four are what Core Tools
 // set when they publish, to the letter: neither undoes the other.

@@ -21,6 +21,7 @@ from nvaha.config.settings import Settings
 from nvaha.model import Notice
 from nvaha.notify import LogNotifier
 from nvaha.operate.control import Control
+from nvaha.ping import UrlPinger
 from nvaha.ports import Ports
 from nvaha.probes import NetworkProber
 from nvaha.switch.worker import Switcher
@@ -47,6 +48,7 @@ class App:
             clock=clock,
             notifier=self._notifier,
             new_id=lambda: uuid.uuid4().hex[:12],
+            pinger=UrlPinger(settings.ping_url) if settings.ping_url else None,
         )
         configuration, instance = loaded.configuration, settings.instance
         # Whatever is looked at or planned, the reads of a switch come first.

@@ -82,6 +82,7 @@ class Settings:
         arm_ca: the CA file to trust for `arm_endpoint`.
         arm_api_version: the API version of Microsoft.Network to use; None for the cloud's default.
         instance: this monitor's name in status and history.
+        ping_url: asked once a minute while the leader watches everything; it may be a secret.
     """
 
     storage: StorageSettings
@@ -92,6 +93,7 @@ class Settings:
     arm_endpoint: str | None = None
     arm_ca: str | None = None
     arm_api_version: str | None = None
+    ping_url: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], *, storage_required: bool = True) -> Self:
@@ -114,6 +116,7 @@ class Settings:
             arm_ca=reader.file("NVAHA_ARM_CA"),
             arm_api_version=reader.api_version("NVAHA_ARM_API_VERSION"),
             instance=reader.instance("NVAHA_INSTANCE"),
+            ping_url=reader.ping_url("NVAHA_PING_URL"),
         )
         reader.one_process("FUNCTIONS_WORKER_PROCESS_COUNT")
         if reader.problems:
@@ -194,6 +197,18 @@ class _Reader:
                 f"{name} is {_shown(value)}: tokens are sent there, so it must be https://host[:port]"
             )
         return value.rstrip("/")
+
+    def ping_url(self, name: str) -> str | None:
+        value = self.text(name)
+        # A reference that could not be resolved now is no reason not to watch: the ping fails, and says so.
+        if value is None or value.startswith("@Microsoft.KeyVault("):
+            return value
+        if not _may_be_pinged(value):
+            self.problems.append(
+                f"{name} is not a URL to ping (its value is not shown): give https://host/path, "
+                "or http:// on a loopback address, without a user part"
+            )
+        return value
 
     def file(self, name: str) -> str | None:
         value = self.text(name)
@@ -306,6 +321,17 @@ def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
     if parts.query or parts.fragment or "@" in value or has_secret(value) or not value.isprintable():
         return False
     return port_is_fine and parts.scheme in schemes and bool(parts.hostname)
+
+
+def _may_be_pinged(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    loopback = host in {"localhost", "127.0.0.1", "::1"}
+    fine = bool(host) and parts.username is None and value.isprintable() and " " not in value
+    return fine and (parts.scheme == "https" or (parts.scheme == "http" and loopback))
 
 
 def _is_endpoint(value: str) -> bool:

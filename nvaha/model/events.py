@@ -12,6 +12,7 @@ EVENTS: Final[dict[str, str]] = {
     "leader_lost": "This monitor led and does so no longer.",
     "heartbeat": "The leader finished a round; logged every 10 seconds.",
     "group_state": "How a group stands now; logged when that changes, and now and then.",
+    "ping_failed": "The URL that is pinged while all is watched did not take it; said once.",
     "round_late": "Rounds began late or were dropped: the process has too much to do, or stood still.",
     "nva_down": "An NVA failed as many probes in a row as `fall` asks for.",
     "nva_up": "An NVA answered as many probes in a row as `rise` asks for.",

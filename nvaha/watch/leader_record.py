@@ -97,6 +97,13 @@ class LeaderRecorder:
                 self._notify(event, level, text, instance=self._instance, target=name)
             self._control[target] = answers
 
+    def all_is_watched(self) -> bool:
+        """Tell whether rounds are fresh, the monitor sees, and each configured group was probed lately."""
+        round_s = (self._clock.now() - self._round_at).total_seconds()
+        lines = self._watched.present(blind=self._blind, fresh=False)
+        unwatched = any(line.fields.get("unwatched") or line.fields.get("blind") for line in lines)
+        return self._lease.valid and round_s <= STALE_AFTER_S and not self._blind and not unwatched
+
     def _tell_groups(self) -> None:
         """Say how each group stands, at once when that has changed and now and then when it has not."""
         now = self._clock.monotonic()

@@ -11,6 +11,7 @@ from nvaha.state.lease import HeldLease, LeaseLost
 from nvaha.watch.blindness import Blindness
 from nvaha.watch.leader_record import LeaderRecorder
 from nvaha.watch.looks import Looks
+from nvaha.watch.pings import Pings
 from nvaha.watch.rounds import Rounds
 from nvaha.watch.troubles import Deposed
 from nvaha.watch.watched import WatchedGroups
@@ -33,6 +34,7 @@ class Monitor:
         self._blindness = Blindness(ports, configuration.control_targets)
         self._record = LeaderRecorder(ports, self._watched, self._lease, self._blindness, instance)
         self._rounds = Rounds(ports, self._watched, self._lease, self._blindness, self._record)
+        self._pings = Pings(ports, self._record.all_is_watched, instance)
         self._looks = Looks(ports, self._watched, self._lease)
         self._eager_until = self._clock.monotonic() + EAGER_FOR_S
         self._leading = False
@@ -120,7 +122,12 @@ class Monitor:
         async with unwrapped(), asyncio.TaskGroup() as tasks:
             beside = [
                 tasks.create_task(duty)
-                for duty in (self._lease.keep(), self._looks.run(until), self._record.run())
+                for duty in (
+                    self._lease.keep(),
+                    self._looks.run(until),
+                    self._record.run(),
+                    self._pings.run(),
+                )
             ]
             tasks.create_task(rounds())
 

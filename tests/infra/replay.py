@@ -1,7 +1,7 @@
 """Alert rules on a stepped clock: what Azure Monitor would have open at each minute, as lines arrive late.
 
-Azure Monitor runs a rule at its frequency over the window that ends then, on what has arrived; it splits the
-rows by the rule's dimensions, and each combination has an alert of its own. A stateful alert fires once. It is
+Azure Monitor runs a rule at its frequency over the window that ends then, on what has arrived. It splits the
+rows by the rule's dimensions; each combination has an alert of its own. A stateful alert fires once. It is
 resolved when its condition was not met for ten minutes (each minute), or for three evaluations (every five to
 fifteen minutes): MicrosoftDocs/azure-monitor-docs, alerts-overview.md, "Stateful alerts".
 """
