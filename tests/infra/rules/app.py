@@ -180,6 +180,7 @@ def _settings(world: World) -> Json:
         "NVAHA_ARM_API_VERSION": world.parameter("armApiVersion"),
         "NVAHA_ARM_ENDPOINT": world.parameter("armEndpoint"),
         "NVAHA_ARM_CA": world.parameter("armCa"),
+        "NVAHA_PING_URL": world.parameter("pingUrl"),
     }
     token = world.one("Microsoft.Web/sites").name.removeprefix("func-")
     extra: Json = world.parameter("extraAppSettings")

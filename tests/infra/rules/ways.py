@@ -103,6 +103,7 @@ MORE: dict[str, Given] = {
         "armApiVersion": "2024-05-01",
         "armEndpoint": "https://management.example",
         "armCa": "ca.pem",
+        "pingUrl": "https://ping.example/0000",
         # One that nvaha does not set, and one that it does: the last word is the operator's.
         "extraAppSettings": {
             "AZURE_TENANT_ID": "22222222-2222-2222-2222-222222222222",
