@@ -75,7 +75,7 @@ param armEndpoint string
 param armCa string
 
 @secure()
-@description('NVAHA_PING_URL; empty leaves it out.')
+@description('NVAHA_PING_URL; empty pings nobody.')
 param pingUrl string
 
 @secure()
@@ -116,6 +116,7 @@ var nvahaSettings = {
   NVAHA_CONFIG: config
   NVAHA_SCHEDULE: schedule
   NVAHA_CLOUD: cloud
+  NVAHA_PING_URL: pingUrl
 }
 var optionalSettings = union(empty(instanceName) ? {} : {
   NVAHA_INSTANCE: instanceName
@@ -125,8 +126,6 @@ var optionalSettings = union(empty(instanceName) ? {} : {
   NVAHA_ARM_ENDPOINT: armEndpoint
 }, empty(armCa) ? {} : {
   NVAHA_ARM_CA: armCa
-}, empty(pingUrl) ? {} : {
-  NVAHA_PING_URL: pingUrl
 })
 // Flex Consumption takes runtime and build from functionAppConfig and refuses these. The last four are what Core Tools
 // set when they publish, to the letter: neither undoes the other.

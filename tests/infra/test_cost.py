@@ -123,11 +123,12 @@ def test_other_pages_say_the_same() -> None:
 
 
 def test_what_is_logged() -> None:
-    """A row for each heartbeat and each group; and what a tick and the aggregator would write if they were stored."""
+    """A row for each heartbeat and each group; and what the platform would write if it were stored."""
     for name, every_s in (("10 minutes", TOLD_EVERY_S), ("minute while", TROUBLED_EVERY_S)):
         cells = row(f"stored: how a group stands, every {name}")
         assert cells[1] == f"{MONTH_S / every_s:,.0f} a group"
-        assert cells[2] == f"{amount(MONTH_S / every_s * ROW_GB * price('logs'))} a group"
+        cost = amount(MONTH_S / every_s * ROW_GB * price("logs"))
+        assert cells[2] == f"{cost} a group"
     crowd = amount(CROWD * MONTH_S / TOLD_EVERY_S * ROW_GB * price("logs"))
     assert f"1,000 groups that are well come to {crowd} a month" in " ".join(PAGE.split())
     kinds = {

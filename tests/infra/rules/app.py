@@ -180,7 +180,6 @@ def _settings(world: World) -> Json:
         "NVAHA_ARM_API_VERSION": world.parameter("armApiVersion"),
         "NVAHA_ARM_ENDPOINT": world.parameter("armEndpoint"),
         "NVAHA_ARM_CA": world.parameter("armCa"),
-        "NVAHA_PING_URL": world.parameter("pingUrl"),
     }
     token = world.one("Microsoft.Web/sites").name.removeprefix("func-")
     extra: Json = world.parameter("extraAppSettings")
@@ -195,6 +194,7 @@ def _settings(world: World) -> Json:
         "NVAHA_CONFIG": world.parameter("config"),
         "NVAHA_SCHEDULE": world.parameter("schedule"),
         "NVAHA_CLOUD": CLOUD_NAMES[world.cloud].value,
+        "NVAHA_PING_URL": world.parameter("pingUrl"),
         **{name: value for name, value in optional.items() if value},
     }
     if world.parameter("hosting") == "dedicated":
