@@ -101,7 +101,7 @@ class LeaderRecorder:
         """Tell whether rounds are fresh, the monitor sees, and each configured group was probed lately."""
         round_s = (self._clock.now() - self._round_at).total_seconds()
         lines = self._watched.present(blind=self._blind, fresh=False)
-        unwatched = any(line.fields.get("unwatched") or line.fields.get("blind") for line in lines)
+        unwatched = any(line.fields.get("unwatched") for line in lines)
         return self._lease.valid and round_s <= STALE_AFTER_S and not self._blind and not unwatched
 
     def _tell_groups(self) -> None:
