@@ -158,6 +158,8 @@ async def _azure_is_gone(world: World) -> None:
     # Its message is set aside before its deadline, and it is not asked for again yet.
     await until(world, lambda state: state.phase is Phase.SWITCHING)
     await until(world, lambda state: state.phase is Phase.UNKNOWN, 600.0)
+    # Until the leader has said how the group stands now.
+    await world.pass_time(11.0)
 
 
 async def _leader_goes_deaf(world: World) -> None:
