@@ -236,7 +236,8 @@ async def _routes_are_bent(world: World) -> None:
 
 def _standbys(*counts: int) -> tuple[Line, ...]:
     """Heartbeats of a leader that says how many monitors stand by, ten minutes apart."""
-    return tuple(_told(-600.0 * at, "heartbeat", standbys=count) for at, count in enumerate(reversed(counts)))
+    first_s = -600.0 * (len(counts) - 1)
+    return tuple(_told(first_s + 600.0 * at, "heartbeat", standbys=count) for at, count in enumerate(counts))
 
 
 def _told(at_s: float, event: str, **fields: Any) -> Line:

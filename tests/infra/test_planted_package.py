@@ -137,14 +137,18 @@ QUERY = [
     Mistake("another event", "switch-failed", "group_state", "switch_done", "is silent when"),
     Mistake("another field", "active-nva-down", "Fields.active_down", "Fields.unasked", "is silent when"),
     Mistake(
-        "an event of the same kind", "poison-message", "message_poisoned", "message_refused", "is silent when"
+        "an event of the same kind",
+        "poison-message",
+        "message_poisoned",
+        "switch_requeued",
+        "fires when nobody",
     ),
     Mistake("no event at all", "all-nvas-down", "group_state", "group_gone", "group_gone is no event"),
     Mistake(
         "a field that the event lacks",
         "all-nvas-down",
-        "Group = tostring(Fields.group)",
-        "Group = tostring(Fields.group), Monitor = tostring(Fields.instance)",
+        "TimeGenerated, Group,",
+        "TimeGenerated, Group, Monitor = tostring(Fields.instance),",
         "Monitor is always empty",
     ),
     Mistake(
