@@ -82,6 +82,10 @@ param armEndpoint string = ''
 param armCa string = ''
 
 @secure()
+@description('URL outside Azure that the leader asks once a minute while it watches everything (setting NVAHA_PING_URL), or a Key Vault reference to it.')
+param pingUrl string = ''
+
+@secure()
 @description('Further application settings by name, such as AZURE_TENANT_ID and a Key Vault reference in AZURE_CLIENT_SECRET for a service principal. They win over the ones set here.')
 param extraAppSettings object = {}
 
@@ -178,8 +182,11 @@ param eventArchiveStorageId string = ''
 @description('Deploy the alert rules. Once is enough for monitors that share a workspace.')
 param alerts bool = true
 
-@description('Comma-separated e-mail addresses that the alerts go to.')
+@description('Comma-separated e-mail addresses that the alerts go to. Empty, and no alertActionGroupId: nobody is told, so no rules are deployed; the output NVAHA_ALERTING says so.')
 param alertEmails string = ''
+
+@description('Existing action group that the alerts go to, besides or instead of alertEmails.')
+param alertActionGroupId string = ''
 
 @description('Comma-separated address ranges that may call the function app; empty lets every address try a function key.')
 param allowedIpRanges string = ''
@@ -232,6 +239,10 @@ var scopeSubscriptions = [for id in scopeList: '/subscriptions/${split(id, '/')[
 var referenceNames = empty(nicReferences) ? [] : split(replace(nicReferences, ' ', ''), ',')
 var referenceActions = [for name in referenceNames: nicReferenceActions[name]]
 var roleActions = union(role.Actions, referenceActions)
+var emailList = empty(alertEmails) ? [] : split(replace(alertEmails, ' ', ''), ',')
+var receivers = union(emailList, empty(alertActionGroupId) ? [] : [
+  'the action group ${alertActionGroupId}'
+])
 var sharingSubnetIds = empty(storageSubnetIds) ? [] : split(replace(storageSubnetIds, ' ', ''), ',')
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
@@ -446,6 +457,7 @@ module functionApp './app/function-app.bicep' = {
     armApiVersion: armApiVersion
     armEndpoint: armEndpoint
     armCa: armCa
+    pingUrl: pingUrl
     extraAppSettings: extraAppSettings
     allowedIpRanges: empty(allowedIpRanges) ? [] : split(replace(allowedIpRanges, ' ', ''), ',')
   }
@@ -457,7 +469,8 @@ module functionApp './app/function-app.bicep' = {
   ]
 }
 
-module alertRules './app/alerts.bicep' = if (alerts) {
+// A rule without a receiver costs the same and wakes nobody.
+module alertRules './app/alerts.bicep' = if (alerts && !empty(receivers)) {
   name: 'nvaha-alerts'
   scope: group
   params: {
@@ -466,7 +479,8 @@ module alertRules './app/alerts.bicep' = if (alerts) {
     location: location
     tags: tags
     workspaceId: observability.outputs.workspaceId
-    emails: empty(alertEmails) ? [] : split(replace(alertEmails, ' ', ''), ',')
+    emails: emailList
+    existingActionGroupId: alertActionGroupId
   }
 }
 
@@ -502,3 +516,6 @@ output NVAHA_SUBNET_ID string = functionSubnetId
 
 @description('Subnet of the private endpoints, if there are any. With NVAHA_SUBNET_ID it is what further deployments are given to leave both subnets alone.')
 output NVAHA_ENDPOINT_SUBNET_ID string = privateEndpoints ? privateEndpointSubnetId : ''
+
+@description('Who is told when something is wrong, in words.')
+output NVAHA_ALERTING string = !alerts ? 'alerts=false: this deployment tells nobody of anything.' : empty(receivers) ? 'NOBODY IS TOLD of anything: alertEmails and alertActionGroupId are empty, so no alert rules were deployed.' : 'Alerts go to ${join(receivers, ', ')}.'

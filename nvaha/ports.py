@@ -294,6 +294,18 @@ class Notifier(Protocol):
         ...
 
 
+class PingFailed(Exception):
+    """Whoever is told that the watch goes on did not take it; the message has no secret in it."""
+
+
+class Pinger(Protocol):
+    """Tells somebody outside that the watch goes on."""
+
+    async def ping(self) -> None:
+        """Tell it once, within seconds; PingFailed if it was not taken."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything that a process has of the outside, in one value."""
@@ -312,3 +324,5 @@ class Ports:
     account: str
     """The storage account of the states: by its name deployments that know nothing of each other are told
     apart."""
+    pinger: Pinger | None = None
+    """None: nobody outside waits for a ping."""

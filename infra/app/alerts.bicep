@@ -14,62 +14,196 @@ param tags object
 @description('Workspace that the rules query.')
 param workspaceId string
 
-@description('E-mail addresses to tell.')
+@description('E-mail addresses to tell; empty makes no action group.')
 param emails array
 
-// windowSize is longer than evaluationFrequency because telemetry arrives up to some minutes late.
-var rules = [
+@description('Action group to tell besides; empty for none.')
+param existingActionGroupId string
+
+// Each group, set of NVAs, operation or app has an alert of its own, so that one is not silent while another's is open.
+var byGroup = [
   {
-    name: 'active-nva-down'
-    title: 'nvaha: the active NVA of a group is down'
-    severity: 1
-    query: loadTextContent('../queries/active-nva-down.kql')
+    name: 'Group'
+    operator: 'Include'
+    values: [
+      '*'
+    ]
   }
+]
+var byNvas = [
+  {
+    name: 'Group'
+    operator: 'Include'
+    values: [
+      '*'
+    ]
+  }
+  {
+    name: 'Nvas'
+    operator: 'Include'
+    values: [
+      '*'
+    ]
+  }
+]
+var byOperation = [
+  {
+    name: 'Group'
+    operator: 'Include'
+    values: [
+      '*'
+    ]
+  }
+  {
+    name: 'Operation'
+    operator: 'Include'
+    values: [
+      '*'
+    ]
+  }
+]
+var byApp = [
+  {
+    name: 'App'
+    operator: 'Include'
+    values: [
+      '*'
+    ]
+  }
+]
+
+// One rule a row. Those on a group go by its newest line, however long ago that was told within six hours, the longest that
+// Azure Monitor takes for a rule run each minute. Those on an event look back ten minutes: telemetry may be some minutes late.
+var rules = [
   {
     name: 'all-nvas-down'
     title: 'nvaha: every NVA of a group is down'
     severity: 0
     query: loadTextContent('../queries/all-nvas-down.kql')
+    every: 'PT1M'
+    window: 'PT6H'
+    by: byGroup
+  }
+  {
+    name: 'active-nva-down'
+    title: 'nvaha: the active NVA of a group is down, and none has taken over'
+    severity: 0
+    query: loadTextContent('../queries/active-nva-down.kql')
+    every: 'PT1M'
+    window: 'PT6H'
+    by: byGroup
+  }
+  {
+    name: 'nva-down'
+    title: 'nvaha: an NVA is down'
+    severity: 1
+    query: loadTextContent('../queries/nva-down.kql')
+    every: 'PT1M'
+    window: 'PT6H'
+    by: byNvas
   }
   {
     name: 'switch-failed'
     title: 'nvaha: a switch failed'
     severity: 0
     query: loadTextContent('../queries/switch-failed.kql')
+    every: 'PT1M'
+    window: 'PT6H'
+    by: byGroup
   }
   {
     name: 'switch-unclaimed'
     title: 'nvaha: nobody carries a switch out'
     severity: 0
     query: loadTextContent('../queries/switch-unclaimed.kql')
+    every: 'PT1M'
+    window: 'PT6H'
+    by: byGroup
+  }
+  {
+    name: 'group-unwatched'
+    title: 'nvaha: a group is not watched'
+    severity: 0
+    query: loadTextContent('../queries/group-unwatched.kql')
+    every: 'PT1M'
+    window: 'PT6H'
+    by: byGroup
   }
   {
     name: 'no-leader'
     title: 'nvaha: no monitor has led for a minute'
     severity: 0
     query: loadTextContent('../queries/no-leader.kql')
+    every: 'PT1M'
+    window: 'PT10M'
+    by: []
+  }
+  {
+    name: 'monitor-blind'
+    title: 'nvaha: the monitor sees nothing'
+    severity: 1
+    query: loadTextContent('../queries/monitor-blind.kql')
+    every: 'PT1M'
+    window: 'PT10M'
+    by: []
   }
   {
     name: 'poison-message'
     title: 'nvaha: a switch request was given up'
     severity: 1
     query: loadTextContent('../queries/poison-message.kql')
-  }
-  {
-    name: 'nva-not-ready'
-    title: 'nvaha: an NVA is not ready for a switch'
-    severity: 2
-    query: loadTextContent('../queries/nva-not-ready.kql')
+    every: 'PT1M'
+    window: 'PT10M'
+    by: byOperation
   }
   {
     name: 'host-ends'
     title: 'nvaha: the Functions host ends again and again'
     severity: 1
     query: loadTextContent('../queries/host-ends.kql')
+    every: 'PT1M'
+    window: 'PT10M'
+    by: byApp
+  }
+  {
+    name: 'nva-not-ready'
+    title: 'nvaha: an NVA is not ready for a switch'
+    severity: 2
+    query: loadTextContent('../queries/nva-not-ready.kql')
+    every: 'PT5M'
+    window: 'PT6H'
+    by: byNvas
+  }
+  {
+    name: 'nva-unsteady'
+    title: 'nvaha: an NVA fails many of its probes'
+    severity: 2
+    query: loadTextContent('../queries/nva-unsteady.kql')
+    every: 'PT5M'
+    window: 'PT6H'
+    by: byNvas
+  }
+  {
+    name: 'drift'
+    title: 'nvaha: routes or public IPs do not agree with the record'
+    severity: 2
+    query: loadTextContent('../queries/drift.kql')
+    every: 'PT5M'
+    window: 'PT6H'
+    by: byGroup
+  }
+  {
+    name: 'no-standby'
+    title: 'nvaha: no monitor stands by any more'
+    severity: 2
+    query: loadTextContent('../queries/no-standby.kql')
+    every: 'PT5M'
+    window: 'P1D'
+    by: []
   }
 ]
 
-resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
+resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(emails)) {
   name: actionGroupName
   location: 'global'
   tags: tags
@@ -99,13 +233,14 @@ resource alertRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for r
     scopes: [
       workspaceId
     ]
-    evaluationFrequency: 'PT1M'
-    windowSize: 'PT10M'
+    evaluationFrequency: rule.every
+    windowSize: rule.window
     autoMitigate: true
     criteria: {
       allOf: [
         {
           query: rule.query
+          dimensions: rule.by
           timeAggregation: 'Count'
           operator: 'GreaterThan'
           threshold: 0
@@ -117,9 +252,11 @@ resource alertRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for r
       ]
     }
     actions: {
-      actionGroups: [
+      actionGroups: union(empty(emails) ? [] : [
         actionGroup.id
-      ]
+      ], empty(existingActionGroupId) ? [] : [
+        existingActionGroupId
+      ])
     }
   }
 }]

@@ -78,6 +78,10 @@ param armEndpoint string
 param armCa string
 
 @secure()
+@description('NVAHA_PING_URL; empty pings nobody.')
+param pingUrl string
+
+@secure()
 @description('Further application settings; they win over the ones set here.')
 param extraAppSettings object
 
@@ -115,6 +119,7 @@ var nvahaSettings = {
   NVAHA_CONFIG: config
   NVAHA_SCHEDULE: schedule
   NVAHA_CLOUD: cloud
+  NVAHA_PING_URL: pingUrl
 }
 var optionalSettings = union(empty(instanceName) ? {} : {
   NVAHA_INSTANCE: instanceName

@@ -57,6 +57,7 @@ published=true
 echo
 echo "The page:    http://$(public_address)/"
 echo "The monitor: $(monitor_output NVAHA_URL)/api/health"
+echo "Alerts:      $(monitor_output NVAHA_ALERTING)"
 echo "Next:        $here/watch.sh in one terminal, $here/break-active.sh in another"
 # Core Tools also fail when the code is there and the host has not begun, as in the first minutes of a new app.
 [[ "$published" == true ]] || fail "

@@ -23,6 +23,7 @@ from nvaha.model import Notice
 from nvaha.notify import LogNotifier
 from nvaha.operate.control import Control
 from nvaha.operate.recovery import Recovery
+from nvaha.ping import UrlPinger
 from nvaha.ports import Ports
 from nvaha.probes import NetworkProber
 from nvaha.switch.worker import Switcher
@@ -57,6 +58,7 @@ class App:
             new_id=lambda: uuid.uuid4().hex[:12],
             have_token=self._network.have_token,
             account=storage.account,
+            pinger=UrlPinger(settings.ping_url) if settings.ping_url else None,
         )
         configuration, instance = loaded.configuration, settings.instance
         app = settings.app or instance

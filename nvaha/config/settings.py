@@ -84,6 +84,7 @@ class Settings:
         instance: this monitor's name in status and history.
         app: the function app that this process is a part of; None where no platform says so, which also means
             that timer and HTTP are one process.
+        ping_url: asked once a minute while the leader watches everything; it may be a secret.
     """
 
     storage: StorageSettings
@@ -95,6 +96,7 @@ class Settings:
     arm_endpoint: str | None = None
     arm_ca: str | None = None
     arm_api_version: str | None = None
+    ping_url: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], *, storage_required: bool = True) -> Self:
@@ -118,6 +120,7 @@ class Settings:
             arm_api_version=reader.api_version("NVAHA_ARM_API_VERSION"),
             instance=reader.instance("NVAHA_INSTANCE"),
             app=reader.app(),
+            ping_url=reader.ping_url("NVAHA_PING_URL"),
         )
         reader.one_process("FUNCTIONS_WORKER_PROCESS_COUNT")
         if reader.problems:
@@ -198,6 +201,18 @@ class _Reader:
                 f"{name} is {_shown(value)}: tokens are sent there, so it must be https://host[:port]"
             )
         return value.rstrip("/")
+
+    def ping_url(self, name: str) -> str | None:
+        value = self.text(name)
+        # A reference that could not be resolved now is no reason not to watch: the ping fails, and says so.
+        if value is None or value.startswith("@Microsoft.KeyVault("):
+            return value
+        if not _may_be_pinged(value):
+            self.problems.append(
+                f"{name} is not a URL to ping (its value is not shown): give https://host/path, "
+                "or http:// on a loopback address, without a user part"
+            )
+        return value
 
     def file(self, name: str) -> str | None:
         value = self.text(name)
@@ -317,6 +332,17 @@ def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
     if parts.query or parts.fragment or "@" in value or has_secret(value) or not value.isprintable():
         return False
     return port_is_fine and parts.scheme in schemes and bool(parts.hostname)
+
+
+def _may_be_pinged(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    loopback = host in {"localhost", "127.0.0.1", "::1"}
+    fine = bool(host) and parts.username is None and value.isprintable() and " " not in value
+    return fine and (parts.scheme == "https" or (parts.scheme == "http" and loopback))
 
 
 def _is_endpoint(value: str) -> bool:

@@ -73,6 +73,11 @@ def unattended(state: GroupState, now: datetime) -> bool:
     return stalled(state, now) and state.switch is not None and state.switch.silent_s(now) >= UNATTENDED_S
 
 
+def held_up(state: GroupState) -> bool:
+    """Tell whether a switch is under way that waits for somebody who does not carry it out."""
+    return state.phase is Phase.SWITCHING and state.blocked not in (None, _UNCLAIMED)
+
+
 def attended(switch: Switch, now: datetime) -> bool:
     """Tell whether a worker has shown itself just now, so that it need not be asked for again."""
     return switch.claimed and switch.silent_s(now) < NO_PROGRESS_S

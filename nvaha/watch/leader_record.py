@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nvaha.core.lifecycle import unattended
-from nvaha.model import WRITTEN_EVERY_S, ControlTarget, LeaderRecord, Notice
+from nvaha.core.present import told_again_s
+from nvaha.model import STALE_AFTER_S, WRITTEN_EVERY_S, ControlTarget, LeaderRecord, Notice
 from nvaha.ports import Ports, StoreUnavailable
 from nvaha.state.lease import HeldLease
 from nvaha.watch.blindness import Blindness
@@ -47,11 +48,15 @@ class LeaderRecorder:
         self._late = self._dropped = 0
         self._blind = False
         self._written_at = float("-inf")
+        self._elected_at = ports.clock.monotonic()
+        self._told: dict[str, tuple[Notice, float]] = {}
         self._control: dict[ControlTarget, bool] = {}
 
     def elected(self) -> None:
-        """Write the record at once: there is a new leader."""
+        """Write the record and tell every group at once: there is a new leader."""
         self._written_at = float("-inf")
+        self._elected_at = self._clock.monotonic()
+        self._told.clear()
 
     def round_ended(self) -> None:
         """Remember that a round of a group has ended just now."""
@@ -85,6 +90,7 @@ class LeaderRecorder:
             began_at = self._clock.monotonic()
             await self._check_control_targets()
             await self._try_to_write()
+            self._tell_groups()
             # Not before: what the end of a tick cuts short is made up for at the start of the next.
             self._written_at = began_at
 
@@ -97,6 +103,25 @@ class LeaderRecorder:
                 text = f"control target {name} {'answers again' if answers else 'does not answer'}"
                 self._notify(event, level, text, instance=self._instance, target=name)
             self._control[target] = answers
+
+    def all_is_watched(self) -> bool:
+        """Tell whether rounds are fresh, the monitor sees, and each configured group was probed lately."""
+        round_s = (self._clock.now() - self._round_at).total_seconds()
+        lines = self._watched.present(blind=self._blind, fresh=False)
+        unwatched = any(line.fields.get("unwatched") for line in lines)
+        return self._lease.valid and round_s <= STALE_AFTER_S and not self._blind and not unwatched
+
+    def _tell_groups(self) -> None:
+        """Say how each group stands, at once when that has changed and now and then when it has not."""
+        now = self._clock.monotonic()
+        fresh = now - self._elected_at < STALE_AFTER_S
+        lines = self._watched.present(blind=self._blind, fresh=fresh)
+        for line in lines:
+            name = line.fields["group"]
+            told, told_at = self._told.get(name, (None, now))
+            if line != told or now - told_at >= told_again_s(line, len(lines)):
+                self._told[name] = line, now
+                self._ports.notifier.notify(line)
 
     async def _try_to_write(self) -> None:
         """Write the record; that it cannot be written now is no reason to drop what a round has read."""

@@ -14,6 +14,7 @@ from nvaha.watch.abstention import Abstention
 from nvaha.watch.blindness import Blindness
 from nvaha.watch.leader_record import LeaderRecorder
 from nvaha.watch.looks import Looks
+from nvaha.watch.pings import Pings
 from nvaha.watch.presence import Presence
 from nvaha.watch.rounds import Rounds
 from nvaha.watch.standbys import Blinded, Standbys
@@ -60,6 +61,7 @@ class Monitor:
             ports, self._watched, self._lease, self._blindness, instance, standbys=self._standbys
         )
         self._rounds = Rounds(ports, self._watched, self._lease, self._blindness, self._record)
+        self._pings = Pings(ports, self._record.all_is_watched, instance)
         self._looks = Looks(ports, self._watched, self._lease)
         self._eager_until = self._clock.monotonic() + EAGER_FOR_S
         self._leading = False
@@ -166,6 +168,7 @@ class Monitor:
                     self._looks.run(until),
                     self._record.run(),
                     self._standbys.run(),
+                    self._pings.run(),
                 )
             ]
             tasks.create_task(rounds())

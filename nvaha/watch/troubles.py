@@ -59,6 +59,10 @@ class Troubles:
                 self._told[text] = now
                 self._notifier.notify(Notice("round_failed", "error", text, {"group": group}))
 
+    def is_unreadable(self, group: str) -> bool:
+        """Tell whether a group's row could not be read when it was last tried."""
+        return group in self._rows
+
     def readable(self, group: str) -> None:
         """Say that a group's row can be read again, if it was said that it cannot."""
         if self._rows.pop(group, None) is not None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from nvaha.concurrency import run_all
 from nvaha.core.inputs import Elected, OfLeader
 from nvaha.core.lifecycle import abandoned, as_remembered
-from nvaha.model import Configuration, Group, GroupState
+from nvaha.core.present import present
+from nvaha.model import Configuration, Group, GroupState, Notice
 from nvaha.ports import Ports, StateUnreadable, Versioned
 from nvaha.state.commit import Committer, Outdated
 from nvaha.state.lease import HeldLease
@@ -69,6 +70,26 @@ class WatchedGroups:
 
     def __len__(self) -> int:
         return len(self._watched)
+
+    def present(self, *, blind: bool, fresh: bool) -> tuple[Notice, ...]:
+        """Return how each configured group stands now, those included that could not be taken over.
+
+        Args:
+            blind: whether the monitor can see.
+            fresh: whether it leads for so short a time that it cannot have probed every group.
+        """
+        now = self._ports.clock.now()
+        return tuple(
+            present(
+                group,
+                watched.state if (watched := self._watched.get(group.name)) else None,
+                now,
+                blind=blind,
+                fresh=fresh,
+                unreadable=self.troubles.is_unreadable(group.name),
+            )
+            for group in self._configuration.groups
+        )
 
     def forget(self) -> None:
         """Start afresh, as a new leader does; what was read of Azure just now is not read again at once."""

@@ -17,7 +17,8 @@ from nvaha.notify import EventLine, LogNotifier
 from nvaha.ports import NetworkFault
 from tests.simulation import actors
 from tests.simulation.process import Process
-from tests.simulation.scenes import only, play, until
+from tests.simulation.scenes import only, play, point_at, until
+from tests.simulation.storage import ROW
 from tests.simulation.world import World
 
 _NO_WORLD = SimpleNamespace(loop=SimpleNamespace(now_s=-5.0))
@@ -47,6 +48,8 @@ ATTACKS = (
 """What an operator, a caller's User-Agent, an NVA, Azure or a library may say, to be taken for us."""
 
 
+LASTS_S = 60.0
+"""What lasts so long is told as such: half a minute, and the leader's ten seconds."""
 LOOKS_WITHIN_S = 200.0
 """A group at rest is looked at so often, and once more."""
 HOST_CATEGORY = "Microsoft.Azure.WebJobs.Script.WebHost.WebScriptHostExceptionHandler"
@@ -91,7 +94,7 @@ class _Recorder(logging.Handler):
         )
 
 
-def _recorded(scene: Callable[[World], Coroutine[Any, Any, None]], **knobs: Any) -> tuple[Line, ...]:
+def recorded(scene: Callable[[World], Coroutine[Any, Any, None]], **knobs: Any) -> tuple[Line, ...]:
     """Play a scene with the notifier that the deployed app has."""
     recorder, logger = _Recorder(), logging.getLogger("nvaha")
     notifier = LogNotifier()
@@ -130,7 +133,7 @@ async def _standby_dies(world: World) -> None:
 async def _active_dies(world: World) -> None:
     await world.pass_time(30.0)
     world.chaos.set_alive("g0n0", alive=False)
-    await world.pass_time(30.0)
+    await world.pass_time(LASTS_S)
 
 
 async def _all_die(world: World) -> None:
@@ -155,6 +158,8 @@ async def _azure_is_gone(world: World) -> None:
     # Its message is set aside before its deadline, and it is not asked for again yet.
     await until(world, lambda state: state.phase is Phase.SWITCHING)
     await until(world, lambda state: state.phase is Phase.UNKNOWN, 600.0)
+    # Until the leader has said how the group stands now.
+    await world.pass_time(11.0)
 
 
 async def _leader_goes_deaf(world: World) -> None:
@@ -204,6 +209,42 @@ async def _one_is_ready_again(world: World) -> None:
     await world.pass_time(LOOKS_WITHIN_S)
 
 
+async def _standby_stammers(world: World) -> None:
+    await world.pass_time(30.0)
+    world.answers_each["g0n1"] = 2
+    await world.pass_time(LASTS_S)
+
+
+async def _row_unreadable(world: World) -> None:
+    await world.pass_time(30.0)
+    world.faults.raising["g0"] = ROW
+    await world.pass_time(LASTS_S)
+
+
+async def _rounds_raise(world: World) -> None:
+    await world.pass_time(30.0)
+    world.faults.raising["g0"] = "probe"
+    await world.pass_time(LASTS_S)
+
+
+async def _routes_are_bent(world: World) -> None:
+    await world.pass_time(30.0)
+    [group] = world.configuration.groups
+    point_at(world, group.route_tables[0], "g0n1")
+    await world.pass_time(LOOKS_WITHIN_S)
+
+
+def _standbys(*counts: int) -> tuple[Line, ...]:
+    """Heartbeats of a leader that says how many monitors stand by, ten minutes apart."""
+    first_s = -600.0 * (len(counts) - 1)
+    return tuple(_told(first_s + 600.0 * at, "heartbeat", standbys=count) for at, count in enumerate(counts))
+
+
+def _told(at_s: float, event: str, **fields: Any) -> Line:
+    text = str(EventLine(Notice(event, "info", f"{event} is told", {"instance": "one", **fields})))
+    return Line(at_s, "Function.probe.User", "Information", text, event=event)
+
+
 def _forward(world: World, nva: str, *, on: bool) -> None:
     """Let somebody switch an NVA's IP forwarding off or on, in Azure."""
     [group] = world.configuration.groups
@@ -246,20 +287,26 @@ def _host_ends(*at_s: float, app: str = "app") -> tuple[Line, ...]:
 def stories() -> dict[str, tuple[Line, ...]]:
     """Return what is logged while each of these things happens."""
     return {
-        "nothing happens": _recorded(_quiet),
-        "the standby NVA dies": _recorded(_standby_dies),
-        "the active NVA dies": _recorded(_active_dies),
-        "the active NVA dies and nothing is switched by itself": _recorded(_active_dies, automatic=False),
-        "every NVA dies": _recorded(_all_die, control_target=True),
-        "every NVA dies and returns": _recorded(_all_die_and_return, control_target=True),
-        "nobody takes the switch up": _recorded(_active_dies, workers=0, deadline_s=20.0),
-        "Azure fails every attempt": _recorded(_azure_is_gone, deadline_s=200.0),
-        "the monitor sees nothing": _recorded(_leader_goes_deaf, control_target=True),
-        "the leader stops": _recorded(_leader_stops),
-        "an operator pauses, moves and resumes": _recorded(_operator_at_work),
-        "a standby is not ready": _recorded(_standby_unready),
-        "a standby is not ready for a while": _recorded(_standby_unready_for_a_while),
-        "neither is ready, and then one is": _recorded(_one_is_ready_again),
+        "nothing happens": recorded(_quiet),
+        "the standby NVA dies": recorded(_standby_dies),
+        "the active NVA dies": recorded(_active_dies),
+        "the active NVA dies and nothing is switched by itself": recorded(_active_dies, automatic=False),
+        "every NVA dies": recorded(_all_die, control_target=True),
+        "every NVA dies and returns": recorded(_all_die_and_return, control_target=True),
+        "nobody takes the switch up": recorded(_active_dies, workers=0),
+        "Azure fails every attempt": recorded(_azure_is_gone, deadline_s=200.0),
+        "the monitor sees nothing": recorded(_leader_goes_deaf, control_target=True),
+        "the leader stops": recorded(_leader_stops),
+        "an operator pauses, moves and resumes": recorded(_operator_at_work),
+        "a standby is not ready": recorded(_standby_unready),
+        "a standby is not ready for a while": recorded(_standby_unready_for_a_while),
+        "neither is ready, and then one is": recorded(_one_is_ready_again),
+        "a standby answers now and then": recorded(_standby_stammers),
+        "a row cannot be read": recorded(_row_unreadable),
+        "every round raises": recorded(_rounds_raise),
+        "routes are bent and left so": recorded(_routes_are_bent, drift="report"),
+        "the standby monitor is gone": _standbys(1, 1, 0),
+        "there never was a standby monitor": _standbys(0, 0, 0),
         "others say what they like": _words_of_others(),
         "the host ends": _host_ends(-20.0),
         "the host ends and ends again": _host_ends(-80.0, -20.0),

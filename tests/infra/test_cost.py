@@ -6,6 +6,7 @@ import json
 import re
 from datetime import timedelta
 
+from nvaha.core.present import CROWD, TOLD_EVERY_S, TROUBLED_EVERY_S
 from nvaha.model import WRITTEN_EVERY_S
 from nvaha.ports import LEASE_S
 from nvaha.watch.monitor import CAMPAIGN_S
@@ -92,7 +93,10 @@ def test_the_calmer_setting_overrides_what_host_json_says() -> None:
 
 def test_rules_endpoints_and_a_second_monitor() -> None:
     """One price for each rule, for each private endpoint, and for each time that a follower asks."""
-    assert row("[alert rules]")[1:3] == [amount(len(ALERTS) * price("alert rule run each minute"))] * 2
+    every = re.findall(r"every: '(\w+)'", (INFRA / "app" / "alerts.bicep").read_text(encoding="utf-8"))
+    prices = {"PT1M": price("alert rule run each minute"), "PT5M": price("alert rule run each 5 minutes")}
+    assert len(every) == len(ALERTS)
+    assert row("[alert rules]")[1:3] == [amount(sum(prices[each] for each in every))] * 2
     endpoints = len(re.findall(r"'(?:blob|queue|table)'", MAIN.split("var storageServices", 1)[-1])) or 3
     assert endpoints >= 3
     assert row("private endpoints")[1:3] == [amount(3 * price("private endpoint"))] * 2
@@ -120,7 +124,14 @@ def test_other_pages_say_the_same() -> None:
 
 
 def test_what_is_logged() -> None:
-    """A row for each heartbeat; and what a tick and the aggregator would write if they were stored."""
+    """A row for each heartbeat and each group; and what the platform would write if it were stored."""
+    for name, every_s in (("10 minutes", TOLD_EVERY_S), ("minute while", TROUBLED_EVERY_S)):
+        cells = row(f"stored: how a group stands, every {name}")
+        assert cells[1] == f"{MONTH_S / every_s:,.0f} a group"
+        cost = amount(MONTH_S / every_s * ROW_GB * price("logs"))
+        assert cells[2] == f"{cost} a group"
+    crowd = amount(CROWD * MONTH_S / TOLD_EVERY_S * ROW_GB * price("logs"))
+    assert f"1,000 groups that are well come to {crowd} a month" in " ".join(PAGE.split())
     kinds = {
         "stored: a heartbeat": MONTH_S / WRITTEN_EVERY_S,
         "left out: for each tick": 3 * MONTH_S / TICK_S,

@@ -65,6 +65,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "NVAHA_ARM_CA": str(ca),
             "NVAHA_ARM_API_VERSION": " 2023-09-01-preview ",
             "NVAHA_INSTANCE": "west",
+            "NVAHA_PING_URL": "https://hc.example/0c5e",
         }
     )
     assert settings.config == '{"groups": []}'
@@ -74,6 +75,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings.arm_ca == str(ca)
     assert settings.arm_api_version == "2023-09-01-preview"
     assert settings.instance == "west"
+    assert settings.ping_url == "https://hc.example/0c5e"
     storage = settings.storage
     assert (storage.name, storage.account_name, storage.managed_identity_only) == ("Mine", "account", True)
     assert storage.client_id == "11111111-2222-3333-4444-555555555555"
@@ -175,3 +177,40 @@ def test_every_process_of_an_app_calls_it_the_same(environ: dict[str, str], app:
         for machine in ("a1", "b2")
     )
     assert here == there == app
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hc.example/ping/0c5e",
+        "https://hc.example/ping?token=abc",
+        "http://127.0.0.1:8000/x",
+        "http://localhost/x",
+        "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/ping)",
+    ],
+)
+def test_a_url_to_ping_is_taken_and_never_shown(url: str) -> None:
+    """It may be a secret as it stands; one that the platform could not resolve keeps no app from watching."""
+    settings = Settings.from_environ({**STORAGE, "NVAHA_PING_URL": url})
+    assert settings.ping_url == url
+    assert url not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hc.example/0c5e",
+        "ftp://hc.example/0c5e",
+        "https:///0c5e",
+        "https://me:0c5e@hc.example",
+        "0c5e",
+        "https://[0c5e",
+        "https://hc.example/0c 5e",
+        "https://hc.example:0c5e/",
+    ],
+)
+def test_what_cannot_be_pinged_is_refused_without_showing_it(url: str) -> None:
+    """Over plain HTTP it would be anybody's."""
+    [said] = problems({**STORAGE, "NVAHA_PING_URL": url})
+    assert "NVAHA_PING_URL" in said
+    assert "0c5e" not in said

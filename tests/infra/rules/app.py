@@ -195,6 +195,7 @@ def _settings(world: World) -> Json:
         "NVAHA_CONFIG": world.parameter("config"),
         "NVAHA_SCHEDULE": world.parameter("schedule"),
         "NVAHA_CLOUD": CLOUD_NAMES[world.cloud].value,
+        "NVAHA_PING_URL": world.parameter("pingUrl"),
         **{name: value for name, value in optional.items() if value},
     }
     if world.parameter("hosting") == "dedicated":

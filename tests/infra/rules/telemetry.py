@@ -14,8 +14,12 @@ from .sent import Sent, World
 RULE = "Microsoft.Insights/scheduledQueryRules"
 SETTINGS = "Microsoft.Insights/diagnosticSettings"
 CHANGES = ["StorageWrite", "StorageDelete"]
-# Telemetry arrives up to some minutes late: a shorter window misses it, a longer one repeats itself long.
-WINDOW_MINUTES = range(5, 16)
+# Telemetry arrives up to some minutes late: a shorter window misses it, a longer one repeats an event long. A
+# state lasts: what looks back less forgets it while no monitor says it again; more is refused each minute.
+WINDOWS = {"group_state": "PT6H", "standbys": "P1D"}
+OF_EVENTS = "PT10M"
+SEPARATE = ("Group", "Nvas", "Operation", "App")
+"""Columns by which alerts of one rule are told apart, in this order."""
 
 
 def documented() -> dict[str, int]:
@@ -68,47 +72,58 @@ def audit_problems(world: World) -> Iterator[str]:
     yield from differences(made, wanted, "diagnostic settings")
 
 
-def _minutes(duration: str) -> int:
-    match = re.fullmatch(r"PT(\d+)M", duration)
-    return int(match.group(1)) if match else 0
-
-
 def alert_problems(world: World) -> Iterator[str]:
     """Report alerts that are missing, off, deaf, or tell nobody."""
     rules = {each.name.split("-", 2)[2]: each for each in world.of(RULE)}
-    if not world.parameter("alerts"):
-        if rules:
-            yield "alerts are off, and rules are made all the same"
+    emails = [each.strip() for each in world.parameter("alertEmails").split(",") if each.strip()]
+    given = world.parameter("alertActionGroupId")
+    said = world.outputs["NVAHA_ALERTING"]
+    if any(each not in said for each in (*emails, given)) and world.parameter("alerts"):
+        yield f"NVAHA_ALERTING does not say who is told: {said}"
+    if not world.parameter("alerts") or not (emails or given):
+        if rules or world.of("Microsoft.Insights/actionGroups"):
+            yield "nobody is to be told, and rules are made all the same"
+        if "nobody" not in said.lower():
+            yield f"NVAHA_ALERTING does not say that nobody is told: {said}"
         return
     wanted = documented()
     severities = {name: each.properties.get("severity") for name, each in rules.items()}
     yield from differences(severities, wanted, "severity of")
-    group = world.one("Microsoft.Insights/actionGroups")
-    emails = [each.strip() for each in world.parameter("alertEmails").split(",") if each.strip()]
+    groups = world.of("Microsoft.Insights/actionGroups")
+    if bool(groups) != bool(emails):
+        yield f"{len(groups)} action groups are made for {len(emails)} addresses"
     receivers = [
         {"name": f"email-{at}", "emailAddress": address, "useCommonAlertSchema": True}
         for at, address in enumerate(emails)
     ]
     told = {"enabled": True, "groupShortName": "nvaha", "emailReceivers": receivers}
-    yield from differences(group.properties, told, group.place)
+    for group in groups:
+        yield from differences(group.properties, told, group.place)
+    ids = [*(group.id for group in groups), *([given] if given else [])]
     for name, each in rules.items():
-        yield from _rule_problems(world, name, each, group)
+        yield from _rule_problems(world, name, each, ids)
 
 
-def _rule_problems(world: World, name: str, rule: Sent, group: Sent) -> Iterator[str]:
+def _rule_problems(world: World, name: str, rule: Sent, groups: list[str]) -> Iterator[str]:
     properties = rule.properties
     query = world.files.text(world.files.root / "queries" / Path(f"{name}.kql"))
+    shown = re.findall(r"\b\w+\b", query.rsplit("| project", 1)[-1])
+    separate = [column for column in SEPARATE if column in shown]
     wanted = {
         "enabled": True,
         "autoMitigate": True,
         "skipQueryValidation": True,
         "scopes": [world.outputs["NVAHA_WORKSPACE_ID"]],
-        "evaluationFrequency": "PT1M",
-        "actions": {"actionGroups": [group.id]},
+        "evaluationFrequency": "PT1M" if documented()[name] < 2 else "PT5M",
+        "windowSize": next((each for word, each in WINDOWS.items() if word in query), OF_EVENTS),
+        "actions": {"actionGroups": groups},
         "criteria": {
             "allOf": [
                 {
                     "query": query,
+                    "dimensions": [
+                        {"name": column, "operator": "Include", "values": ["*"]} for column in separate
+                    ],
                     "timeAggregation": "Count",
                     "operator": "GreaterThan",
                     "threshold": 0,
@@ -123,5 +138,3 @@ def _rule_problems(world: World, name: str, rule: Sent, group: Sent) -> Iterator
         yield f"{rule.place} does not say what it is, or where to look: {texts}"
     if rule.body.get("kind") != "LogAlert":
         yield f"{rule.place} is no log alert"
-    if _minutes(properties.get("windowSize", "")) not in WINDOW_MINUTES:
-        yield f"{rule.place} looks back {properties.get('windowSize')}"

@@ -105,6 +105,7 @@ MORE: dict[str, Given] = {
         "armApiVersion": "2024-05-01",
         "armEndpoint": "https://management.example",
         "armCa": "ca.pem",
+        "pingUrl": "https://ping.example/0000",
         # One that nvaha does not set, and one that it does: the last word is the operator's.
         "extraAppSettings": {
             "AZURE_TENANT_ID": "22222222-2222-2222-2222-222222222222",
@@ -123,6 +124,11 @@ MORE: dict[str, Given] = {
         "storageLogs": "all",
         "existingWorkspaceId": f"{HUB}/workspaces/log-central",
     },
+    "flex, tells an action group of ours": {
+        "alertEmails": "",
+        "alertActionGroupId": f"{HUB}/actionGroups/ag-ops",
+    },
+    "flex, tells both": {"alertActionGroupId": f"{HUB}/actionGroups/ag-ops"},
     "flex, with what is there": {
         "operatorRoleId": f"{OTHER}/providers/Microsoft.Authorization/roleDefinitions/{'4' * 8}-0000",
         "existingWorkspaceId": f"{HUB}/workspaces/log-central",

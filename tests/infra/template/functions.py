@@ -96,6 +96,11 @@ def string(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def join(values: list[str], separator: str) -> str:
+    """Put strings together."""
+    return separator.join(values)
+
+
 def split(value: str, separator: str) -> list[str]:
     """Cut text at a separator."""
     return value.split(separator)
@@ -121,6 +126,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "json": parse_json,
     "length": len,
     "replace": lambda value, old, new: value.replace(old, new),
+    "join": join,
     "split": split,
     "string": string,
     "toLower": lambda value: value.lower(),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from unittest import mock
 
 from nvaha.core.lifecycle import UNATTENDED_S
-from nvaha.model import STALE_AFTER_S, WRITTEN_EVERY_S, LeaderRecord
+from nvaha.model import STALE_AFTER_S, WRITTEN_EVERY_S, LeaderRecord, Notice
 from tests.builders import later, switching
-from tests.fakes import after
+from tests.fakes import Told, after
 from tests.unit.watch.stage import CONTROL, Leader, known, outside
 
 
@@ -149,3 +150,57 @@ async def test_an_election_makes_the_next_record_due_at_once() -> None:
     leader.record.elected()
     await leader.beside(leader.record.run(), 1.0)
     assert out.store.leader is not None
+
+
+async def test_a_group_is_told_at_once_when_it_changes_and_seldom_when_it_does_not() -> None:
+    """Within ten seconds of a change, each minute in trouble, each ten minutes without."""
+    out = outside(known())
+    leader = Leader(out)
+    await leader.lead()
+    leader.record.elected()
+
+    def set_down(*, down: bool) -> None:
+        for each in leader.watched:
+            each.held = replace(
+                each.held, state=replace(each.state, all_down=down, probed_at=out.clock.now())
+            )
+
+    def keep_probed() -> None:
+        for each in leader.watched:
+            each.held = replace(each.held, state=replace(each.state, probed_at=out.clock.now()))
+
+    for second in range(5, 2000, 5):
+        after(second, keep_probed)
+    after(1000, partial(set_down, down=True))
+    after(1100, partial(set_down, down=False))
+    times = await lines_of(leader, 2000.0)
+    well = [at_s for at_s, down in times if not down]
+    ill = [at_s for at_s, down in times if down]
+    assert [round(at_s, -1) for at_s in well] == [0, 600, 1100, 1700]
+    assert len(ill) == 2
+    assert 1000 <= ill[0] <= 1010
+
+
+async def lines_of(leader: Leader, seconds: float) -> list[tuple[float, bool]]:
+    """Lead for so long; returns when a group was told of, and whether all its NVAs were down."""
+    out, times = leader.out, list[tuple[float, bool]]()
+    before = out.told.notify
+
+    def notify(notice: Notice) -> None:
+        before(notice)
+        if notice.event == "group_state":
+            times.append((out.clock.monotonic(), "all_down" in notice.fields))
+
+    with mock.patch.object(Told, "notify", lambda _, notice: notify(notice)):
+        await leader.beside(leader.record.run(), seconds)
+    return times
+
+
+async def test_a_group_that_cannot_be_read_is_told_though_nobody_watches_it() -> None:
+    """It is configured, so the log says that nobody probes it."""
+    out = outside(known())
+    out.store.unreadable.add("g")
+    await recorded(Leader(out), 1.0)
+    [line] = [each.fields for each in out.told.notices if each.event == "group_state"]
+    assert line["unreadable"]
+    assert line["unwatched"]
