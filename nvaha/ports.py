@@ -268,3 +268,5 @@ class Ports:
     notifier: Notifier
     new_id: Callable[[], str]
     """Returns a short text that nobody has had before: of a write, by which its writer finds it again."""
+    versions: Callable[[], Mapping[str, str]] = dict
+    """Returns {what: version} of what this process runs on, as far as it can see that."""

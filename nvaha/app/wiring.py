@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from nvaha.app.schedule import tick_budget_s
+from nvaha.app.versions import versions
 from nvaha.azure.arm.budget import Purpose
 from nvaha.azure.arm.network import ArmNetwork
 from nvaha.azure.clock import ServiceClock
@@ -47,6 +48,7 @@ class App:
             clock=clock,
             notifier=self._notifier,
             new_id=lambda: uuid.uuid4().hex[:12],
+            versions=versions,
         )
         configuration, instance = loaded.configuration, settings.instance
         # Whatever is looked at or planned, the reads of a switch come first.

@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from nvaha.core import commands, discovery
+from nvaha.core import canary_runs, commands, discovery
 from nvaha.core.decision import Decision
 from nvaha.core.guards import forbidden
 from nvaha.core.health import advance, fallen, healthy, same_for_the_reader
 from nvaha.core.inputs import (
+    CanaryWatched,
     Elected,
     FailoverCommanded,
     Input,
@@ -43,11 +44,20 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
         happened: the input.
         now: the time by the storage service's clock.
     """
-    by_leader = isinstance(happened, Elected | Probed | NetworkRead | NetworkUnread)
+    decision = _decide(group, state, happened, now)
+    if group.canary is None:
+        return decision
+    return canary_runs.concluded(group, state, happened, decision, now)
+
+
+def _decide(group: Group, state: GroupState, happened: Input, now: datetime) -> Decision:
+    by_leader = isinstance(happened, Elected | Probed | NetworkRead | NetworkUnread | CanaryWatched)
     same_configuration = state.fingerprint in (None, group.fingerprint)
     before = as_configured(group, state) if by_leader or same_configuration else state
     match happened:
-        case Elected() | Probed() | NetworkRead() | NetworkUnread() if before.epoch > happened.epoch:
+        case Elected() | Probed() | NetworkRead() | NetworkUnread() | CanaryWatched() if (
+            before.epoch > happened.epoch
+        ):
             text = f"{group.name}: epoch {happened.epoch} is deposed by epoch {before.epoch}"
             return Decision(before, refusal=Refusal(RefusalCode.DEPOSED, text))
         case FailoverCommanded() if not same_configuration:
@@ -62,6 +72,8 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
             return discovery.unread(group, before, happened)
         case NetworkRead():
             return discovery.read(group, before, happened, now)
+        case CanaryWatched():
+            return canary_runs.watched(group, before, happened, now)
         case FailoverCommanded():
             return commands.commanded(group, before, happened, now)
         case PauseCommanded():

@@ -34,6 +34,7 @@ class Trigger(StrEnum):
     MANUAL = "manual"
     REPAIR = "repair"
     FAILBACK = "failback"
+    CANARY = "canary"
 
 
 class Status(StrEnum):
@@ -177,6 +178,25 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryRecord:
+    """What is remembered of a canary's runs; when they ended is in the guards.
+
+    Args:
+        since: when a leader first had it.
+        seconds: {phase: seconds from the request} of the last run that ended well.
+        versions: {what: version} that the worker of that run saw.
+        error: why the last run failed, or None.
+        overdue_at: when it was last told that no run has ended well for too long.
+    """
+
+    since: datetime
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
+    overdue_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GroupState:
     """Everything remembered of one group; one table entity, written by compare-and-swap.
 
@@ -198,6 +218,7 @@ class GroupState:
         request_ids: the last few (request id, operation id) pairs of manual failovers.
         untold: notices that whoever wrote this state may not have told yet.
         write_ids: of the last few writes, newest last, by which a writer whose answer was lost finds its own.
+        canary: of a canary only, its runs.
     """
 
     group: str
@@ -221,6 +242,7 @@ class GroupState:
     request_ids: tuple[tuple[str, str], ...] = ()
     untold: tuple[Notice, ...] = ()
     write_ids: tuple[str, ...] = ()
+    canary: CanaryRecord | None = None
 
     @property
     def request(self) -> SwitchRequest | None:

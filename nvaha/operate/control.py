@@ -24,7 +24,7 @@ from nvaha.model import (
     Status,
     Switch,
 )
-from nvaha.operate.views import Json, group_view, leader_view, operation_view, plan_view
+from nvaha.operate.views import Json, canary_view, group_view, leader_view, operation_view, plan_view
 from nvaha.ports import (
     LONGEST_WAIT_S,
     NetworkError,
@@ -75,6 +75,8 @@ class Control:
 
     def __init__(self, configuration: Configuration, ports: Ports, *, aside: Aside = _here) -> None:
         self._groups = {group.name: group for group in configuration.groups}
+        self._canary = configuration.canary
+        self._named = {group.name: group for group in configuration.switched}
         self._store = ports.store
         self._network = ports.network
         self._clock = ports.clock
@@ -117,16 +119,18 @@ class Control:
         return all(probed(group) for group in self._groups.values())
 
     async def groups(self) -> Json:
-        """Return the leader and every configured group."""
-        stored = await self._store.load_all()
-        leader = leader_view(await self._leader(), self._clock.now())
+        """Return the leader, every configured group, and the canary."""
+        stored, now = await self._store.load_all(), self._clock.now()
+        leader, canary = leader_view(await self._leader(), now), None
+        if self._canary is not None:
+            canary = canary_view(self._canary, _shown(self._canary, stored.get(self._canary.name)), now)
 
         def views() -> list[Json]:
             return [
                 group_view(group, _shown(group, stored.get(group.name))) for group in self._groups.values()
             ]
 
-        return {"leader": leader, "groups": await self._aside(views)}
+        return {"leader": leader, "groups": await self._aside(views), "canary": canary}
 
     async def group(self, name: str) -> Json:
         """Return one group with its last operation; Refused if there is none of that name."""
@@ -222,9 +226,9 @@ class Control:
         return as_configured(group, held.state if held else GroupState(group.name))
 
     def _group(self, name: str) -> Group:
-        group = self._groups.get(name)
+        group = self._named.get(name)
         if group is None:
-            known = ", ".join(list(self._groups)[:20])
+            known = ", ".join(list(self._named)[:20])
             text = f"there is no group '{shown(name, 80)}'; configured are: {known}"
             raise Refused(Refusal(RefusalCode.UNKNOWN_GROUP, text))
         return group

@@ -42,7 +42,7 @@ PASSES = 5
 """So often is the network read and planned for again before a switch is called incomplete."""
 
 
-PLANNED = frozenset({Trigger.MANUAL, Trigger.FAILBACK})
+PLANNED = frozenset({Trigger.MANUAL, Trigger.FAILBACK, Trigger.CANARY})
 """Moves away from an NVA that may well be working: one that cannot end well is not begun."""
 ASK_AGAIN_S = 0.5
 _Answer = TypeVar("_Answer")
@@ -109,7 +109,10 @@ class Attempt:
             )
             raise SwitchIncomplete(f"{self.group.name}: operation {name} {undone}")
         committed = await self._answered(
-            lambda: self.committer.commit(self.group, SwitchDone(generation, name))
+            lambda: self.committer.commit(
+                self.group,
+                SwitchDone(generation, name, record.started_at, record.wrote_at, self.ports.versions()),
+            )
         )
         if committed.refusal is not None:
             raise Superseded(committed.refusal.message)

@@ -33,7 +33,7 @@ class Switcher:
     """Carries switches out, each under its group's switch lease."""
 
     def __init__(self, configuration: Configuration, ports: Ports, instance: str) -> None:
-        self._groups = {group.name: group for group in configuration.groups}
+        self._groups = {group.name: group for group in configuration.switched}
         self._ports = ports
         self._committer = Committer(ports)
         self._instance = instance
@@ -128,7 +128,9 @@ class Switcher:
             return self._refuse(message, refusal.message, _NOT_UNDER_WAY)
         said = "its operation was given up" if refusal is None else refusal.message
         text = f"{group.name}: a message on operation {message.operation} was set aside: {said}"
-        self._say("message_poisoned", "error", text, message)
+        # That the canary's switch was given up is told as the canary's.
+        event, level = ("message_refused", "info") if group.canary else ("message_poisoned", "error")
+        self._say(event, level, text, message)
         return text
 
     async def _under_way(self, message: SwitchMessage) -> tuple[Group, GroupState] | str:

@@ -9,6 +9,7 @@ from nvaha.model import Configuration, Notice
 from nvaha.ports import LEASE_S, Ports, StoreUnavailable
 from nvaha.state.lease import HeldLease, LeaseLost
 from nvaha.watch.blindness import Blindness
+from nvaha.watch.canary import CanaryWatch
 from nvaha.watch.leader_record import LeaderRecorder
 from nvaha.watch.looks import Looks
 from nvaha.watch.rounds import Rounds
@@ -34,6 +35,7 @@ class Monitor:
         self._record = LeaderRecorder(ports, self._watched, self._lease, self._blindness, instance)
         self._rounds = Rounds(ports, self._watched, self._lease, self._blindness, self._record)
         self._looks = Looks(ports, self._watched, self._lease)
+        self._canary = CanaryWatch(ports, self._watched, self._lease)
         self._eager_until = self._clock.monotonic() + EAGER_FOR_S
         self._leading = False
         self._complained = False
@@ -120,7 +122,12 @@ class Monitor:
         async with unwrapped(), asyncio.TaskGroup() as tasks:
             beside = [
                 tasks.create_task(duty)
-                for duty in (self._lease.keep(), self._looks.run(until), self._record.run())
+                for duty in (
+                    self._lease.keep(),
+                    self._looks.run(until),
+                    self._record.run(),
+                    self._canary.run(),
+                )
             ]
             tasks.create_task(rounds())
 
