@@ -113,7 +113,7 @@ async def _must_have_a_token(credential: AsyncTokenCredential, settings: Setting
 
 async def survey_all(configuration: Configuration, network: Network) -> tuple[Report, ...]:
     """Return a report on each group; one that cannot be read does not keep the others from it."""
-    return tuple(await asyncio.gather(*(_survey(group, network) for group in configuration.groups)))
+    return tuple(await asyncio.gather(*(_survey(group, network) for group in configuration.switched)))
 
 
 class _Noting:

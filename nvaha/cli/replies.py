@@ -113,8 +113,22 @@ class OperationReply(Reply):
         return "" if self.reason == f"commanded by {self.requested_by}" else self.reason
 
 
+class CanaryReply(Reply):
+    """What the canary's last run came to."""
+
+    name: Text
+    status: Text | None = None
+    done_at: AwareDatetime | None = None
+    due_at: AwareDatetime | None = None
+    seconds: dict[Text, Figure] = {}
+    versions: dict[Text, Text] = {}
+    error: Text | None = None
+    paused: bool = False
+    overdue: bool = False
+
+
 class GroupReply(Reply):
-    """One group; `operation` only where one group was asked for."""
+    """One group; `operation` only where one group was asked for, `canary` only of the canary."""
 
     name: Text
     phase: Text
@@ -130,6 +144,7 @@ class GroupReply(Reply):
     last_switch_at: AwareDatetime | None = None
     nvas: tuple[NvaReply, ...]
     operation: OperationReply | None = None
+    canary: CanaryReply | None = None
 
 
 class LeaderReply(Reply):
@@ -143,10 +158,11 @@ class LeaderReply(Reply):
 
 
 class GroupsReply(Reply):
-    """The leader and every group."""
+    """The leader, every group, and the canary if there is one."""
 
     leader: LeaderReply | None
     groups: tuple[GroupReply, ...]
+    canary: CanaryReply | None = None
 
 
 class PlanReply(Reply):

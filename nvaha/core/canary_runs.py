@@ -148,16 +148,25 @@ def _versions_changed(group: Group, old: Mapping[str, str], new: Mapping[str, st
     return (notice("versions_changed", "warning", text, group, versions=dict(new)),)
 
 
+def is_overdue(group: Group, state: GroupState, now: datetime) -> bool:
+    """Tell whether no run has ended well for too long."""
+    return _late_s(state, now) >= OVERDUE * (group.canary or CanarySpec()).every_s
+
+
+def _late_s(state: GroupState, now: datetime) -> float:
+    since = state.guards.last_switch_at or (state.canary.since if state.canary else now)
+    return (now - since).total_seconds()
+
+
 def _overdue(group: Group, state: GroupState, waits: str | None, now: datetime) -> Decision:
     """Say, once in an interval, that no run has ended well for too long."""
     spec, record = group.canary or CanarySpec(), state.canary or CanaryRecord(since=now)
-    since = state.guards.last_switch_at or record.since
-    late_s, told_at = (now - since).total_seconds(), record.overdue_at
+    told_at = record.overdue_at
     again = told_at is None or (now - told_at).total_seconds() >= spec.every_s
-    if late_s < OVERDUE * spec.every_s or not again:
+    if not again or not is_overdue(group, state, now):
         return Decision(state)
     why = waits or record.error or "no run has begun"
-    text = f"{group.name}: no switch has ended well for {late_s / 3600:.1f} h: {why}. {REMEDY}"
+    text = f"{group.name}: no switch has ended well for {_late_s(state, now) / 3600:.1f} h: {why}. {REMEDY}"
     state = replace(state, canary=replace(record, overdue_at=now))
     return Decision(state, notices=(notice("canary_failed", "error", text, group, reason=why),))
 

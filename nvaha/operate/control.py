@@ -140,6 +140,8 @@ class Control:
         except StateUnreadable as error:
             state = _shown(group, error)
         view = group_view(group, state)
+        if group.canary is not None:
+            view["canary"] = canary_view(group, state, self._clock.now())
         view["operation"] = operation_view(await self._last(state.switch)) if state.switch else None
         return view
 

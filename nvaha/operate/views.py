@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from nvaha.core.canary_runs import due_at
+from nvaha.core.canary_runs import due_at, is_overdue
 from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
 from nvaha.core.plan import Plan
@@ -54,6 +54,7 @@ def canary_view(canary: Group, state: GroupState, now: datetime) -> Json:
         "versions": dict(record.versions) if record else {},
         "error": state.blocked or (record.error if record else None),
         "paused": state.paused,
+        "overdue": is_overdue(canary, state, now),
     }
 
 
