@@ -73,6 +73,9 @@ param armEndpoint string = ''
 @description('File with the CA to trust for armEndpoint (setting NVAHA_ARM_CA).')
 param armCa string = ''
 
+@description('Deploy a route table that nothing uses, and the role on it, for the canary that switches it once a day to see that switching works. The configuration names it: output NVAHA_CANARY_ROUTE_TABLE_ID.')
+param canary bool = false
+
 @secure()
 @description('Further application settings by name, such as AZURE_TENANT_ID and a Key Vault reference in AZURE_CLIENT_SECRET for a service principal. They win over the ones set here.')
 param extraAppSettings object = {}
@@ -370,6 +373,26 @@ module operatorAssignments './app/operator-assignment.bicep' = [for id in scopeL
   }
 }]
 
+module canaryTable './app/canary.bicep' = if (canary) {
+  name: 'nvaha-canary'
+  scope: group
+  params: {
+    name: '${abbreviations.routeTable}nvaha-canary-${token}'
+    location: location
+    tags: tags
+  }
+}
+
+module canaryAssignment './app/operator-assignment.bicep' = if (canary) {
+  name: 'nvaha-operator-canary'
+  scope: group
+  params: {
+    targetId: canaryTable!.outputs.id
+    roleDefinitionId: assignedRoleId
+    principalId: identity.outputs.principalId
+  }
+}
+
 module functionApp './app/function-app.bicep' = {
   name: 'nvaha-function-app'
   scope: group
@@ -455,3 +478,6 @@ output NVAHA_SUBNET_ID string = functionSubnetId
 
 @description('Subnet of the private endpoints, if there are any. With NVAHA_SUBNET_ID it is what further deployments are given to leave both subnets alone.')
 output NVAHA_ENDPOINT_SUBNET_ID string = privateEndpoints ? privateEndpointSubnetId : ''
+
+@description('Route table of the canary, for canary.route_table in the configuration; empty without one.')
+output NVAHA_CANARY_ROUTE_TABLE_ID string = canary ? canaryTable!.outputs.id : ''

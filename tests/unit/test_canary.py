@@ -58,18 +58,21 @@ def there(*states: GroupState, deployed: Resource | None = None) -> Outside:
     return out
 
 
-async def worker(out: Outside, *, claims_after_s: float = 0.2) -> None:
-    """Work messages off as the platform's worker does, some time after they were sent."""
+async def worker(out: Outside) -> None:
+    """Work messages off as the platform does: soon, and side by side."""
     switcher, taken = Switcher(CONFIGURATION, out.ports, "worker"), 0
-    while True:
-        await out.clock.sleep(claims_after_s)
-        for sent in out.queue.sent[taken:]:
-            taken += 1
-            message = SwitchMessage(
-                v=1, group=sent.group, generation=sent.generation, operation=sent.operation
-            )
-            with suppress(SwitchIncomplete):
-                await switcher.run(message)
+
+    async def work_off(sent: SwitchRequest) -> None:
+        message = SwitchMessage(v=1, group=sent.group, generation=sent.generation, operation=sent.operation)
+        with suppress(SwitchIncomplete):
+            await switcher.run(message)
+
+    async with asyncio.TaskGroup() as tasks:
+        while True:
+            await out.clock.sleep(0.2)
+            for sent in out.queue.sent[taken:]:
+                taken += 1
+                tasks.create_task(work_off(sent))
 
 
 async def lead(
@@ -78,13 +81,12 @@ async def lead(
     at: Mapping[float, Callable[[], object]] | None = None,
     *,
     workers: bool = True,
-    claims_after_s: float = 0.2,
     configuration: Configuration = CONFIGURATION,
 ) -> None:
     """Let a monitor lead for so long, with a worker beside it, and with what happens at which second."""
     for when, happens in (at or {}).items():
         after(when, happens)
-    duty = asyncio.create_task(worker(out, claims_after_s=claims_after_s)) if workers else None
+    duty = asyncio.create_task(worker(out)) if workers else None
     await Monitor(configuration, out.ports, "one").tick(seconds)
     if duty is not None:
         duty.cancel()

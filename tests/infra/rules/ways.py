@@ -110,6 +110,7 @@ MORE: dict[str, Given] = {
         },
         "logRetentionDays": 90,
     },
+    "flex, canary": {"canary": True},
     "flex, with what is there": {
         "operatorRoleId": f"{OTHER}/providers/Microsoft.Authorization/roleDefinitions/{'4' * 8}-0000",
         "existingWorkspaceId": f"{HUB}/workspaces/log-central",
