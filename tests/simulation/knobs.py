@@ -110,6 +110,7 @@ class Knobs:
     fault_s: float
     dead_at_end: bool
     unsteady: str
+    canary: bool
     rates: dict[str, float]
     waiting: frozenset[str]
 
@@ -180,8 +181,9 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         fault_s=rng.choice([60.0, 100.0, 150.0]),
         dead_at_end=rng.random() < 0.1,
         unsteady=rng.choice(["report", "report", "down"]),
+        canary=False,
         rates=rates,
         waiting=waiting,
     )
     rates[DRAWN_LAST] = rate(DRAWN_LAST)
-    return knobs
+    return dataclasses.replace(knobs, canary=rng.random() < 0.4)

@@ -92,7 +92,8 @@ class Oracle:
                 self.violated(f"{process.name} writes {state.group} without the leader's lease")
         leads = process.kind == "monitor"
         told = self.health.told(process) if leads else None
-        look = self.looks.look(process, self._world.group(state.group)) if leads else None
+        group = self._world.group(state.group)
+        look = self.looks.look(process, group) if leads and group.canary is None else None
         return Saving(now, told, WRITER.get(), epoch, process.hindered, look)
 
     def state_written(
@@ -118,7 +119,8 @@ class Oracle:
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
         if state.phase is Phase.STEADY and not change.history.adopted:
             change.history.adopted = self._agrees(state.group, state.active or "")
-        for rule, wrong in self.looks.disagreements(change):
+        looked_at = change.group.canary is None
+        for rule, wrong in self.looks.disagreements(change) if looked_at else ():
             self.violated(f"{process.name} wrote {state.group}: {wrong}", rule=rule)
         self.follow.written(change)
         if process.kind == "worker" or state.generation != change.old.generation:
