@@ -44,13 +44,6 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
         happened: the input.
         now: the time by the storage service's clock.
     """
-    decision = _decide(group, state, happened, now)
-    if group.canary is None:
-        return decision
-    return canary_runs.concluded(group, state, happened, decision, now)
-
-
-def _decide(group: Group, state: GroupState, happened: Input, now: datetime) -> Decision:
     by_leader = isinstance(happened, Elected | Probed | NetworkRead | NetworkUnread | CanaryWatched)
     same_configuration = state.fingerprint in (None, group.fingerprint)
     before = as_configured(group, state) if by_leader or same_configuration else state
@@ -73,13 +66,14 @@ def _decide(group: Group, state: GroupState, happened: Input, now: datetime) -> 
         case NetworkRead():
             return discovery.read(group, before, happened, now)
         case CanaryWatched():
-            return canary_runs.watched(group, before, happened, now)
+            decision = canary_runs.watched(group, before, happened, now)
         case FailoverCommanded():
-            return commands.commanded(group, before, happened, now)
+            decision = commands.commanded(group, before, happened, now)
         case PauseCommanded():
             return commands.paused(group, before, happened)
         case SwitchMoved() | SwitchHeldUp() | SwitchDone() | SwitchFailed() | MessagePoisoned():
-            return reported(group, before, happened, now)
+            decision = reported(group, before, happened, now)
+    return decision if group.canary is None else canary_runs.concluded(group, before, happened, decision, now)
 
 
 def as_configured(group: Group, state: GroupState) -> GroupState:

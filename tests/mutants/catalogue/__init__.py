@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutants.catalogue.arm import ERRORS, FOLLOWING, TALKING
+from tests.mutants.catalogue.canary import CANARY
 from tests.mutants.catalogue.deciding import COMMANDING, DECIDING, DISCOVERING, LOOKING
 from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
@@ -52,4 +53,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *TALKING,
     *ERRORS,
     *SHARING,
+    *CANARY,
 )
