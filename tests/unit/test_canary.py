@@ -37,7 +37,7 @@ from tests.builders import NOON, table_id
 from tests.fakes import Outside, after
 from tests.unit.watch.stage import A, B, known, outside, watched_group
 
-EVERY_S = 600.0
+EVERY_S = 120.0
 TABLE = table_id("rt-canary")
 CANARY = canary_group(TABLE, CanarySpec(every_s=EVERY_S, slow_s=60.0))
 CONFIGURATION = Configuration((watched_group(),), canary=CANARY)
@@ -169,12 +169,17 @@ async def test_a_run_under_way_holds_no_failover_up(operation_s: float) -> None:
 async def test_a_due_run_waits_for_a_group_that_is_being_switched() -> None:
     """What is going on there is no time for a rehearsal."""
     out = there()
-    out.network.operation_s = 200.0
-    await lead(out, 2 * EVERY_S, {EVERY_S * 0.85: lambda: out.prober.silent.add(A)})
-    (group,) = [each for each in out.queue.sent if each.group == "g"]
+
+    def dies() -> None:
+        out.prober.silent.add(A)
+        out.network.operation_s = 60.0
+
+    await lead(out, 1.8 * EVERY_S, {0.85 * EVERY_S: dies})
+    first, group, second = out.queue.sent
     ended = out.store.operations[group.operation].ended_at
+    assert [each.group for each in (first, group, second)] == ["canary", "g", "canary"]
     assert ended is not None
-    second = next(each for each in out.queue.sent if each.target == "first")
+    assert (ended - first.requested_at).total_seconds() > 1.2 * EVERY_S
     assert second.requested_at >= ended
 
 
@@ -250,7 +255,8 @@ async def test_a_run_that_finds_nothing_to_write_is_no_proof_and_another_follows
 async def test_a_worker_that_sleeps_is_told() -> None:
     """A queue trigger that nobody wakes is what no probe shows: said soon, and failed at its deadline."""
     out = there()
-    await lead(out, 700.0, workers=False)
+    daily = replace(CONFIGURATION, canary=canary_group(TABLE, CanarySpec()))
+    await lead(out, 620.0, workers=False, configuration=daily)
     assert told(out, "canary_slow")
     assert len(told(out, "canary_failed")) == 1
     assert told(out, "switch_unclaimed") == []
