@@ -216,13 +216,14 @@ async def test_a_foreign_route_keeps_the_table_from_being_written() -> None:
 async def test_a_table_that_is_taken_into_use_under_way_is_not_written() -> None:
     """It is looked at in the very copy that the write is made from."""
     out = there()
-    changed = NetworkError(NetworkFault.CHANGED, TABLE, "412")
-    out.network.refuse[TABLE] = [changed]
-    out.network.before_put = lambda _: out.network.edit(
-        TABLE, lambda body: body["properties"].update(subnets=[{"id": "/subnets/web"}])
-    )
+
+    def taken_into_use(_: Resource) -> None:
+        out.network.before_put = lambda _: None
+        out.network.edit(TABLE, lambda body: body["properties"].update(subnets=[{"id": "/subnets/web"}]))
+
+    out.network.before_put = taken_into_use
     await lead(out, 60.0)
-    assert (out.network.puts, hop(out)) == ([], FIRST)
+    assert (out.network.tried, out.network.puts, hop(out)) == ([TABLE], [], FIRST)
     assert "associated" in told(out, "canary_failed")[0].text
 
 
