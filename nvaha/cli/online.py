@@ -155,7 +155,13 @@ async def _survey(group: Group, network: Network) -> Report:
     unreadable = {each: why for each, why in missing.items() if each.casefold() in noting.answered}
     unanswered = {each: why for each, why in missing.items() if each not in unreadable}
     if owner is None:
-        return Report(group.name, unreadable=unreadable, unanswered=unanswered)
+        problems = (safe(each) for why in said.problems.values() for each in why if not _said(each, snapshot))
+        return Report(
+            group.name,
+            problems=tuple(dict.fromkeys(problems)),
+            unreadable=unreadable,
+            unanswered=unanswered,
+        )
     return Report(
         group.name,
         active=owner,
