@@ -29,7 +29,7 @@ from tests.fakes import Outside
 from tests.fakes import run as run_in_virtual_time
 
 from .cli_fake_app import FakeApp, groups, now, run, running
-from .test_canary import CANARY, table
+from .watch.test_canary import CANARY, table
 
 SINCE = timedelta(hours=3)
 

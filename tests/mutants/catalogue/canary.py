@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.mutants.change import replace
 from tests.mutants.mutant import Mutant
 
-CANARY_TESTS = ("tests/unit/test_canary.py",)
+CANARY_TESTS = ("tests/unit/watch/test_canary.py",)
 CANARY = (
     Mutant(
         "canary-in-use-written",
