@@ -190,8 +190,9 @@ async def test_a_due_run_waits_for_a_group_that_is_being_switched() -> None:
         (table("10.0.0.4"), "has the route canary"),
         (table(routes=[]), "has 0 routes"),
         (table(routes="none"), "expected a list"),
+        (table(subnets="web"), "expected a list"),
     ],
-    ids=["in_use", "elsewhere", "empty", "odd"],
+    ids=["in_use", "elsewhere", "empty", "odd", "odd_use"],
 )
 async def test_a_table_that_could_carry_traffic_is_never_written(deployed: Resource, why: str) -> None:
     """The run fails, and says what is wrong with the table and what to do."""
