@@ -37,7 +37,7 @@ SPREAD = 0.1
 OVERDUE = 2.0
 """After so many intervals without a run that ended well, that is a failure of its own."""
 
-REMEDY: Final = "A failover would fail the same way: mend that, and see with nvaha failover canary --to NVA"
+REMEDY: Final = "A failover may fail the same way: mend that, and see with nvaha failover canary --to NVA"
 
 _TOLD_AS: Final = {
     "switch_requested": ("canary_started", "info"),
