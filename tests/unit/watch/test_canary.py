@@ -348,3 +348,14 @@ async def test_status_says_how_the_last_run_went_and_when() -> None:
     assert await control.healthy()
     await out.clock.sleep(3 * EVERY_S)
     assert (await control.groups())["canary"]["overdue"]
+
+
+async def test_a_message_of_the_canary_on_the_poison_queue_is_told_as_the_canary_s_failure() -> None:
+    """It ends the run; nobody is woken because a group's switch was given up."""
+    request = SwitchRequest("canary-1-0", "canary", 1, 1, Trigger.CANARY, "second", "", NOON, "nvaha")
+    out = there(GroupState("canary", phase=Phase.SWITCHING, generation=1, switch=Switch(request)))
+    await out.clock.sleep(100.0)
+    message = SwitchMessage(v=1, group="canary", generation=1, operation="canary-1-0")
+    await Switcher(CONFIGURATION, out.ports, "worker").give_up(message)
+    assert [each.event for each in out.told.notices if each.level == "error"] == ["canary_failed"]
+    assert out.state("canary").phase is not Phase.SWITCHING
