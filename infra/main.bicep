@@ -81,6 +81,9 @@ param armEndpoint string = ''
 @description('File with the CA to trust for armEndpoint (setting NVAHA_ARM_CA).')
 param armCa string = ''
 
+@description('Deploy a route table that nothing uses, and the role on it, for the canary that switches it once a day to see that switching works. The configuration names it: output NVAHA_CANARY_ROUTE_TABLE_ID.')
+param canary bool = false
+
 @secure()
 @description('URL outside Azure that the leader asks once a minute while it watches everything (setting NVAHA_PING_URL), or a Key Vault reference to it.')
 param pingUrl string = ''
@@ -427,6 +430,26 @@ module operatorAssignments './app/operator-assignment.bicep' = [for id in scopeL
   }
 }]
 
+module canaryTable './app/canary.bicep' = if (canary) {
+  name: 'nvaha-canary'
+  scope: group
+  params: {
+    name: '${abbreviations.routeTable}nvaha-canary-${token}'
+    location: location
+    tags: tags
+  }
+}
+
+module canaryAssignment './app/operator-assignment.bicep' = if (canary) {
+  name: 'nvaha-operator-canary'
+  scope: group
+  params: {
+    targetId: canaryTable!.outputs.id
+    roleDefinitionId: assignedRoleId
+    principalId: identity.outputs.principalId
+  }
+}
+
 module functionApp './app/function-app.bicep' = {
   name: 'nvaha-function-app'
   scope: group
@@ -519,3 +542,5 @@ output NVAHA_ENDPOINT_SUBNET_ID string = privateEndpoints ? privateEndpointSubne
 
 @description('Who is told when something is wrong, in words.')
 output NVAHA_ALERTING string = !alerts ? 'alerts=false: this deployment tells nobody of anything.' : empty(receivers) ? 'NOBODY IS TOLD of anything: alertEmails and alertActionGroupId are empty, so no alert rules were deployed.' : 'Alerts go to ${join(receivers, ', ')}.'
+@description('Route table of the canary, for canary.route_table in the configuration; empty without one.')
+output NVAHA_CANARY_ROUTE_TABLE_ID string = canary ? canaryTable!.outputs.id : ''

@@ -326,3 +326,5 @@ class Ports:
     apart."""
     pinger: Pinger | None = None
     """None: nobody outside waits for a ping."""
+    versions: Callable[[], Mapping[str, str]] = dict
+    """Returns {what: version} of what this process runs on, as far as it can see that."""

@@ -10,7 +10,16 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from nvaha.model import LARGEST, LEVELS, GroupState, InstanceRecord, LeaderRecord, Operation, SwitchRequest
+from nvaha.model import (
+    LARGEST,
+    LEVELS,
+    GroupState,
+    InstanceRecord,
+    LeaderRecord,
+    Operation,
+    SwitchRequest,
+    Trigger,
+)
 
 READ_AT = datetime(2100, 1, 1, tzinfo=UTC)
 """Whatever is made here is over by then."""
@@ -30,6 +39,8 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "target": NAMES,
     "level": st.sampled_from(LEVELS),
     "rest": st.none(),
+    # The rows of a canary are no group's, and the previous release has none.
+    "trigger": st.sampled_from([each for each in Trigger if each is not Trigger.CANARY]),
 }
 """Fields whose values are not just any of their kind."""
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from nvaha.app.schedule import tick_budget_s
+from nvaha.app.versions import versions
 from nvaha.azure.arm.budget import Purpose
 from nvaha.azure.arm.network import ArmNetwork
 from nvaha.azure.clock import ServiceClock
@@ -59,6 +60,7 @@ class App:
             have_token=self._network.have_token,
             account=storage.account,
             pinger=UrlPinger(settings.ping_url) if settings.ping_url else None,
+            versions=versions,
         )
         configuration, instance = loaded.configuration, settings.instance
         app = settings.app or instance

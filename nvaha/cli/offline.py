@@ -51,7 +51,8 @@ def validate(
         _warn(loaded.warnings)
         nvas = counted(sum(len(group.nvas) for group in groups), "NVA")
         names = ", ".join(group.name for group in groups)
-        say(f"{safe(str(file))} is valid: {counted(len(groups), 'group')} ({names}), {nvas}")
+        canary = ", and a canary" if loaded.configuration.canary else ""
+        say(f"{safe(str(file))} is valid: {counted(len(groups), 'group')} ({names}), {nvas}{canary}")
     if not online:
         if as_json:
             typer.echo(json.dumps(document, indent=2))

@@ -146,7 +146,7 @@ async def _must_have_a_token(credential: AsyncTokenCredential, settings: Setting
 
 async def survey_all(configuration: Configuration, network: Network) -> tuple[Report, ...]:
     """Return a report on each group; one that cannot be read does not keep the others from it."""
-    return tuple(await asyncio.gather(*(_survey(group, network) for group in configuration.groups)))
+    return tuple(await asyncio.gather(*(_survey(group, network) for group in configuration.switched)))
 
 
 class _Noting:
@@ -188,7 +188,13 @@ async def _survey(group: Group, network: Network) -> Report:
     unreadable = {each: why for each, why in missing.items() if each.casefold() in noting.answered}
     unanswered = {each: why for each, why in missing.items() if each not in unreadable}
     if owner is None:
-        return Report(group.name, unreadable=unreadable, unanswered=unanswered)
+        problems = (safe(each) for why in said.problems.values() for each in why if not _said(each, snapshot))
+        return Report(
+            group.name,
+            problems=tuple(dict.fromkeys(problems)),
+            unreadable=unreadable,
+            unanswered=unanswered,
+        )
     return Report(
         group.name,
         active=owner,

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nvaha.cli.replies import (
+    CanaryReply,
     GroupReply,
     GroupsReply,
     HistoryReply,
@@ -142,7 +143,29 @@ def groups(view: GroupsReply, now: datetime) -> RenderableType:
     """Return the leader, the instances beside it and all groups."""
     if not view.groups:
         return Group(monitors(view, now), Text(), Text("No group is configured."))
-    return Group(monitors(view, now), Text(), groups_table(view.groups, now))
+    parts = [monitors(view, now), Text(), groups_table(view.groups, now)]
+    return Group(*parts, *([] if view.canary is None else [Text(), canary(view.canary, now)]))
+
+
+def canary(view: CanaryReply, now: datetime) -> Text:
+    """Return whether switching works, as far as the canary knows."""
+    text = Text.assemble(("Canary ", "bold"))
+    if view.done_at is None:
+        text.append("has not been switched well yet", style="yellow")
+    else:
+        took = f" in {duration(view.seconds['done'])}" if "done" in view.seconds else ""
+        text.append(
+            f"was switched well {age(view.done_at, now)}{took}", style="" if view.overdue else "green"
+        )
+    if view.status == "running":
+        text.append("; a run is under way", style="bold yellow")
+    if view.overdue:
+        text.append("; OVERDUE", style="bold red")
+    if view.paused:
+        text.append(f"; paused, ends with: nvaha resume {view.name}", style="yellow")
+    if view.error:
+        text.append(f"; the last run: {view.error}", style="bold red")
+    return text
 
 
 def groups_table(views: Sequence[GroupReply], now: datetime) -> RenderableType:
@@ -233,6 +256,8 @@ def _error(nva: NvaReply) -> str:
 
 def _notes(view: GroupReply, now: datetime) -> list[Text]:
     """Return what an operator has to know about a group beyond its table line."""
+    if view.canary is not None:
+        return [canary(view.canary, now)]
     notes = []
     if view.all_down:
         notes.append(Text("every NVA is down", style="bold red"))

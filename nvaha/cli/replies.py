@@ -159,8 +159,22 @@ class OperationReply(Reply):
         return "" if self.reason == f"commanded by {self.requested_by}" else self.reason
 
 
+class CanaryReply(Reply):
+    """What the canary's last run came to."""
+
+    name: Text
+    status: Text | None = None
+    done_at: AwareDatetime | None = None
+    due_at: AwareDatetime | None = None
+    seconds: dict[Text, Figure] = {}
+    versions: dict[Text, Text] = {}
+    error: Text | None = None
+    paused: bool = False
+    overdue: bool = False
+
+
 class GroupReply(Reply):
-    """One group; `operation` only where one group was asked for."""
+    """One group; `operation` only where one group was asked for, `canary` only of the canary."""
 
     name: Text
     phase: Text
@@ -178,6 +192,7 @@ class GroupReply(Reply):
     last_switch_at: AwareDatetime | None = None
     nvas: tuple[NvaReply, ...]
     operation: OperationReply | None = None
+    canary: CanaryReply | None = None
 
 
 class LeaderReply(Reply):
@@ -207,11 +222,12 @@ class InstanceReply(Reply):
 
 
 class GroupsReply(Reply):
-    """The leader, the instances and every group."""
+    """The leader, the instances, every group, and the canary if there is one."""
 
     leader: LeaderReply | None
     instances: tuple[InstanceReply, ...] = ()
     groups: tuple[GroupReply, ...]
+    canary: CanaryReply | None = None
 
 
 class PlanReply(Reply):

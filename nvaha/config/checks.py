@@ -12,7 +12,7 @@ from nvaha.config.draft import Draft, GroupDraft, NvaDraft, ProbeDraft, build_pr
 from nvaha.config.forms import write_duration
 from nvaha.config.problems import Findings, Unshown, at
 from nvaha.core.look_interval import READS_PER_HOUR
-from nvaha.model import Policy, ProbeSpec
+from nvaha.model import Policy, ProbeSpec, same_id
 from nvaha.ports import LEASE_MARGIN_S, LEASE_S
 
 DETECTION_S = LEASE_S - LEASE_MARGIN_S
@@ -40,6 +40,7 @@ def check(draft: Draft, findings: Findings) -> None:
     _check_names(draft, findings)
     _check_resources(draft, findings)
     _check_probed_twice(draft, findings)
+    _check_canary(draft, findings)
 
 
 def _check_members(group: GroupDraft, findings: Findings) -> None:
@@ -233,6 +234,22 @@ def _timed(nva: NvaDraft) -> ProbeSpec:
     times = ("type", "interval", "fast_interval", "timeout", "fall")
     values = {name: value for name, value in nva.probe.values.items() if name in times}
     return build_probe(replace(nva, probe=replace(nva.probe, values=values)))
+
+
+def _check_canary(draft: Draft, findings: Findings) -> None:
+    """Report what a canary would share with a group: it must not be able to move anybody's traffic."""
+    if draft.canary is None:
+        return
+    (canary_table,) = draft.canary.route_tables
+    for group in draft.groups:
+        if group.name == draft.canary.name:
+            message = "is the name that the canary has in status, history and log"
+            findings.error(at(group.path, "name"), group.name, message, "give the group another name")
+        for path, table in group.route_tables:
+            if same_id(table, canary_table):
+                message = f"is already {findings.rename(path)}, and a canary's table carries no traffic"
+                remedy = "name a table that nothing uses; docs/deploy.md says how to make one"
+                findings.error(at("canary", "route_table"), canary_table, message, remedy)
 
 
 Entries = Iterable[tuple[str, str, str]]

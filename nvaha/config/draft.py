@@ -12,6 +12,7 @@ from typing import Any
 
 from nvaha.config.forms import (
     NO_ROLE,
+    CanaryForm,
     FileForm,
     GroupForm,
     NvaForm,
@@ -24,7 +25,18 @@ from nvaha.config.forms import (
     read_id,
 )
 from nvaha.config.problems import Findings, Unshown, at
-from nvaha.model import Configuration, ControlTarget, Group, Nva, Policy, ProbeKind, ProbeSpec, PublicIp
+from nvaha.core.canary import canary_group
+from nvaha.model import (
+    CanarySpec,
+    Configuration,
+    ControlTarget,
+    Group,
+    Nva,
+    Policy,
+    ProbeKind,
+    ProbeSpec,
+    PublicIp,
+)
 
 _SOCKET = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})")
 _DURATIONS = (
@@ -35,6 +47,8 @@ _DURATIONS = (
     "hold_down",
     "drift_interval",
     "deadline",
+    "every",
+    "slow",
 )
 GROUPS = (1, 1000)
 NVAS = (2, 16)
@@ -92,6 +106,7 @@ class Draft:
 
     groups: list[GroupDraft]
     control_targets: list[tuple[str, ControlTarget]]
+    canary: Group | None = None
 
 
 def read_draft(tree: object, findings: Findings) -> Draft:
@@ -104,7 +119,16 @@ def read_draft(tree: object, findings: Findings) -> Draft:
     return Draft(
         [_group(value, at("groups", index), findings) for index, value in enumerate(groups)],
         _targets(targets, findings),
+        None if part.form.canary is None else _canary(part.form.canary, findings),
     )
+
+
+def _canary(value: object, findings: Findings) -> Group | None:
+    given = dict(read(CanaryForm, value, "canary", findings).given)
+    table = given.pop("route_table", None)
+    if table is None or read_id(table, "routeTables", at("canary", "route_table"), findings) is None:
+        return None
+    return canary_group(table, CanarySpec(**_named_as_in_model(given)))
 
 
 def within(path: str, items: list[Any], bounds: tuple[int, int], findings: Findings) -> list[Any]:
@@ -206,7 +230,7 @@ def _nva(
 def build(draft: Draft) -> Configuration:
     """Turn a draft without errors into the values that flow."""
     targets = tuple(target for _, target in draft.control_targets)
-    return Configuration(tuple(_build_group(group) for group in draft.groups), targets)
+    return Configuration(tuple(_build_group(group) for group in draft.groups), targets, draft.canary)
 
 
 def _build_group(group: GroupDraft) -> Group:

@@ -149,6 +149,16 @@ class FileForm(Form):
     REQUIRED = ("groups",)
     groups: list[Any] | None = None
     control_targets: list[Any] | None = None
+    canary: dict[str, Any] | None = None
+
+
+class CanaryForm(Form):
+    """`canary`: a route table that is switched to see that switching works."""
+
+    REQUIRED = ("route_table",)
+    route_table: str | None = None
+    every: Annotated[float, BeforeValidator(_seconds), _between_durations(600, 604800)] | None = None
+    slow: Annotated[float, BeforeValidator(_seconds), _between_durations(1, 300)] | None = None
 
 
 class GroupForm(Form):
@@ -233,6 +243,7 @@ _HOMES: Mapping[str, type[Form]] = {
     "the top level": FileForm,
     "an entry of groups": GroupForm,
     "an entry of nvas": NvaForm,
+    "canary": CanaryForm,
     "probe": ProbeForm,
     "policy": PolicyForm,
 }

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from nvaha.config.forms import write_duration
-from nvaha.model import Configuration, Group, Nva, Policy, ProbeSpec, PublicIp
+from nvaha.model import CanarySpec, Configuration, Group, Nva, Policy, ProbeSpec, PublicIp
 
 _FILE_NAMES = {"kind": "type"}
 
@@ -24,6 +24,9 @@ def to_native(configuration: Configuration) -> str:
             else f"{target.address}:{target.port}"
             for target in configuration.control_targets
         ]
+    if configuration.canary is not None and configuration.canary.canary is not None:
+        written = _written(configuration.canary.canary, CanarySpec())
+        tree["canary"] = {"route_table": configuration.canary.route_tables[0], **written}
     tree["groups"] = [_group(group) for group in configuration.groups]
     return yaml.dump(tree, Dumper=_WithoutAnchors, sort_keys=False, allow_unicode=True, width=1000)
 
@@ -70,7 +73,9 @@ def _shared(probes: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _written(values: ProbeSpec | Policy, default: ProbeSpec | Policy) -> dict[str, Any]:
+def _written(
+    values: ProbeSpec | Policy | CanarySpec, default: ProbeSpec | Policy | CanarySpec
+) -> dict[str, Any]:
     """Return the fields that differ from their default, with the file's names and units."""
     tree: dict[str, Any] = {}
     for item in fields(values):

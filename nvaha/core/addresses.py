@@ -58,6 +58,8 @@ def addresses_of(group: Group, snapshot: Snapshot, remembered: Mapping[str, NvaS
             role: before.addresses[role] for role in nva.interfaces if role in before.addresses
         }
         primary[nva.name] = {role: before.primary[role] for role in nva.interfaces if role in before.primary}
+        if nva.address is not None:
+            current[nva.name][""], primary[nva.name][""] = {"": nva.address}, ""
         for role, nic_id in nva.interfaces.items():
             nic = snapshot.get(nic_id)
             if nic is None:

@@ -77,6 +77,16 @@ def next_hops(table: Resource) -> tuple[NextHop, ...]:
     return tuple(found)
 
 
+def routes(table: Resource) -> tuple[str, ...]:
+    """Return the names of all of a route table's routes; UnreadableBodyError if it has no such shape."""
+    return tuple(_name(table, route) for route in _children(table, "routes"))
+
+
+def subnets(table: Resource) -> int:
+    """Return how many subnets a route table is associated with; UnreadableBodyError if it does not say."""
+    return len(list(_children(table, "subnets")))
+
+
 def ip_configurations(nic: Resource) -> tuple[IpConfiguration, ...]:
     """Return the NIC's IP configurations; UnreadableBodyError if it has no such shape.
 

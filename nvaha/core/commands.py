@@ -55,6 +55,9 @@ def refuses(group: Group, state: GroupState, command: FailoverCommanded, now: da
     if state.active == command.to and state.phase is Phase.STEADY and agrees:
         text = f"{command.to} is already the active NVA of {group.name}"
         return Refusal(RefusalCode.ALREADY_ACTIVE, text)
+    if group.canary is not None:
+        # Nobody probes what is no appliance.
+        return None
     if not lately_probed(state, now):
         seen = "never" if state.probed_at is None else f"last at {clock_time(state.probed_at)}"
         text = f"the health of {command.to} is not known: no leader has probed {group.name} lately ({seen})"

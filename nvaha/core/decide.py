@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from nvaha.core import age, commands, discovery
+from nvaha.core import age, canary_runs, commands, discovery
 from nvaha.core.decision import Decision
 from nvaha.core.guards import forbidden
 from nvaha.core.health import advance, fallen, healthy, same_for_the_reader
 from nvaha.core.inputs import (
+    CanaryWatched,
     Elected,
     FailoverCommanded,
     Input,
@@ -57,7 +58,8 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
     if before.epoch > happened.epoch:
         text = f"{group.name}: epoch {happened.epoch} is deposed by epoch {before.epoch}"
         return Decision(before, refusal=Refusal(RefusalCode.DEPOSED, text))
-    before, said = age.watched_anew(group, before, happened, now)
+    # A canary is switched now and then, and watched by nobody in between.
+    before, said = (before, ()) if group.canary else age.watched_anew(group, before, happened, now)
     if isinstance(happened, Elected):
         said = (*said, *handed_over(group, before, state.nvas))
     return _follows(group, before, happened, now).told_after(*said)
@@ -73,14 +75,17 @@ def _follows(group: Group, before: GroupState, happened: Input, now: datetime) -
         case NetworkUnread():
             return discovery.unread(group, before, happened)
         case NetworkRead():
-            return told(group, before, discovery.read(group, before, happened, now))
+            decision = told(group, before, discovery.read(group, before, happened, now))
+        case CanaryWatched():
+            decision = canary_runs.watched(group, before, happened, now)
         case FailoverCommanded():
-            return commands.commanded(group, before, happened, now)
+            decision = commands.commanded(group, before, happened, now)
         case PauseCommanded():
             return commands.paused(group, before, happened)
         case SwitchMoved() | SwitchHeldUp() | SwitchDone() | SwitchFailed() | MessagePoisoned():
             late = age.too_late(group, before, happened, now)
-            return late or reported(group, before, happened, now)
+            decision = late or reported(group, before, happened, now)
+    return decision if group.canary is None else canary_runs.concluded(group, before, happened, decision, now)
 
 
 def as_configured(group: Group, state: GroupState) -> GroupState:

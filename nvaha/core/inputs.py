@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from nvaha.model import GroupState, Phase, Reading
 
@@ -102,6 +103,15 @@ class NetworkUnread:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryWatched:
+    """The leader looked whether the canary is due; `busy` tells that a group is being switched."""
+
+    epoch: int
+    busy: bool = False
+    remembered: GroupState | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FailoverCommanded:
     """An operator wants the group on another NVA."""
 
@@ -144,10 +154,17 @@ class SwitchHeldUp:
 
 @dataclass(frozen=True, slots=True)
 class SwitchDone:
-    """A switch ended with everything verified on its target."""
+    """A switch ended with everything verified on its target.
+
+    `claimed_at` is when a worker first took it up, `wrote_at` when its first write was about to be sent, None
+    if there was nothing to write; `versions` are what that worker runs on. A canary is judged by these.
+    """
 
     generation: int
     operation: str
+    claimed_at: datetime | None = None
+    wrote_at: datetime | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +194,7 @@ class MessagePoisoned:
     operation: str
 
 
-OfLeader = Elected | Probed | NetworkRead | NetworkUnread
+OfLeader = Elected | Probed | NetworkRead | NetworkUnread | CanaryWatched
 
 Input = (
     OfLeader

@@ -20,6 +20,7 @@ from nvaha.core.bodies import (
     with_next_hops,
     with_public_ips,
 )
+from nvaha.core.canary import harm
 from nvaha.model import Group, Nva, NvaState, PublicIp, Resource, Snapshot, same_id
 from nvaha.text import last_part
 
@@ -92,6 +93,9 @@ def hops_of(group: Group, snapshot: Snapshot) -> Hops:
 def plan_with(group: Group, snapshot: Snapshot, target: str, addresses: Addresses, hops: Hops) -> Plan:
     """Return the plan, for a caller that has the group's addresses and next hops already."""
     problems = _unknown_nics(group, snapshot, addresses)
+    harmful = tuple(harms(group, snapshot))
+    if harmful:
+        return Plan(target, problems=harmful)
     steps = [
         step
         for table_id in group.route_tables
@@ -112,6 +116,8 @@ def plan_again(
 
     Only what the step touches is planned: a table's writer does not plan the other tables again.
     """
+    if harms(group, snapshot):
+        return None
     if step.kind == "routes":
         addresses = addresses_of(group, snapshot, remembered)
         table = snapshot.get(step.resource_id)
@@ -119,6 +125,14 @@ def plan_again(
         return _route_step(step.resource_id, snapshot, hops, addresses, target, problems=[])
     again = _nic_steps(group, snapshot, group.nva(target), [])
     return next((each for each in again if each.key == step.key), None)
+
+
+def harms(group: Group, snapshot: Snapshot) -> list[str]:
+    """Return why a canary's switch could move traffic, one sentence each; of other groups it is meant to."""
+    if group.canary is None:
+        return []
+    tables = (snapshot.get(each) for each in group.route_tables)
+    return [why for table in tables if table is not None and (why := harm(table)) is not None]
 
 
 def unread_public_ips(group: Group, snapshot: Snapshot) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ class Up:
 
     def __init__(self, *, profile: str, hosts: int, port: int, key: str | None) -> None:
         self._console = Console(highlight=False, soft_wrap=True)
-        self._lab = Lab(self._say, profile=profile, hosts=hosts, port=port, key=key)
+        self._lab = Lab(self._say, profile=profile, hosts=hosts, port=port, key=key, canary=True)
         self._stopping = asyncio.Event()
 
     async def run(self) -> int:

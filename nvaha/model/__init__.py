@@ -8,6 +8,7 @@ through `same_id`.
 from __future__ import annotations
 
 from nvaha.model.configured import (
+    CanarySpec,
     Configuration,
     ControlTarget,
     Group,
@@ -24,6 +25,7 @@ from nvaha.model.recorded import (
     LARGEST,
     STALE_AFTER_S,
     WRITTEN_EVERY_S,
+    CanaryRecord,
     Closing,
     Drift,
     GroupState,
@@ -47,6 +49,8 @@ __all__ = [
     "LEVELS",
     "STALE_AFTER_S",
     "WRITTEN_EVERY_S",
+    "CanaryRecord",
+    "CanarySpec",
     "Closing",
     "Configuration",
     "ControlTarget",

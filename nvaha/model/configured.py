@@ -40,11 +40,15 @@ class ProbeSpec:
 
 @dataclass(frozen=True, slots=True)
 class Nva:
-    """One appliance: its NIC ids by role, and how it is probed."""
+    """One appliance: its NIC ids by role, and how it is probed.
+
+    One of a canary has no NIC: its `address` is what routes to it have as their next hop.
+    """
 
     name: str
     interfaces: Mapping[str, str]
     probe: ProbeSpec
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +95,26 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class CanarySpec:
+    """How often a canary is switched, and from when on that took too long, in seconds."""
+
+    every_s: float = 86400.0
+    slow_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
-    """NVAs that stand in for each other, with the route tables and public IPs that follow the active one."""
+    """NVAs that stand in for each other, with the route tables and public IPs that follow the active one.
+
+    With `canary` it is none that carries traffic: it is switched to see that switching works.
+    """
 
     name: str
     nvas: tuple[Nva, ...]
     route_tables: tuple[str, ...] = ()
     public_ips: tuple[PublicIp, ...] = ()
     policy: Policy = field(default_factory=Policy)
+    canary: CanarySpec | None = None
     fingerprint: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -141,10 +157,11 @@ class ControlTarget:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All groups, and the targets by which a monitor tells its own blindness from dead NVAs."""
+    """All groups, the targets by which a monitor tells its own blindness from dead NVAs, and the canary."""
 
     groups: tuple[Group, ...]
     control_targets: tuple[ControlTarget, ...] = ()
+    canary: Group | None = None
     fingerprint: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -153,7 +170,7 @@ class Configuration:
         Before the dash: what switches may touch; after it: policies, probes and control targets. A setting at
         its default is left out, so that a release which knows one more agrees with one that does not.
         """
-        groups = sorted(self.groups, key=lambda group: group.name)
+        groups = sorted(self.switched, key=lambda group: group.name)
         touched = [(group.name, group.fingerprint) for group in groups]
         decided = [
             (group.name, _set(group.policy), [(nva.name, _set(nva.probe)) for nva in group.nvas])
@@ -163,6 +180,11 @@ class Configuration:
         halves = (repr(touched), repr((decided, targets)))
         text = "-".join(hashlib.sha256(half.encode()).hexdigest()[:12] for half in halves)
         object.__setattr__(self, "fingerprint", text)
+
+    @property
+    def switched(self) -> tuple[Group, ...]:
+        """Whatever can be switched: the groups, and the canary if there is one."""
+        return self.groups if self.canary is None else (*self.groups, self.canary)
 
 
 def _set(value: Policy | ProbeSpec) -> list[tuple[str, str]]:

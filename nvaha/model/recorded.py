@@ -38,6 +38,7 @@ class Trigger(StrEnum):
     MANUAL = "manual"
     REPAIR = "repair"
     FAILBACK = "failback"
+    CANARY = "canary"
 
 
 class Status(StrEnum):
@@ -188,6 +189,25 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryRecord:
+    """What is remembered of a canary's runs; when they ended is in the guards.
+
+    Args:
+        since: when a leader first had it.
+        seconds: {phase: seconds from the request} of the last run that ended well.
+        versions: {what: version} that the worker of that run saw.
+        error: why the last run failed, or None.
+        overdue_at: when it was last told that no run has ended well for too long.
+    """
+
+    since: datetime
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
+    overdue_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GroupState:
     """Everything remembered of one group; one table entity, written by compare-and-swap.
 
@@ -214,6 +234,7 @@ class GroupState:
         write_ids: of the last few writes, newest last, by which a writer whose answer was lost finds its own.
         rest: what another release has stored of the group and this one does not know, or None: whoever stores
             states knows what it is, and nobody else looks at it.
+        canary: of a canary only, its runs.
     """
 
     group: str
@@ -241,6 +262,7 @@ class GroupState:
     untold: tuple[Notice, ...] = ()
     write_ids: tuple[str, ...] = ()
     rest: object = None
+    canary: CanaryRecord | None = None
 
     @property
     def request(self) -> SwitchRequest | None:

@@ -33,6 +33,7 @@ from nvaha.operate.kept import Kept
 from nvaha.operate.views import (
     Json,
     break_glass_view,
+    canary_view,
     group_view,
     instances_view,
     leader_view,
@@ -89,6 +90,8 @@ class Control:
         self, configuration: Configuration, ports: Ports, *, app: str = "", aside: Aside = _here
     ) -> None:
         self._groups = {group.name: group for group in configuration.groups}
+        self._canary = configuration.canary
+        self._named = {group.name: group for group in configuration.switched}
         self._store = ports.store
         self._network = ports.network
         self._clock = ports.clock
@@ -148,18 +151,21 @@ class Control:
         return all(probed(group) for group in self._groups.values())
 
     async def groups(self) -> Json:
-        """Return the leader and every configured group."""
-        stored = await self._store.load_all()
+        """Return the leader, the instances beside it, every configured group, and the canary."""
+        stored, now = await self._store.load_all(), self._clock.now()
         record, rows = await asyncio.gather(self._leader(), self._instances())
-        leader = leader_view(record, self._clock.now())
+        leader, canary = leader_view(record, now), None
+        if self._canary is not None:
+            canary = canary_view(self._canary, _shown(self._canary, stored.get(self._canary.name)), now)
 
         def views() -> list[Json]:
             return [
                 group_view(group, _shown(group, stored.get(group.name))) for group in self._groups.values()
             ]
 
-        instances = instances_view(rows, leader, self._fingerprint, self._clock.now())
-        return {"leader": leader, **instances, "groups": await self._aside(views)}
+        instances = instances_view(rows, leader, self._fingerprint, now)
+        groups = await self._aside(views)
+        return {"leader": leader, **instances, "groups": groups, "canary": canary}
 
     async def group(self, name: str) -> Json:
         """Return one group with its last operation; Refused if there is none of that name."""
@@ -169,6 +175,8 @@ class Control:
         except StateUnreadable as error:
             state = _shown(group, error)
         view = group_view(group, state)
+        if group.canary is not None:
+            view["canary"] = canary_view(group, state, self._clock.now())
         view["operation"] = operation_view(await self._last(state.switch)) if state.switch else None
         return view
 
@@ -279,9 +287,9 @@ class Control:
         return as_configured(group, held.state if held else GroupState(group.name))
 
     def _group(self, name: str) -> Group:
-        group = self._groups.get(name)
+        group = self._named.get(name)
         if group is None:
-            known = ", ".join(list(self._groups)[:20])
+            known = ", ".join(list(self._named)[:20])
             text = f"there is no group '{shown(name, 80)}'; configured are: {known}"
             raise Refused(Refusal(RefusalCode.UNKNOWN_GROUP, text))
         return group

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from nvaha.core.by_hand import ByHand
+from nvaha.core.canary_runs import due_at, is_overdue
 from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
 from nvaha.core.instances import could_lead, lately, sees
@@ -49,6 +50,27 @@ def group_view(group: Group, state: GroupState) -> Json:
         "probed_at": _time(state.probed_at),
         "last_switch_at": _time(state.guards.last_switch_at),
         "nvas": [_nva_view(group, state, name) for name in group.names],
+    }
+
+
+def canary_view(canary: Group, state: GroupState, now: datetime) -> Json:
+    """Return what the canary's last run came to, and how long it is since one ended well."""
+    state, record = as_configured(canary, state), state.canary
+    done_at, ended = state.guards.last_switch_at, state.switch.ended if state.switch else None
+    running = state.phase is Phase.SWITCHING
+    return {
+        "name": canary.name,
+        "active": state.active,
+        "status": "running" if running else str(ended) if ended else None,
+        "operation": state.request.operation if state.request else None,
+        "done_at": _time(done_at),
+        "age_s": None if done_at is None else round((now - done_at).total_seconds()),
+        "due_at": None if running else _time(due_at(canary, state, now)),
+        "seconds": dict(record.seconds) if record else {},
+        "versions": dict(record.versions) if record else {},
+        "error": state.blocked or (record.error if record else None),
+        "paused": state.paused,
+        "overdue": is_overdue(canary, state, now),
     }
 
 

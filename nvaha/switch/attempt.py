@@ -44,7 +44,7 @@ PASSES = 5
 """So often is the network read and planned for again before a switch is called incomplete."""
 
 
-PLANNED = frozenset({Trigger.MANUAL, Trigger.FAILBACK})
+PLANNED = frozenset({Trigger.MANUAL, Trigger.FAILBACK, Trigger.CANARY})
 """Moves away from an NVA that may well be working: one that cannot end well is not begun."""
 ASK_AGAIN_S = 0.5
 NO_TAGS = Tagged()
@@ -118,7 +118,8 @@ class Attempt:
             )
             await self._report(failed)
             raise SwitchIncomplete(f"{self.group.name}: operation {name} {undone}")
-        await self._report(SwitchDone(generation, name))
+        done = SwitchDone(generation, name, record.started_at, record.wrote_at, self.ports.versions())
+        await self._report(done)
         return f"{self.group.name}: operation {name} is done"
 
     async def _work_under_watch(self) -> tuple[OperationRecorder, Left]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from nvaha.core.plan import Step
@@ -52,6 +53,16 @@ class OperationRecorder:
         fields = {"instance": worker, "correlation_id": correlation_id(self._operation.id)}
         self._notify("switch_claimed", "info", f"{worker} carries it out", **fields)
         await self._write()
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When a worker first took the operation up."""
+        return self._operation.started_at
+
+    @property
+    def wrote_at(self) -> datetime | None:
+        """When the first write of any attempt was about to be sent; None if there was none."""
+        return min((step.started_at for step in self._steps.values() if step.started_at), default=None)
 
     @property
     def untouched(self) -> bool:

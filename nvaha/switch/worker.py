@@ -6,6 +6,7 @@ and thousands that do nothing say so in a few lines.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 from nvaha.core.age import gone_by, unwatched
@@ -36,7 +37,7 @@ class Switcher:
     """Carries switches out, each under its group's switch lease."""
 
     def __init__(self, configuration: Configuration, ports: Ports, instance: str) -> None:
-        self._groups = {group.name: group for group in configuration.groups}
+        self._groups = {group.name: group for group in configuration.switched}
         self._ports = ports
         self._committer = Committer(ports)
         self._instance = instance
@@ -86,7 +87,9 @@ class Switcher:
         try:
             return await self._run(message)
         finally:
-            ON_BEHALF_OF.reset(work)
+            # What nobody ends is closed by whoever collects it, and his context has no such work.
+            with suppress(ValueError):
+                ON_BEHALF_OF.reset(work)
             self._at_work.discard(message.operation)
 
     async def _run(self, message: SwitchMessage) -> str:
@@ -143,7 +146,9 @@ class Switcher:
             return self._refuse(message, refusal.message, _NOT_UNDER_WAY)
         said = "its operation was given up" if refusal is None else refusal.message
         text = f"{group.name}: a message on operation {message.operation} was set aside: {said}"
-        self._say("message_poisoned", "error", text, message)
+        # That the canary's switch was given up is told as the canary's.
+        event, level = ("message_refused", "info") if group.canary else ("message_poisoned", "error")
+        self._say(event, level, text, message)
         return text
 
     async def _under_way(self, message: SwitchMessage) -> tuple[Group, GroupState] | str:

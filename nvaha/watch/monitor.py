@@ -12,6 +12,7 @@ from nvaha.ports import LEASE_S, Ports, StoreUnavailable
 from nvaha.state.lease import HeldLease, LeaseLost
 from nvaha.watch.abstention import Abstention
 from nvaha.watch.blindness import Blindness
+from nvaha.watch.canary import CanaryWatch
 from nvaha.watch.leader_record import LeaderRecorder
 from nvaha.watch.looks import Looks
 from nvaha.watch.pings import Pings
@@ -63,6 +64,7 @@ class Monitor:
         self._rounds = Rounds(ports, self._watched, self._lease, self._blindness, self._record)
         self._pings = Pings(ports, self._record.all_is_watched, instance)
         self._looks = Looks(ports, self._watched, self._lease)
+        self._canary = CanaryWatch(ports, self._watched, self._lease)
         self._eager_until = self._clock.monotonic() + EAGER_FOR_S
         self._leading = False
         self._complained = False
@@ -169,6 +171,7 @@ class Monitor:
                     self._record.run(),
                     self._standbys.run(),
                     self._pings.run(),
+                    self._canary.run(),
                 )
             ]
             tasks.create_task(rounds())

@@ -46,7 +46,7 @@ class WatchedGroup:
 
 
 class WatchedGroups:
-    """All groups that this monitor watches, once it leads.
+    """All groups that this monitor watches, once it leads; the canary is there too, and none of them.
 
     Args:
         configuration: which groups there are.
@@ -66,10 +66,15 @@ class WatchedGroups:
         self.newest_epoch = 0
 
     def __iter__(self) -> Iterator[WatchedGroup]:
-        return iter(tuple(self._watched.values()))
+        return iter([each for each in self._watched.values() if each.group.canary is None])
 
     def __len__(self) -> int:
-        return len(self._watched)
+        return len(list(iter(self)))
+
+    @property
+    def canary(self) -> WatchedGroup | None:
+        """The canary, if there is one whose row can be read."""
+        return next((each for each in self._watched.values() if each.group.canary is not None), None)
 
     def present(self, *, blind: bool, fresh: bool) -> tuple[Notice, ...]:
         """Return how each configured group stands now, those included that could not be taken over.
@@ -116,8 +121,8 @@ class WatchedGroups:
                 group = found.state.group
                 await self.troubles.apart(group, "ending its switch", self._clear_up(found))
 
-        await run_all(take(group) for group in self._configuration.groups)
-        known = {group.name for group in self._configuration.groups}
+        await run_all(take(group) for group in self._configuration.switched)
+        known = {group.name for group in self._configuration.switched}
         others = [held for held in stored.values() if isinstance(held, Versioned)]
         await run_all(clear_up(held) for held in others if held.state.group not in known)
 

@@ -240,7 +240,7 @@ class NetworkPort:
         """Read a resource."""
         world, writer = self._world, WRITER.get()
         served: list[float] = []
-        owners = [each.name for each in world.everything.groups if resource_id in each.resource_ids]
+        owners = [each.name for each in world.everything.switched if resource_id in each.resource_ids]
         if self._process.kind == "monitor" and len(owners) == 1:
             world.faults.raise_for(owners[0], "read")
 

@@ -118,6 +118,7 @@ class Knobs:
     dead_at_end: bool
     unsteady: str
     asleep_s: float
+    canary: bool
     rates: dict[str, float]
     waiting: frozenset[str]
     rolling: bool = False
@@ -192,6 +193,7 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         dead_at_end=rng.random() < 0.1,
         unsteady=rng.choice(["report", "report", "down"]),
         asleep_s=0.0,
+        canary=False,
         rates=rates,
         waiting=waiting,
     )
@@ -201,4 +203,5 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
     tags_denied = rng.random() < (0.5 if rival else 0.1)
     asleep_s = rng.uniform(*ASLEEP_S) if rng.random() < ASLEEP_SHARE else 0.0
     asleep_s = 0.0 if quiet or "all_asleep" in waiting else asleep_s
-    return dataclasses.replace(knobs, rival=rival, tags_denied=tags_denied, asleep_s=asleep_s)
+    canary = rng.random() < 0.4
+    return dataclasses.replace(knobs, rival=rival, tags_denied=tags_denied, asleep_s=asleep_s, canary=canary)

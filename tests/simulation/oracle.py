@@ -132,7 +132,8 @@ class Oracle:
                 self.violated(f"{process.name} writes {state.group} without the leader's lease")
         leads = process.kind == "monitor"
         told = self.health.told(process) if leads else None
-        look = self.looks.look(process, process.group(state.group)) if leads else None
+        group = process.group(state.group)
+        look = self.looks.look(process, group) if leads and group.canary is None else None
         return Saving(now, told, WRITER.get(), epoch, process.hindered, look)
 
     def state_written(
@@ -167,7 +168,8 @@ class Oracle:
             change.history.adopted = state.active in change.group.names and self.agrees(
                 change.group, state.active
             )
-        for rule, wrong in self.looks.disagreements(change):
+        looked_at = change.group.canary is None
+        for rule, wrong in self.looks.disagreements(change) if looked_at else ():
             self.violated(f"{process.name} wrote {state.group}: {wrong}", rule=rule)
         self.follow.written(change)
         if process.kind == "worker" or state.generation != change.old.generation:

@@ -37,7 +37,8 @@ class FollowOracle:
 
     def written(self, change: Change) -> None:
         """Note what a written state calls for."""
-        for due in _due(change):
+        # What is told of a canary has other names, and is nobody's to wait for.
+        for due in _due(change) if change.group.canary is None else ():
             self._happened.add(due)
             self._untold.setdefault(due, self._world.loop.now_s)
         old, new = change.old, change.new

@@ -57,7 +57,8 @@ class LookOracle:
 
     def asked(self, process: Process, resource_id: str) -> None:
         """Count a read that a monitor sends; of what groups share nobody can tell whose it is."""
-        groups = self._groups[resource_id.casefold()]
+        # What only a canary has no leader looks at.
+        groups = self._groups.get(resource_id.casefold(), [])
         if process.kind != "monitor" or len(groups) > 1:
             return
         self._world.count("reads by leaders")

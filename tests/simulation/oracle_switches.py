@@ -10,6 +10,7 @@ from nvaha.model import Group, GroupState, Phase, Status, SwitchRequest, Trigger
 from tests.simulation.azure import Writer
 from tests.simulation.oracle_health import UNKNOWN, Counts, Told
 from tests.simulation.process import Process
+from tests.simulation.scenery import CANARY_EVERY_S
 from tests.simulation.tolerances import CLOCK_S, STALE_S
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 HOUR_S, NO_PROGRESS_S = 3600.0, 15.0
 BACK_OFF_S, MAX_BACK_OFF_S = 15.0, 300.0
 NEVER = float("-inf")
+SEEN_S = 20.0
+"""A leader knows of a switch that somebody else has begun once he has read it at his next tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,8 @@ class SwitchOracle:
         began = change.began
         if began and new.request is not None:
             yield from self._begun(change, new.request)
-            _want(change.history, new.request)
+            if change.group.canary is None:
+                _want(change.history, new.request)
         if self._has_fallen(change, change.history.wanted):
             change.history.fell = True
         if change.history.unfinished and new.phase is Phase.STEADY and new.active == change.history.wanted:
@@ -161,8 +165,28 @@ class SwitchOracle:
         by_itself = change.process.kind != "web" and again
         commanded = request.trigger is Trigger.MANUAL and not by_itself
         rules = self._commanded if commanded else self._automatic
+        if request.trigger is Trigger.CANARY or change.group.canary is not None:
+            rules = self._canary
         for wrong in rules(change, request):
             yield f"{request.operation} ({request.trigger}) to {request.target}: {wrong}"
+
+    def _canary(self, change: Change, request: SwitchRequest) -> Iterator[str]:
+        """Yield what keeps a canary's run from beginning: it is in nobody's way."""
+        if change.group.canary is None:
+            yield "it is a group"
+        if change.process.kind != "monitor":
+            yield "only a leader begins a run"
+        if change.old.phase is Phase.SWITCHING or change.old.paused:
+            yield f"it is {change.old.phase}, paused={change.old.paused}"
+        if change.sent.sent_s < change.history.switches.ended_s + 0.9 * CANARY_EVERY_S - CLOCK_S:
+            yield f"the last run ended at {change.history.switches.ended_s:.1f}"
+        for group in self._world.configuration.groups:
+            state = self._world.state(group.name)
+            if state is None or state.phase is not Phase.SWITCHING or state.request is None:
+                continue
+            for_s = (request.requested_at - state.request.requested_at).total_seconds()
+            if for_s > SEEN_S:
+                yield f"{group.name} has been switched for {for_s:.1f} s"
 
     def _commanded(self, change: Change, request: SwitchRequest) -> Iterator[str]:
         target = self._counts(change, request.target)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nvaha.model import Group, GroupState, Health, Phase, PublicIp, Resource, Trigger
 from tests.simulation.azure import Body, Entry, Writer, carried_by
 from tests.simulation.process import Process
-from tests.simulation.scenery import first_name
+from tests.simulation.scenery import CANARY_TABLE, first_name
 from tests.simulation.tolerances import BROKEN_S, LOST_EDIT_S
 
 if TYPE_CHECKING:
@@ -234,6 +234,8 @@ class WriteOracle:
             self._world.oracle.violated(f"{who} writes {resource.id}, which is not configured there")
         mine = {each: place for each, place in self._world.places.items() if place.nva in group.names}
         public_ips = {each.id.casefold() for each in group.public_ips}
+        if group.canary is not None:
+            self._check_canary(who, resource.id, before)
         for path in _differences(before, resource.body):
             one, other = _at(before, path), _at(resource.body, path)
             if path[-1] == "nextHopIpAddress":
@@ -246,6 +248,13 @@ class WriteOracle:
             elif self._world.oracle.tags.may_change(group, path, one, other):
                 continue
             self._world.oracle.violated(f"{who} changes {'/'.join(map(str, path))} of {resource.id}")
+
+    def _check_canary(self, who: str, resource_id: str, before: Body) -> None:
+        """Check that a canary's write is to its own table, while nothing but its route is there."""
+        own = resource_id.casefold() == CANARY_TABLE.casefold()
+        alone = len(before["properties"]["routes"]) == 1 and not before["properties"].get("subnets")
+        if not (own and alone):
+            self._world.oracle.violated(f"{who} writes {resource_id} for the canary: {before}")
 
 
 def _under_way(state: GroupState | None, writer: Writer) -> bool:

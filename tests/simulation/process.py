@@ -86,7 +86,7 @@ class Process:
 
     def group(self, name: str) -> Group:
         """Return a group as this process has it configured; world.group has the newest."""
-        return next(each for each in self.configuration.groups if each.name == name)
+        return next(each for each in self.configuration.switched if each.name == name)
 
     def monotonic(self) -> float:
         """Return this process's seconds, which run a little fast or slow."""

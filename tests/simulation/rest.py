@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nvaha.core.look_interval import READS_PER_HOUR
-from nvaha.model import Group, GroupState, Phase
+from nvaha.model import Group, GroupState, Phase, Status
 from tests.simulation.azure import HANG_S
 from tests.simulation.faults import LATEST_S
 from tests.simulation.oracle_health import WINDOW
 from tests.simulation.oracle_writes import off_target
+from tests.simulation.scenery import CANARY_TABLE
 from tests.simulation.storage import LEASE_S
 from tests.simulation.tolerances import LATE_REPAIR_LOOKS
 
@@ -64,12 +65,23 @@ def unsettled(world: World) -> Iterator[str]:
         yield f"{world.arm.pending} operations are still running"
     for group in world.configuration.groups:
         yield from _unsettled_group(world, group)
+    yield from _unproved(world)
     yield from world.oracle.operations.unended()
     if world.oracle.enforced("told"):
         yield from world.oracle.follow.untold()
     record = world.storage.tables.leader
     if record is None or record.blind != _all_dead(world):
         yield f"the leader's record is {record}"
+
+
+def _unproved(world: World) -> Iterator[str]:
+    """Yield that the canary has had no run that ended well, unless its table is not its own any more."""
+    canary = world.configuration.canary
+    if canary is None or len(world.arm.entry(CANARY_TABLE).body["properties"]["routes"]) > 1:
+        return
+    state = world.state(canary.name)
+    if state is None or state.switch is None or state.switch.ended is not Status.DONE:
+        yield f"the canary's last run is {state.switch if state else None}"
 
 
 def _unsettled_group(world: World, group: Group) -> Iterator[str]:

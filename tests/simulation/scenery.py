@@ -6,7 +6,8 @@ import random
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from nvaha.model import Configuration, ControlTarget, Group, Nva, Policy, ProbeSpec, PublicIp
+from nvaha.core.canary import ADDRESSES, NAME, PREFIX, canary_group
+from nvaha.model import CanarySpec, Configuration, ControlTarget, Group, Nva, Policy, ProbeSpec, PublicIp
 from tests.simulation.knobs import Knobs
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ ROLES = ("external", "internal")
 NETWORK = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network"
 FOREIGN_ADDRESS = "10.99.0.1"
 SECOND = "second"
+CANARY_TABLE = f"{NETWORK}/routeTables/canary"
+CANARY_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,9 @@ class Place:
 
 def configuration_of(knobs: Knobs) -> Configuration:
     """Return the scenario's configuration."""
-    targets = (ControlTarget("192.0.2.1", 443),) if knobs.control_target else ()
-    return Configuration(tuple(_group(knobs, number) for number in range(knobs.groups)), targets)
+    targets = (ControlTarget("192.0.2.53", 443),) if knobs.control_target else ()
+    canary = canary_group(CANARY_TABLE, CanarySpec(every_s=CANARY_EVERY_S)) if knobs.canary else None
+    return Configuration(tuple(_group(knobs, number) for number in range(knobs.groups)), targets, canary)
 
 
 def roles_of(knobs: Knobs) -> tuple[str, ...]:
@@ -41,7 +45,8 @@ def roles_of(knobs: Knobs) -> tuple[str, ...]:
 
 def addresses_of(knobs: Knobs) -> dict[str, Place]:
     """Return whose each address is."""
-    return {
+    canary = ADDRESSES.items() if knobs.canary else ()
+    return {at: Place(NAME, nva, "", "") for nva, at in canary} | {
         address(group, roles.index(role), nva, second=second): Place(
             f"g{group}", f"g{group}n{nva}", role, SECOND if second else first_name(nva)
         )
@@ -107,6 +112,10 @@ def _group(knobs: Knobs, number: int) -> Group:
 
 def furnish(arm: Arm, configuration: Configuration, knobs: Knobs, rng: random.Random) -> None:
     """Put every group's resources there, on their first NVA or, in some scenarios, scattered."""
+    if configuration.canary is not None:
+        route = _route("canary", "VirtualAppliance", ADDRESSES["first"])
+        route["properties"]["addressPrefix"] = PREFIX
+        arm.create(CANARY_TABLE, "table", _table([route]))
     for number, group in enumerate(configuration.groups):
 
         def at() -> int:

@@ -52,6 +52,7 @@ def play(scene: Callable[[World], Coroutine[Any, Any, None]], **knobs: Any) -> W
         "deadline_s": 600.0,
         "operation_s": 1.0,
         "automatic": True,
+        "canary": False,
         "control_target": False,
         "fixed_addresses": False,
         "split_at_start": False,

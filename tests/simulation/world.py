@@ -145,7 +145,7 @@ class World:
 
     def group(self, name: str) -> Group:
         """Return a group by name."""
-        return next(each for each in self.configuration.groups if each.name == name)
+        return next(each for each in self.configuration.switched if each.name == name)
 
     def state(self, name: str) -> GroupState | None:
         """Return a group's state as stored."""

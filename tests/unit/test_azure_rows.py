@@ -29,6 +29,7 @@ from nvaha.azure.storage.rows import (
 from nvaha.core.guards import after_failure, after_not_begun, after_success
 from nvaha.core.health import advance
 from nvaha.model import (
+    CanaryRecord,
     Drift,
     GroupState,
     Guards,
@@ -315,3 +316,13 @@ def test_what_the_guards_wait_for_is_read_where_the_clock_is_behind(guards: Guar
     """The longest wait that one monitor writes is no wild value to another whose clock is slower."""
     state = GroupState("g", guards=guards)
     assert read_group(group_entity(state), NOW - timedelta(seconds=5)).guards == guards
+
+
+def test_a_canary_comes_back_from_its_row_and_older_rows_have_none() -> None:
+    """What its last run came to outlives the leader; a row of a release that knew of none is read."""
+    record = CanaryRecord(NOW, {"claimed": 0.4, "done": 2.5}, {"python": "3.13.1"}, "403: denied", NOW)
+    entity = group_entity(GroupState("canary", canary=record))
+    assert read_group(entity, NOW).canary == record
+    content = json.loads(entity["state"])
+    del content["canary"]
+    assert read_group({**entity, "state": json.dumps(content)}, NOW).canary is None

@@ -50,6 +50,7 @@ class Environment:
         route_tables: their ids.
         public_ips: their ids; number i is on the IP configuration `ipconfig{i+1}` of the active external NIC.
         prefixes: the destinations that lead to the active NVA.
+        canary: id of the canary's route table, or None.
     """
 
     resources: tuple[Json, ...]
@@ -57,6 +58,7 @@ class Environment:
     route_tables: tuple[str, ...]
     public_ips: tuple[str, ...]
     prefixes: tuple[str, ...]
+    canary: str | None = None
 
 
 def environment(
@@ -68,6 +70,7 @@ def environment(
     subscription: str = SUBSCRIPTION,
     resource_group: str = RESOURCE_GROUP,
     prefix: str = "ha-nva",
+    canary: bool = False,
 ) -> Environment:
     """Build a sample environment.
 
@@ -79,6 +82,7 @@ def environment(
         subscription: its id.
         resource_group: its name.
         prefix: what every name starts with.
+        canary: whether there is a route table for one.
 
     Raises:
         ValueError: the addresses of the external /27 do not suffice.
@@ -103,8 +107,10 @@ def environment(
     holders = [
         f"{machines[0].interfaces[PUBLIC_ROLE]}/ipConfigurations/ipconfig{i + 1}" for i in range(public_ips)
     ]
+    canary_table = names.network("routeTables", "canary") if canary else None
     return Environment(
         (
+            *([_canary_table(canary_table)] if canary_table else ()),
             *nics,
             *(_public_ip(public_ip, i, holders[i]) for i, public_ip in enumerate(addresses)),
             *(_route_table(names, table, routes, active) for table in tables),
@@ -113,6 +119,7 @@ def environment(
         tables,
         addresses,
         tuple(routes),
+        canary_table,
     )
 
 
@@ -158,7 +165,8 @@ def configuration(
         group["probe"] = dict(probe)
     if policy:
         group["policy"] = dict(policy)
-    return {"groups": [group]}
+    canary: Json = {"canary": {"route_table": sample.canary}} if sample.canary else {}
+    return {**canary, "groups": [group]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +332,22 @@ def _route_table(names: _Names, resource_id: str, prefixes: Sequence[str], next_
             "disableBgpRoutePropagation": True,
             "routes": routes,
             "subnets": [{"id": names.subnet(subnet)}],
+        },
+    }
+
+
+def _canary_table(resource_id: str) -> Json:
+    """Return a table as the deployment makes one: no subnet uses it."""
+    return {
+        "name": resource_id.rpartition("/")[2],
+        "id": resource_id,
+        "type": "Microsoft.Network/routeTables",
+        "location": LOCATION,
+        "tags": {"environment": "sample"},
+        "properties": {
+            "provisioningState": "Succeeded",
+            "disableBgpRoutePropagation": True,
+            "routes": [_route(resource_id, "canary", "203.0.113.0/24", "VirtualAppliance", "192.0.2.1")],
         },
     }
 

@@ -50,6 +50,7 @@ class LabOptions:
         profile: how long the simulated Azure takes: one of `nvaha.lab.stage.profiles.PROFILES`.
         hosts: how many monitors, or their names.
         nvas, public_ips, route_tables: the sample environment's size.
+        canary: whether it has one.
         probe, policy: the group's, as in the configuration file.
         schedule: NVAHA_SCHEDULE.
         port: the first host's; 0 for a free one.
@@ -69,6 +70,7 @@ class LabOptions:
     nvas: int = 2
     public_ips: int = 1
     route_tables: int = 2
+    canary: bool = False
     probe: Mapping[str, object] = field(default_factory=dict)
     policy: Mapping[str, object] = field(default_factory=dict)
     schedule: str = SCHEDULE
@@ -99,7 +101,10 @@ class Lab:
         self._keep = self.options.folder is not None
         self.folder = self.options.folder or Path(tempfile.mkdtemp(prefix="nvaha-lab-"))
         self.sample: Environment = environment(
-            self.options.nvas, self.options.public_ips, self.options.route_tables
+            self.options.nvas,
+            self.options.public_ips,
+            self.options.route_tables,
+            canary=self.options.canary,
         )
         self.nvas = [FakeNva(nva.name, _private_addresses(self.sample, nva.name)) for nva in self.sample.nvas]
         self.azurite = Azurite(self.folder, persist=self.options.persist)

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 from .app import account, differences, identity
-from .network import ENDPOINT, ZONE_GROUP
+from .network import ENDPOINT, ROUTE_TABLE, ZONE_GROUP
 from .sent import PRINCIPAL_ID, Sent, World, waits_for
 
 ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
@@ -42,7 +42,8 @@ def _wanted(world: World) -> dict[tuple[str, str], str]:
         (scope, f"{_subscription(scope)}/providers/{DEFINITION}/{ROLES[name]}"): name for scope, name in given
     }
     operator = world.outputs["NVAHA_OPERATOR_ROLE_ID"]
-    return wanted | {(scope, operator): "NVA Operator" for scope in _scopes(world)}
+    scopes = [*_scopes(world), *(each.id for each in world.of(ROUTE_TABLE))]
+    return wanted | {(scope, operator): "NVA Operator" for scope in scopes}
 
 
 def assignment_problems(world: World) -> Iterator[str]:

@@ -20,6 +20,7 @@ RULES: tuple[Callable[[World], Iterator[str]], ...] = (
     network.subnet_problems,
     network.account_problems,
     network.endpoint_problems,
+    network.canary_problems,
     access.assignment_problems,
     access.definition_problems,
     access.order_problems,

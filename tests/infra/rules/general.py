@@ -66,6 +66,9 @@ def monitor_output_problems(world: World) -> Iterator[str]:
         or world.one("Microsoft.Authorization/roleDefinitions").id,
         "NVAHA_WORKSPACE_ID": world.parameter("existingWorkspaceId")
         or world.one("Microsoft.OperationalInsights/workspaces").id,
+        "NVAHA_CANARY_ROUTE_TABLE_ID": next(
+            (each.id for each in world.of("Microsoft.Network/routeTables")), ""
+        ),
         **_subnets(world),
     }
     # Who is told stands with the rules on alerts.

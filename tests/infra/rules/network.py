@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Any
 
+from nvaha.core.canary import harm
+from nvaha.model import Resource
+
 from .app import SERVICES, account, differences
 from .sent import Json, Sent, World
 
 NETWORK = "Microsoft.Network/virtualNetworks"
 SUBNET = "Microsoft.Network/virtualNetworks/subnets"
 LOCK = "Microsoft.Authorization/locks"
+ROUTE_TABLE = "Microsoft.Network/routeTables"
 ENDPOINT = "Microsoft.Network/privateEndpoints"
 ZONE = "Microsoft.Network/privateDnsZones"
 LINK = "Microsoft.Network/privateDnsZones/virtualNetworkLinks"
@@ -189,3 +193,13 @@ def _zone_problems(world: World, endpoints: dict[tuple[str, str], Sent], any_: b
         configs: Any = groups[id_].properties["privateDnsZoneConfigs"]
         found = [each["properties"]["privateDnsZoneId"] for each in configs]
         yield from differences(found, [zone], groups[id_].place)
+
+
+def canary_problems(world: World) -> Iterator[str]:
+    """Report a route table that is made unasked, or one that the program would refuse as a canary's."""
+    tables = world.of(ROUTE_TABLE)
+    if len(tables) != int(world.parameter("canary")):
+        yield f"{len(tables)} route tables are made, where canary is {world.parameter('canary')}"
+    for each in tables:
+        if why := harm(Resource(each.id, "", each.body)):
+            yield f"{each.place}: {why}"

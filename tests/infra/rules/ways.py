@@ -129,6 +129,7 @@ MORE: dict[str, Given] = {
         "alertActionGroupId": f"{HUB}/actionGroups/ag-ops",
     },
     "flex, tells both": {"alertActionGroupId": f"{HUB}/actionGroups/ag-ops"},
+    "flex, canary": {"canary": True},
     "flex, with what is there": {
         "operatorRoleId": f"{OTHER}/providers/Microsoft.Authorization/roleDefinitions/{'4' * 8}-0000",
         "existingWorkspaceId": f"{HUB}/workspaces/log-central",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutants.catalogue.arm import ERRORS, FOLLOWING, TALKING
+from tests.mutants.catalogue.canary import CANARY
 from tests.mutants.catalogue.deciding import COMMANDING, DECIDING, DISCOVERING, LOOKING
 from tests.mutants.catalogue.identity import AUDIT, IDENTITY
 from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
@@ -62,4 +63,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *YIELDING,
     *STANDING_BY,
     *RIVALS,
+    *CANARY,
 )

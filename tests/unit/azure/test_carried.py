@@ -59,9 +59,9 @@ def row(stored: dict[str, Any], key: str = "g") -> dict[str, Any]:
 def objects(value: Any, name: str = "") -> Iterator[dict[str, Any]]:
     """Return each object of the model in a row's JSON: none that is keyed by names of users or of Azure."""
     if isinstance(value, dict):
-        if name not in {"nvas", "addresses", "primary", "former", "fields"}:
+        if name not in {"nvas", "addresses", "primary", "former", "fields", "seconds", "versions"}:
             yield value
-        if name not in {"addresses", "primary", "former", "fields"}:
+        if name not in {"addresses", "primary", "former", "fields", "seconds", "versions"}:
             for key, each in value.items():
                 yield from objects(each, key if name != "nvas" else "")
     elif isinstance(value, list):

@@ -31,7 +31,9 @@ from tests.previous.format import Format, file_of, format_of
 from tests.strategies import READ_AT, leaders, operations, requests, states
 
 ROWS: dict[str, Any] = json.loads((Path(__file__).parent / "rows_0_1_0.json").read_text())
-TOLERATED: dict[str, str] = {}
+TOLERATED = {
+    "Trigger.canary": "only in rows of the canary, a group that it has not configured and leaves alone"
+}
 """Words that are written though the previous release does not know them, and why it bears them."""
 UNWRITTEN: frozenset[str] = frozenset()
 """Words that are read already, and written from the next release on."""
