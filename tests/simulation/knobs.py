@@ -203,5 +203,6 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
     tags_denied = rng.random() < (0.5 if rival else 0.1)
     asleep_s = rng.uniform(*ASLEEP_S) if rng.random() < ASLEEP_SHARE else 0.0
     asleep_s = 0.0 if quiet or "all_asleep" in waiting else asleep_s
-    canary = rng.random() < 0.4
+    # Two deployments have a canary each, never one table for both.
+    canary = rng.random() < 0.4 and not rival
     return dataclasses.replace(knobs, rival=rival, tags_denied=tags_denied, asleep_s=asleep_s, canary=canary)

@@ -172,5 +172,8 @@ class Oracle:
         for rule, wrong in self.looks.disagreements(change) if looked_at else ():
             self.violated(f"{process.name} wrote {state.group}: {wrong}", rule=rule)
         self.follow.written(change)
-        if process.kind == "worker" or state.generation != change.old.generation:
+        before_at, after_at = (each.switch and each.switch.progress_at for each in (change.old, state))
+        # One that has no token says so, and is not at it.
+        at_work = process.kind == "worker" and after_at is not None and after_at != before_at
+        if at_work or state.generation != change.old.generation:
             change.history.moved_s = sent.sent_s

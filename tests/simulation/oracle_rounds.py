@@ -56,6 +56,8 @@ class RoundOracle:
         writer = WRITER.get()
         silences = self._unanswered.get(writer.run, []) if writer else []
         lately = [held for at_s, held in silences if at_s > self._world.loop.now_s - SINGLE_S]
-        if lately == [True]:
+        # Who can have no token leaves the switch to another, whatever storage says to that.
+        has_token = process.no_token_until_s <= self._world.loop.now_s
+        if lately == [True] and has_token:
             text = f"{process.name} gives {operation} up because of one request that was not answered"
             self._world.oracle.violated(text, rule="single silence")

@@ -48,7 +48,8 @@ class TagOracle:
         new, old, name = change.new, change.old, change.group.name
         request, began = new.request, new.generation != old.generation
         if began and request is not None and change.process.kind == "monitor":
-            forbidden = old.rival or old.hold
+            # Nobody looks at a canary's table in between: its next run is the look that finds the tag gone.
+            forbidden = (old.rival or old.hold) if change.group.canary is None else None
             if forbidden:
                 yield f"{request.operation} begins by itself, though {forbidden}"
             if request.trigger is Trigger.REPAIR and self._all_elsewhere(change, request):
