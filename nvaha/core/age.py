@@ -86,7 +86,11 @@ def watched_anew(
         now: the time by the storage service's clock.
     """
     remembered = happened.remembered
-    if remembered is not None and behind(state, remembered):
+    back = remembered is not None and behind(state, remembered)
+    if group.canary is not None:
+        # It is switched now and then, and watched by nobody in between; but its numbers never go back.
+        return (_not_before(state, remembered) if remembered is not None and back else state), ()
+    if remembered is not None and back:
         why = f"what is stored of it went back in time, to {_last(state)}"
         return forgotten(group, _unprobed(_not_before(state, remembered)), now, why, remembered)
     if not isinstance(happened, Elected | Probed):

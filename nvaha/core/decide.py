@@ -58,8 +58,7 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
     if before.epoch > happened.epoch:
         text = f"{group.name}: epoch {happened.epoch} is deposed by epoch {before.epoch}"
         return Decision(before, refusal=Refusal(RefusalCode.DEPOSED, text))
-    # A canary is switched now and then, and watched by nobody in between.
-    before, said = (before, ()) if group.canary else age.watched_anew(group, before, happened, now)
+    before, said = age.watched_anew(group, before, happened, now)
     if isinstance(happened, Elected):
         said = (*said, *handed_over(group, before, state.nvas))
     return _follows(group, before, happened, now).told_after(*said)
@@ -83,7 +82,9 @@ def _follows(group: Group, before: GroupState, happened: Input, now: datetime) -
         case PauseCommanded():
             return commands.paused(group, before, happened)
         case SwitchMoved() | SwitchHeldUp() | SwitchDone() | SwitchFailed() | MessagePoisoned():
-            late = age.too_late(group, before, happened, now)
+            # Who has another configuration than the leader ends nothing, however late it is.
+            led = before.is_led_with(group.fingerprint)
+            late = age.too_late(group, before, happened, now) if led else None
             decision = late or reported(group, before, happened, now)
     return decision if group.canary is None else canary_runs.concluded(group, before, happened, decision, now)
 

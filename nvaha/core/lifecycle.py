@@ -120,7 +120,8 @@ def begin(
         old = state.request
         text = f"{group.name}: operation {old.operation} to {old.target} gives way: {reason}"
         notices.append(notice("switch_superseded", "warning", text, group, **request_fields(old)))
-        state = closed(state, old, Status.SUPERSEDED, f"superseded: {reason}")
+        # It may be half done: should the new one not be begun, that is what is still to be finished.
+        state = replace(closed(state, old, Status.SUPERSEDED, f"superseded: {reason}"), wanted=old.target)
     generation = state.generation + 1
     operation = f"{group.name}-{generation}-{int(now.timestamp() * 1000)}"
     reason = shortened(reason, 2 * LONGEST_SENTENCE, tail=TAIL)

@@ -103,6 +103,14 @@ PASSING = (
         tests=(*AGES, *PAST),
     ),
     Mutant(
+        "ended-by-another-configuration",
+        "who has another configuration than the leader ends nothing, however late it is",
+        "nvaha.core.decide:_follows",
+        replace("before.is_led_with(group.fingerprint)", by="True"),
+        tests=AGES,
+        simulated=False,
+    ),
+    Mutant(
         "configuration-goes-back",
         "the leader's configuration is not lost with the row",
         "nvaha.core.age:_not_before",

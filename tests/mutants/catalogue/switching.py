@@ -307,6 +307,14 @@ FINISHING = (
         tests=TARGETS,
     ),
     Mutant(
+        "superseded-forgotten",
+        "what gave way, perhaps half done, is finished if nothing came in its place",
+        "nvaha.core.lifecycle:begin",
+        replace("wanted=old.target", by="wanted=state.wanted"),
+        simulated=False,
+        tests=DECISIONS,
+    ),
+    Mutant(
         "unknown-target-left-unseen",
         "a target that nobody knows is left only for an NVA that is down on confirmed failures",
         "nvaha.core.lifecycle:finish",

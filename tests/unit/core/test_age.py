@@ -335,6 +335,13 @@ class TestBehind:
         happened = Probed(2, {"a": OK, "b": OK}, remembered=led)
         assert decide(GROUP, row, happened, later(61)).state.fingerprint == GROUP.fingerprint
 
+    def test_who_has_another_configuration_ends_nothing_however_late(self) -> None:
+        """Neither by a report that the row is outdated, nor because nobody has watched the group."""
+        state = switching("b", fingerprint="the leader's")
+        for report in (SwitchFailed(1, "g-1-0", "over", outdated=True), MessagePoisoned(1, "g-1-0")):
+            decision = decide(GROUP, state, report, later(GONE_S))
+            assert (decision.state, decision.refusal is None) == (state, False)
+
     def test_before_the_first_round_numbers_alone_tell(self) -> None:
         """Nothing was probed yet: the same numbers are the same row."""
         assert not behind(steady(), steady(probed_at=None))

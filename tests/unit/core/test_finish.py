@@ -101,6 +101,22 @@ def test_a_target_that_nobody_knows_is_left_only_while_traffic_goes_to_a_dead_nv
     assert (sent and sent.target) == target
 
 
+def test_what_gave_way_is_finished_if_nothing_came_in_its_place() -> None:
+    """It may have moved half of everything; the switch that took its place was held by a tag before it began."""
+    group = group_of("a", "b", "c")
+    state = switching("b", Trigger.MANUAL, nvas={"a": up(), "b": down(), "c": up()})
+    begun = decide(group, state, Probed(1, {"a": OK, "b": BAD, "c": OK}), later(1))
+    assert begun.send is not None
+    assert begun.send.target == "a"
+    held = SwitchFailed(begun.send.generation, begun.send.operation, "not begun: held", begun=False)
+    left = decide(group, begun.state, held, later(2)).state
+    assert (left.phase, left.wanted) == (Phase.UNKNOWN, "b")
+    again = replace(left, nvas={**left.nvas, "b": up()})
+    sent = decide(group, again, Probed(1, {"a": OK, "b": OK, "c": OK}), later(3)).send
+    assert sent is not None
+    assert sent.target == "b"
+
+
 def test_what_is_wanted_is_so_however_its_name_is_spelt() -> None:
     """Who writes the target's name in another case has the same move finished."""
     decision = decide(group_of("a", "B"), failed(), Probed(1, {"a": OK, "B": OK}), later(BACK_OFF_S))
