@@ -102,7 +102,7 @@ def test_a_target_that_nobody_knows_is_left_only_while_traffic_goes_to_a_dead_nv
 
 
 def test_what_gave_way_is_finished_if_nothing_came_in_its_place() -> None:
-    """It may have moved half of everything; the switch that took its place was held by a tag before it began."""
+    """It may have moved half of everything; what took its place was held by a tag before it began."""
     group = group_of("a", "b", "c")
     state = switching("b", Trigger.MANUAL, nvas={"a": up(), "b": down(), "c": up()})
     begun = decide(group, state, Probed(1, {"a": OK, "b": BAD, "c": OK}), later(1))
