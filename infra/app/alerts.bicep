@@ -148,6 +148,15 @@ var rules = [
     by: []
   }
   {
+    name: 'rival'
+    title: 'nvaha: somebody else moves a group as well'
+    severity: 1
+    query: loadTextContent('../queries/rival.kql')
+    every: 'PT1M'
+    window: 'PT6H'
+    by: byGroup
+  }
+  {
     name: 'poison-message'
     title: 'nvaha: a switch request was given up'
     severity: 1
@@ -190,6 +199,15 @@ var rules = [
     query: loadTextContent('../queries/drift.kql')
     every: 'PT5M'
     window: 'PT6H'
+    by: byGroup
+  }
+  {
+    name: 'canary-failed'
+    title: 'nvaha: the canary could not be switched'
+    severity: 2
+    query: loadTextContent('../queries/canary-failed.kql')
+    every: 'PT5M'
+    window: 'P1D'
     by: byGroup
   }
   {

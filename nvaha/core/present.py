@@ -57,7 +57,10 @@ def present(
         "not_ready": _names(name for name, nva in nvas.items() if nva.unready),
         "drift": len(drift.sentences) if drift else 0,
         "unasked": bool(drift and drift.unasked),
-        "unfinished": state.wanted,
+        "rival": bool(state.rival) or state.drift.contested,
+        "held": bool(state.hold),
+        # What has just given way to a move elsewhere has not failed.
+        "unfinished": state.wanted if state.target in {None, state.wanted} else None,
         "unattended": unattended(state, now),
         "held_up": held_up(state),
         "blocked": shortened(state.blocked or "", LONGEST_SENTENCE, tail=TAIL),

@@ -97,6 +97,8 @@ FIELDS: Final[dict[str, str]] = {
     "not_ready": "The NVAs that a switch could not move everything to, or would not work at.",
     "drift": "Number of routes and public IPs that two looks in a row found to disagree with the record.",
     "unasked": "Whether that drift was there at the first look, so that a person has to settle it.",
+    "rival": "Whether another deployment, or somebody, moves the group as well, so that nothing is repaired.",
+    "held": "Whether a tag says that nothing is to be moved by itself.",
     "unfinished": "The NVA that a switch which failed was to move to.",
     "unattended": "Whether no worker has carried the switch under way out for 30 seconds.",
     "held_up": "Whether the switch under way waits for somebody who does not carry it out.",

@@ -37,6 +37,8 @@ FIRES_ON = {
     "nva-not-ready": {"a standby is not ready", "neither is ready, and then one is"},
     "nva-unsteady": {"a standby answers now and then"},
     "drift": {"routes are bent and left so"},
+    "rival": {"another deployment's mark is seen"},
+    "canary-failed": {"the canary fails", "the canary fails as ever"},
     "no-standby": {"the standby monitor is gone"},
 }
 """Rule -> the stories that an operator must be told of by it; of every other story it must not speak."""

@@ -194,6 +194,17 @@ def _no_standby(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
     return problems
 
 
+def _canary_failed(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
+    """What a later run has mended is over; what no run has mended is not."""
+    problems = []
+    for story, lines in stories().items():
+        told = [line.event for line in lines if line.event in {"canary_failed", "canary_done"}]
+        wanted = ["canary"] if told[-1:] == ["canary_failed"] else []
+        if [row["Group"] for row in result(query, lines, host, 1.0)] != wanted:
+            problems.append(f"canary-failed.kql does not show {wanted} when {story}")
+    return problems
+
+
 def _host_ends(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
     """Each app is counted by itself, and by its host's own lines only."""
     ends = Counter(
@@ -216,6 +227,8 @@ CHECKS: dict[str, Check] = {
     "group-unwatched.kql": _newest(lambda each: "unreadable" in each or "unwatched" in each, Group="group"),
     "nva-not-ready.kql": _newest(lambda each: "not_ready" in each, Group="group", Nvas="not_ready"),
     "nva-unsteady.kql": _newest(lambda each: "unsteady" in each, Group="group", Nvas="unsteady"),
+    "rival.kql": _newest(lambda each: "rival" in each, Group="group"),
+    "canary-failed.kql": _canary_failed,
     "drift.kql": _newest(lambda each: "drift" in each, Group="group"),
     "monitor-blind.kql": _newest(lambda each: each.get("blind", False), "heartbeat", Monitor="instance"),
     "no-standby.kql": _no_standby,

@@ -16,6 +16,7 @@ from nvaha.model import Notice, Phase
 from nvaha.notify import EventLine, LogNotifier
 from nvaha.ports import NetworkFault
 from tests.simulation import actors
+from tests.simulation.oracle_tags import mark_name
 from tests.simulation.process import Process
 from tests.simulation.scenes import only, play, point_at, until
 from tests.simulation.storage import ROW
@@ -234,6 +235,20 @@ async def _routes_are_bent(world: World) -> None:
     await world.pass_time(LOOKS_WITHIN_S)
 
 
+async def _another_mark(world: World) -> None:
+    await world.pass_time(30.0)
+    [group] = world.configuration.groups
+    table = world.arm.entry(group.route_tables[0])
+    assert world.arm.edit(table, lambda body: body.update(tags={mark_name(group): "stother/g0"}))
+    await world.pass_time(LOOKS_WITHIN_S)
+
+
+def _canary(*events: str) -> tuple[Line, ...]:
+    """What runs of the canary have come to, an hour apart."""
+    first_s = -3600.0 * (len(events) - 1)
+    return tuple(_told(first_s + 3600.0 * at, event, group="canary") for at, event in enumerate(events))
+
+
 def _standbys(*counts: int) -> tuple[Line, ...]:
     """Heartbeats of a leader that says how many monitors stand by, ten minutes apart."""
     first_s = -600.0 * (len(counts) - 1)
@@ -305,6 +320,10 @@ def stories() -> dict[str, tuple[Line, ...]]:
         "a row cannot be read": recorded(_row_unreadable),
         "every round raises": recorded(_rounds_raise),
         "routes are bent and left so": recorded(_routes_are_bent, drift="report"),
+        "another deployment's mark is seen": recorded(_another_mark),
+        "the canary fails": _canary("canary_done", "canary_failed"),
+        "the canary fails as ever": _canary("canary_failed", "canary_failed"),
+        "the canary fails and is mended": _canary("canary_failed", "canary_done"),
         "the standby monitor is gone": _standbys(1, 1, 0),
         "there never was a standby monitor": _standbys(0, 0, 0),
         "others say what they like": _words_of_others(),
