@@ -388,7 +388,7 @@ COSTS = [
     Mistake("an amount", "docs/cost.md", "USD 6.91", "USD 3.46", "test_looking_at_the_queues"),
     Mistake("a count", "docs/cost.md", "259,200", "25,920", "test_what_is_logged"),
     Mistake("the app", "docs/cost.md", "EUR 29.16", "EUR 39.16", "test_the_app_itself"),
-    Mistake("rules", "docs/cost.md", "USD 36.00", "USD 3.00", "test_rules_endpoints_and_a_second_monitor"),
+    Mistake("rules", "docs/cost.md", "USD 40.50", "USD 3.00", "test_rules_endpoints_and_a_second_monitor"),
     Mistake(
         "no such setting", "docs/cost.md", "__queues__", "__queue__", "test_the_calmer_setting_overrides"
     ),

@@ -103,7 +103,7 @@ PASSING = (
         tests=(*AGES, *PAST),
     ),
     Mutant(
-        "ended-by-another-configuration",
+        "ended-late-by-another-configuration",
         "who has another configuration than the leader ends nothing, however late it is",
         "nvaha.core.decide:_follows",
         replace("before.is_led_with(group.fingerprint)", by="True"),
