@@ -66,7 +66,8 @@ def beside(knobs: Knobs) -> Knobs:
         adopt="repair",
         unsteady="report",
         shared_table=False,
-        # Nor does it know marks, or how old what it knows is.
+        # Nor does it know marks, a canary, or how old what it knows is.
+        canary=False,
         rival=False,
         tags_denied=False,
         asleep_s=0.0,

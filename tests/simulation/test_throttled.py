@@ -26,6 +26,8 @@ def test_a_switch_does_not_fail_because_some_reads_are_throttled(struck: int, se
         assert the_state(world).phase is Phase.SWITCHING
         world.faults.unreadable.clear()
         await until(world, lambda state: state.phase is not Phase.SWITCHING)
+        # The record is closed a moment after the state.
+        await world.pass_time(1.0)
 
     world = play(scene, tables=3, public_ips=0)
     state = the_state(world)
