@@ -38,10 +38,11 @@ def test_a_trigger_that_expects_base64_reads_the_request(opened: Opened) -> None
 
     async def run() -> None:
         async with opened() as storage:
+            raw = storage.queues.get_queue_client(QUEUE)
+            with contextlib.suppress(ResourceNotFoundError):
+                await raw.delete_queue()
             await as_port(StorageSwitchQueue(storage)).send(REQUEST)
-            received = [
-                message async for message in storage.queues.get_queue_client(QUEUE).receive_messages()
-            ]
+            received = [message async for message in raw.receive_messages()]
             assert len(received) == 1
             body = base64.b64decode(received[0].content, validate=True)
             assert parse_message(body) == SwitchMessage(v=1, group="edge", generation=2, operation="edge-2-5")

@@ -296,7 +296,7 @@ def test_an_operation_of_a_newer_version_is_not_overwritten(opened: Opened) -> N
             await store.record(operation("newer", 2))
             table = storage.tables.get_table_client(HISTORY_TABLE)
             row = {"PartitionKey": keys[0], "RowKey": keys[1], "state": '{"schema":9}'}
-            await table.create_entity(row)
+            await table.upsert_entity(row, mode=UpdateMode.REPLACE)
             with pytest.raises(StateUnreadable):
                 await store.record(ended)
             assert (await table.get_entity(*keys))["state"] == '{"schema":9}'

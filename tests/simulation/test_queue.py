@@ -145,7 +145,7 @@ def test_a_worker_that_dies_is_followed_by_the_next_once_its_lease_has_run_out()
         died_s = world.loop.now_s
         # What is queued again when the dead one has been silent for long enough is deleted as well.
         world.spawn(world.chaos.keep_queue_clear(20.0))
-        while not any(each.kind == "worker" for each in world.processes()):
+        while not any(each.kind == "worker" and not each.dead for each in world.processes()):
             await world.pass_time(0.1)
         able_s = max(world.loop.now_s, died_s + 20.0)
         await until(world, lambda state: state.active == "g0n1", 120.0)
