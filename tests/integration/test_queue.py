@@ -43,7 +43,8 @@ def test_a_trigger_that_expects_base64_reads_the_request(opened: Opened) -> None
                 await raw.delete_queue()
             await as_port(StorageSwitchQueue(storage)).send(REQUEST)
             received = [message async for message in raw.receive_messages()]
-            assert len(received) == 1
+            # One message, or the same again where an answer came late and the SDK has sent it once more.
+            assert len({each.content for each in received}) == 1
             body = base64.b64decode(received[0].content, validate=True)
             assert parse_message(body) == SwitchMessage(v=1, group="edge", generation=2, operation="edge-2-5")
             inserted, expires = received[0].inserted_on, received[0].expires_on

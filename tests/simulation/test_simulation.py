@@ -14,7 +14,7 @@ import pytest
 from tests.simulation.__main__ import check
 from tests.simulation.run import run
 
-SEEDS = int(os.environ.get("NVAHA_SEEDS", "100"))
+SEEDS = int(os.environ.get("NVAHA_SEEDS", "60"))
 BLOCKS = 20
 """Blocks of seeds are what the workers of a parallel test run share out."""
 ROOT = Path(__file__).parents[2]
