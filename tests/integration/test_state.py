@@ -218,6 +218,7 @@ def test_instances_keep_rows_of_their_own(opened: Opened) -> None:
         async with opened() as storage:
             store = TableStore(storage)
             await store.save(GroupState("g"), None)
+            await _forget_leader(storage)
             await store.save_leader(LeaderRecord("one", 1, NOW))
             table = storage.tables.get_table_client(GROUPS_TABLE)
             async for each in table.query_entities(f"PartitionKey eq '{MONITOR_PARTITION}'"):

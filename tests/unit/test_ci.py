@@ -174,7 +174,7 @@ def test_a_release_is_made_of_its_commit(tmp_path: Path) -> None:
         ("sha256sum -- *.whl *.zip", "sha256sum -- *.zip"),
         ('"$work/tree/requirements.txt"', "requirements.txt"),
         ('"$work/tree/infra/main.bicep"', "infra/main.bicep"),
-        ('rm -rf "$libraries/bin"', "rm -rf"),
+        ('rm -rf "${libraries:?}/bin"', "rm -rf"),
     ],
 )
 def test_a_release_of_something_else_is_found(tmp_path: Path, right: str, wrong: str) -> None:

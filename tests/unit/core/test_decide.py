@@ -129,7 +129,7 @@ class TestSteady:
         request = probed(steady("b"), group, now=later(100)).send
         assert request is not None
         assert (request.trigger, request.target) == (Trigger.FAILBACK, "a")
-        assert probed(steady("b"), now=later(1000)).send is None
+        assert probed(steady("b", probed_at=later(999)), now=later(1000)).send is None
 
     @pytest.mark.parametrize(
         "state",
@@ -147,7 +147,8 @@ class TestSteady:
         """Both have to be healthy, and the preferred one for long enough since the last move."""
         group = group_of(failback="automatic", failback_after_s=100.0)
         readings = {name: BAD if nva.failures else OK for name, nva in state.nvas.items()}
-        assert probed(state, group, now=later(1000), readings=readings).send is None
+        watched = replace(state, probed_at=later(999))
+        assert probed(watched, group, now=later(1000), readings=readings).send is None
 
 
 class TestEpochs:

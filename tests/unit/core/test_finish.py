@@ -19,7 +19,7 @@ from nvaha.core.inputs import (
     SwitchFailed,
 )
 from nvaha.model import Group, GroupState, Health, NvaState, Phase, Trigger
-from tests.builders import BAD, NOON, OK, down, group_of, later, request_to, switching, up
+from tests.builders import BAD, NOON, OK, down, group_of, later, request_to, steady, switching, up
 
 GROUP = group_of()
 
@@ -101,6 +101,14 @@ def test_a_target_that_nobody_knows_is_left_only_while_traffic_goes_to_a_dead_nv
     assert (sent and sent.target) == target
 
 
+def test_a_failback_that_would_not_be_begun_is_not_asked_for() -> None:
+    """Where the preferred NVA is active already, or the last look found it not ready, nothing is due."""
+    group = group_of(failback="automatic", failback_after_s=10.0)
+    for state in (steady("a"), steady("b", nvas={"a": up(unready=("IP forwarding is off",))})):
+        assert probed(state, 20, group=group).send is None
+    assert probed(steady("b"), 20, group=group).send is not None
+
+
 def test_what_gave_way_is_finished_if_nothing_came_in_its_place() -> None:
     """It may have moved half of everything; what took its place was held by a tag before it began."""
     group = group_of("a", "b", "c")
@@ -152,7 +160,7 @@ def test_it_waits(stop: str) -> None:
         state = decide(GROUP, state, PauseCommanded(paused=True, by="somebody"), NOON).state
     if stop == "all down":
         state = replace(state, nvas={"a": down(), "b": down()})
-    assert probed(state, 600, blind=stop == "blind").send is None
+    assert probed(state, 200, blind=stop == "blind").send is None
 
 
 def test_a_newer_command_changes_where_to() -> None:
