@@ -73,7 +73,12 @@ def failover(
         typer.Option("--to", metavar="NVA", help="The NVA to move to; required.", show_default=False),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Move there although it is not up, or its health is not known.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Move there although it is not up, or its health is not known; "
+            "marks of another deployment are taken over.",
+        ),
     ] = False,
     reason: Reason = "",
     wait: Annotated[
