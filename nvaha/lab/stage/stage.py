@@ -203,18 +203,19 @@ class Lab:
             **self.options.settings,
         }
 
-    async def add_host(self, name: str, port: int = 0, **settings: str) -> HostProcess:
-        """Start another monitor, with more settings than the others if given."""
-        app = self.options.app or Path(nvaha.__file__).parent.parent
-        if not (app / "function_app.py").is_file():
-            raise LabError(
-                f"{app} holds no function_app.py: the lab runs the app of the checkout that it is installed "
-                "from; there, type pip install --editable '.[lab]'"
-            )
+    @property
+    def app(self) -> Path:
+        """The folder of the app that a host runs unless another one is given."""
+        return self.options.app or Path(nvaha.__file__).parent.parent
+
+    async def add_host(
+        self, name: str, port: int = 0, *, app: Path | None = None, **settings: str
+    ) -> HostProcess:
+        """Start another monitor, with another release's app or more settings than the others if given."""
         arguments = ["--key", self.options.key] if self.options.key else []
         host = HostProcess(
             name,
-            app,
+            app or self.app,
             {**self.settings(name), **settings},
             self.folder,
             arguments=arguments,
