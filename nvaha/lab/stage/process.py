@@ -243,8 +243,8 @@ def app_folder(folder: Path) -> Path:
     """Return a folder if it holds an app to run; LabError if it does not."""
     if not (folder / "function_app.py").is_file():
         raise LabError(
-            f"{folder} holds no function_app.py: the lab runs the app of a checkout, by default of the one that "
-            "it is installed from (there, type pip install --editable '.[lab]'), or an unpacked release"
+            f"{folder} holds no function_app.py: the lab runs the app of a checkout, by default of the one "
+            "that it is installed from (there, type pip install --editable '.[lab]'), or an unpacked release"
         )
     return folder.resolve()
 
