@@ -7,6 +7,7 @@ import copy
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -69,6 +70,23 @@ class TestNvas:
             one.start()
             assert await answer(one) == "accepted"
             assert one.probe_port == port
+
+        on_stage(scenario)
+
+    def test_an_nva_remembers_when_it_was_probed(self) -> None:
+        """What nobody probed, nobody watched: so the gap in watching is known from the NVA itself."""
+
+        async def scenario(nvas: Sequence[FakeNva]) -> None:
+            one, two = nvas
+            before = time.monotonic()
+            await answer(one)
+            one.stop()
+            await answer(one)
+            one.start()
+            await answer(one)
+            await wait_for(lambda: len(one.probed) == 2)
+            assert before <= one.probed[0] <= one.probed[1] <= time.monotonic()
+            assert two.probed == ()
 
         on_stage(scenario)
 
