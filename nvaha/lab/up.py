@@ -158,7 +158,7 @@ class Up:
 
     async def _start(self, name: str, app: str = "") -> None:
         host = self._lab.host(name)
-        if not host.running:
+        if app or not host.running:
             await host.start(Path(app) if app else None)
         self._print(f"  {name} runs", "yellow")
 

@@ -141,8 +141,10 @@ class HostProcess:
             app: the folder of the app that it runs from now on, such as another release; else the same again.
 
         Raises:
-            LabError: there is no app in that folder, or it does not come up; with its last words.
+            LabError: it runs, there is no app in that folder, or it does not come up; with its last words.
         """
+        if self.running:
+            raise LabError(f"{self.name} runs: end it before it is started again")
         self._app = app_folder(app or self._app)
         await self._come_up()
         self._minding = asyncio.create_task(self._mind())
