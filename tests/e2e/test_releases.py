@@ -21,6 +21,7 @@ from azure.data.tables.aio import TableServiceClient
 
 import nvaha
 from nvaha.lab.arm import Fault, FaultKind
+from nvaha.lab.stage.azurite import LabError
 from nvaha.lab.stage.stage import GROUP, Lab
 from tests.previous import RELEASE, unpacked
 from tests.previous.format import file_of
@@ -44,8 +45,8 @@ from .story import (
 
 pytestmark = pytest.mark.slow
 
-UNWATCHED_S = 20.0
-"""So long nobody probes when the leader goes: a lease of 15 s, a campaign's poll, a pause between ticks."""
+UNWATCHED_S = 30.0
+"""Less than this: a lease of 15 s, a campaign's poll, a pause between ticks, and a machine that has more to do."""
 TODAY, PREVIOUS = "today's", RELEASE
 CHANGES = pytest.mark.parametrize(
     ("before", "after"), [(PREVIOUS, TODAY), (TODAY, PREVIOUS)], ids=["upgrade", "going back"]
@@ -99,7 +100,7 @@ class Seen:
                 for path in ("", "/history", f"/plan?to={self.lab.nvas[self.planned].name}"):
                     with suppress(aiohttp.ClientError, TimeoutError):
                         status, content = await self.lab.call("GET", f"/groups/{GROUP}{path}", host=host)
-                        if status != 200:
+                        if status not in {200, 502, 503}:
                             self.answers[f"{self.lab.hosts[host].name} {path}: {content}"] = status
             await asyncio.sleep(_ASK_S)
 
@@ -151,7 +152,7 @@ async def could_lead(lab: Lab, host: int, release: str) -> None:
     ours = release == TODAY
     # The previous release does not know the question, and answers 200 whatever is asked for.
     wanted = {f"/health?self={nvaha.__version__}": 200, "/health?self=none": 503 if ours else 200}
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while (found := {path: (await lab.call("GET", path, host=host))[0] for path in wanted}) != wanted:
         assert time.monotonic() < end, found
         await asyncio.sleep(0.1)
@@ -164,6 +165,16 @@ def changes(states: Iterable[Json], value: Callable[[Json], Any]) -> list[Any]:
         if not found or found[-1] != value(state):
             found.append(value(state))
     return found
+
+
+def one_leader_at_a_time(seen: Seen) -> list[int]:
+    """Check that each epoch had one leader and none came back; return the epochs."""
+    elected = [each.fields["epoch"] for each in seen.lab.events() if each.event == "leader_elected"]
+    assert elected == sorted(set(elected))
+    written_by = changes(seen.states, lambda state: state["epoch"])
+    assert written_by == sorted(set(written_by))
+    assert set(written_by) <= set(elected)
+    return elected
 
 
 def lost(before: Json, after: Json) -> dict[str, set[str]]:
@@ -190,7 +201,7 @@ async def test_two_monitors_change_their_release_one_after_the_other(before: str
     The first leads and does not work, so that the second carries out what the other release has asked for.
     """
     async with changing_lab(planned=1) as (lab, seen, apps):
-        first = await lab.add_host("monitor-a", app=apps[before], **MONITOR_ONLY)
+        first = await lab.add_host("monitor-a", 0, apps[before], **MONITOR_ONLY)
         epoch = (await lab.ready())["epoch"]
         second = await lab.add_host("monitor-b", app=apps[before])
         since = time.monotonic()
@@ -207,6 +218,8 @@ async def test_two_monitors_change_their_release_one_after_the_other(before: str
         stopped_at = time.monotonic()
         await second.stop()
         await second.start(apps[after])
+        with pytest.raises(LabError, match="runs"):
+            await second.start(apps[before])
         await could_lead(lab, 1, after)
         measured(f"follower changed from {before}: out of service", stopped_at)
         assert (await lab.group())["epoch"] == epoch
@@ -260,13 +273,13 @@ async def test_two_monitors_change_their_release_one_after_the_other(before: str
         assert {each["status"] for each in operations} == {"done"}
         kept = await seen.operations()
         assert {name: kept[name] for name in ended} == ended
+        assert all(each.keys() >= set(KNOWN["Operation"]) for each in kept.values())
 
         # One leader at a time.
-        elected = [each for each in lab.events() if each.event == "leader_elected"]
-        assert [each.fields["epoch"] for each in elected] == [epoch, epoch + 1]
-        assert changes(seen.states, lambda state: state["epoch"]) == [epoch, epoch + 1]
-        assert [each["epoch"] for each in reversed(operations)] == [epoch, epoch, epoch + 1, epoch + 1]
-        assert seen.longest_unprobed_s(since) <= UNWATCHED_S
+        epochs = one_leader_at_a_time(seen)
+        assert [each["epoch"] for each in reversed(operations)][:2] == [epoch, epoch]
+        assert all(each["epoch"] in epochs[1:] for each in operations[:2])
+        assert seen.longest_unprobed_s(since) < UNWATCHED_S
 
         # Nothing is lost but what docs/upgrade.md says.
         now = await seen.group()
@@ -293,7 +306,7 @@ async def test_a_single_monitor_changes_its_release_in_a_switch(before: str, aft
         epoch = (await lab.ready())["epoch"]
         detached, attached = external_nics(lab.sample)
         lab.simulator.faults.add(
-            Fault(FaultKind.OPERATION_SLOW, method="PUT", resource=detached, delay_s=1.0)
+            Fault(FaultKind.OPERATION_SLOW, method="PUT", resource=detached, delay_s=3.0)
         )
         lab.nvas[0].stop()
         await until(lambda: requests(lab, "PUT", detached), "it is detached")
@@ -307,5 +320,5 @@ async def test_a_single_monitor_changes_its_release_in_a_switch(before: str, aft
         (operation,) = await settled(lab, 1)
         assert (operation["status"], operation["generation"]) == ("done", 1)
         assert written(lab) == one_switch(lab)
-        assert changes(seen.states, lambda state: state["epoch"]) == [epoch, epoch + 1]
+        assert epoch < max(one_leader_at_a_time(seen))
         assert seen.answers == {}

@@ -209,7 +209,7 @@ class Lab:
         return self.options.app or Path(nvaha.__file__).parent.parent
 
     async def add_host(
-        self, name: str, port: int = 0, *, app: Path | None = None, **settings: str
+        self, name: str, port: int = 0, app: Path | None = None, **settings: str
     ) -> HostProcess:
         """Start another monitor, with another release's app or more settings than the others if given."""
         arguments = ["--key", self.options.key] if self.options.key else []
