@@ -46,7 +46,7 @@ from .story import (
 pytestmark = pytest.mark.slow
 
 UNWATCHED_S = 30.0
-"""Less than two leases: it takes one of 15 s, a campaign's poll, a tick's end, and what a busy machine adds."""
+"""Two leases: it takes one of 15 s, a campaign's poll, the end of a tick, and what a busy machine adds."""
 TODAY, PREVIOUS = "today's", RELEASE
 CHANGES = pytest.mark.parametrize(
     ("before", "after"), [(PREVIOUS, TODAY), (TODAY, PREVIOUS)], ids=["upgrade", "going back"]
