@@ -111,19 +111,19 @@ class Seen:
 
 
 @asynccontextmanager
-async def changing_lab(*, planned: int) -> AsyncIterator[tuple[Lab, Seen, dict[str, Path]]]:
-    """Open a lab without hosts, watched by the world, and the folder of each release's app.
+async def changing_lab(release: str, *, planned: int) -> AsyncIterator[tuple[Lab, Seen, dict[str, Path]]]:
+    """Open a lab for hosts of a release, watched by the world, and the folder of each release's app.
 
     Operators ask for the plan to one NVA: what they are told is shared for a while by whoever asks the same.
 
     A control target is asked by whoever does not lead, in the place of NVAs: so their probes are a leader's.
     """
-    async with quick_lab() as lab:
-        content = yaml.safe_load(lab.config_file.read_text())
-        content["control_targets"] = [{"address": "127.0.0.1", "port": lab.azurite.blob_port}]
-        lab.config_file.write_text(yaml.safe_dump(content))
-        with TemporaryDirectory() as folder:
-            apps = {PREVIOUS: unpacked(Path(folder) / "app"), TODAY: lab.app}
+    with TemporaryDirectory() as folder:
+        apps = {PREVIOUS: unpacked(Path(folder) / "app"), TODAY: Path(nvaha.__file__).parent.parent}
+        async with quick_lab(app=apps[release]) as lab:
+            content = yaml.safe_load(lab.config_file.read_text())
+            content["control_targets"] = [{"address": "127.0.0.1", "port": lab.azurite.blob_port}]
+            lab.config_file.write_text(yaml.safe_dump(content))
             async with TableServiceClient.from_connection_string(lab.azurite.connection_string) as tables:
                 seen = Seen(lab, tables, planned)
                 beside = [asyncio.create_task(each) for each in (seen.sample(), seen.operate())]
@@ -200,10 +200,10 @@ async def test_two_monitors_change_their_release_one_after_the_other(before: str
 
     The first leads and does not work, so that the second carries out what the other release has asked for.
     """
-    async with changing_lab(planned=1) as (lab, seen, apps):
-        first = await lab.add_host("monitor-a", 0, apps[before], **MONITOR_ONLY)
+    async with changing_lab(before, planned=1) as (lab, seen, apps):
+        first = await lab.add_host("monitor-a", 0, **MONITOR_ONLY)
         epoch = (await lab.ready())["epoch"]
-        second = await lab.add_host("monitor-b", app=apps[before])
+        second = await lab.add_host("monitor-b")
         since = time.monotonic()
         writes = one_switch(lab)
 
@@ -306,8 +306,8 @@ async def test_two_monitors_change_their_release_one_after_the_other(before: str
 
 async def test_a_single_monitor_is_upgraded_in_the_middle_of_a_switch() -> None:
     """It dies between detach and attach; today's release, in its place, goes on with what 0.1.0 began."""
-    async with changing_lab(planned=0) as (lab, seen, apps):
-        host = await lab.add_host("monitor-a", 0, apps[PREVIOUS])
+    async with changing_lab(PREVIOUS, planned=0) as (lab, seen, apps):
+        host = await lab.add_host("monitor-a")
         epoch = (await lab.ready())["epoch"]
         detached, attached = external_nics(lab.sample)
         lab.simulator.faults.add(

@@ -61,7 +61,7 @@ class LabOptions:
         faults, switches: what goes wrong in the simulated Azure, and how it behaves where Azure varies.
         persist: Azurite keeps its data over a restart.
         traffic: whether a client sends traffic along the effective route.
-        app: the app's folder; by default this project's own.
+        app: the folder of the app that each host begins with, of whatever release; by default this project's.
         folder: where configuration and logs go; by default a temporary folder that is removed at the end.
     """
 
@@ -203,19 +203,13 @@ class Lab:
             **self.options.settings,
         }
 
-    @property
-    def app(self) -> Path:
-        """The folder of the app that a host runs unless another one is given."""
-        return self.options.app or Path(nvaha.__file__).parent.parent
-
-    async def add_host(
-        self, name: str, port: int = 0, app: Path | None = None, **settings: str
-    ) -> HostProcess:
-        """Start another monitor, with another release's app or more settings than the others if given."""
+    async def add_host(self, name: str, port: int = 0, **settings: str) -> HostProcess:
+        """Start another monitor, with more settings than the others if given."""
+        app = self.options.app or Path(nvaha.__file__).parent.parent
         arguments = ["--key", self.options.key] if self.options.key else []
         host = HostProcess(
             name,
-            app or self.app,
+            app,
             {**self.settings(name), **settings},
             self.folder,
             arguments=arguments,
