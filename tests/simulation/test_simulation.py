@@ -46,7 +46,7 @@ def test_no_seed_breaks_a_rule(block: int) -> None:
 
 
 def test_what_the_simulation_is_for_does_happen() -> None:
-    """Few seeds see every kind of switch and end, crashes, stalls, and other people's edits, each more than once."""
+    """Few seeds see every kind of switch and end, crashes, stalls, and edits by others, each twice."""
     counts: Counter[str] = Counter()
     for seed in range(EVERYTHING_WITHIN):
         if all(counts[what] >= 2 for what in EVERYTHING):
