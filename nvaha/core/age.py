@@ -20,7 +20,7 @@ from nvaha.core.inputs import (
     SwitchHeldUp,
     SwitchMoved,
 )
-from nvaha.core.lifecycle import closed
+from nvaha.core.lifecycle import KEPT_REQUEST_IDS, closed
 from nvaha.core.notices import day_and_time, listed, notice, request_fields
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import (
@@ -54,6 +54,9 @@ def unwatched(state: GroupState, now: datetime) -> bool:
     """
     known = _times(state)
     return bool(known) and not any(_near(time, now, UNWATCHED_S) for time in known)
+
+
+RequestIds = tuple[tuple[str, str], ...]
 
 
 def behind(state: GroupState, remembered: GroupState) -> bool:
@@ -207,8 +210,13 @@ def _not_before(state: GroupState, remembered: GroupState) -> GroupState:
         # For the addresses: routes may point where only these say whose that is.
         nvas=remembered.nvas or state.nvas,
         guards=remembered.guards,
-        request_ids=remembered.request_ids,
+        request_ids=_all_of(remembered.request_ids, state.request_ids)[-KEPT_REQUEST_IDS:],
     )
+
+
+def _all_of(known: RequestIds, read: RequestIds) -> RequestIds:
+    """Return the requests of both; what was asked for on a row of the past comes last."""
+    return (*known, *(each for each in read if each not in known))
 
 
 def _unprobed(state: GroupState) -> GroupState:

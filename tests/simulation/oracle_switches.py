@@ -195,7 +195,8 @@ class SwitchOracle:
         stalled = self._world.loop.now_s - change.history.moved_s >= NO_PROGRESS_S - CLOCK_S
         if change.old.phase is Phase.SWITCHING and not (request.forced and stalled):
             yield "another switch is under way"
-        fresh = self._world.loop.now_s - change.history.heartbeat_s <= STALE_S
+        # A write that comes late was decided when it was sent, and finds the row as it was then.
+        fresh = change.sent.sent_s - change.history.heartbeat_s <= STALE_S
         if not request.forced and not (_up(target) and fresh):
             yield f"unforced, though the target is {target}"
 

@@ -115,7 +115,7 @@ def told(out: Outside, event: str, group: str = "g") -> list[str]:
     ]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 @given(st.sampled_from(PLACES), WILD, st.booleans())
 def test_a_wild_value_anywhere_in_a_row_stops_no_other_group(path: Path, value: Any, sitting: bool) -> None:
     """At an election and under a sitting leader: the other group leaves its dead NVA, and lead goes on.
