@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
@@ -28,24 +29,16 @@ MAX_STATE_BYTES = 1024 * 1024
 """Twice what a row of the table can hold of a group's state."""
 
 
-_NO_TIME = "no time: write 2026-12-01T02:00:00Z, or with an offset such as +02:00 at its end"
-
-
-def _written(value: object) -> object:
-    """Return a time as ISO 8601 has it; a number of seconds would be one without any zone to be seen."""
-    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", value, re.ASCII):
-        raise PydanticCustomError("time", "{text}", {"text": _NO_TIME})
-    return value
-
-
-def _zoned(time: datetime) -> datetime:
-    text = "a time needs its zone: write Z for UTC at its end, or an offset such as +02:00"
-    try:
-        if time.tzinfo is not None:
-            return time.astimezone(UTC)
-    except OverflowError:
-        text = "no time that anything could be done at"
-    raise PydanticCustomError("time", "{text}", {"text": text})
+def _time(value: object) -> datetime:
+    """Return a time in UTC, written as in ISO 8601; seconds since 1970 would show no zone."""
+    problem = "no time: write 2026-12-01T02:00:00Z, or with an offset such as +02:00 at its end"
+    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", value, re.ASCII):
+        with contextlib.suppress(ValueError, OverflowError):
+            time = datetime.fromisoformat(value)
+            if time.tzinfo is not None:
+                return time.astimezone(UTC)
+            problem = "a time without a zone: write Z for UTC at its end, or an offset such as +02:00"
+    raise PydanticCustomError("time", "{text}", {"text": problem})
 
 
 def _pause(text: str) -> str:
@@ -62,7 +55,7 @@ def _pause(text: str) -> str:
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 # What is kept, in the state and in the history, is kept without a secret.
 Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(safe)]
-Time = Annotated[datetime, BeforeValidator(_written), AfterValidator(_zoned)]
+Time = Annotated[datetime, BeforeValidator(_time)]
 PauseDuration = Annotated[str, StringConstraints(max_length=30), AfterValidator(_pause)]
 
 
