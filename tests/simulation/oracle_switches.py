@@ -230,7 +230,7 @@ class SwitchOracle:
         again = change.history.unfinished and request.target == change.history.wanted
         if not policy.automatic and not (again and change.history.by_hand):
             yield "automatic switches are off"
-        if old.paused:
+        if old.paused and change.new.paused:
             yield "the group is paused"
         yield from self._too_soon(change, change.history.switches, commanded=commanded)
         if request.trigger is Trigger.REPAIR:

@@ -28,10 +28,8 @@ waits no longer than for the longest back-off."""
 LONGEST_HOLD_DOWN = timedelta(days=1)
 """The longest that the configuration allows."""
 _BACK_OFF = timedelta(seconds=MAX_BACK_OFF_S)
-_WAITED_FOR = {
-    "retry_at": _BACK_OFF,
-    "failback_at": _BACK_OFF,
-    "repair_at": LONGEST_HOLD_DOWN,
+_WAITED_FOR = {"retry_at": _BACK_OFF, "failback_at": _BACK_OFF, "repair_at": LONGEST_HOLD_DOWN}
+_WAITED_FOR |= {
     "paused_until": timedelta(seconds=LONGEST_PAUSE_S),
     "at": timedelta(seconds=LONGEST_AHEAD_S),
 }
