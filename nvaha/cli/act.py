@@ -228,10 +228,10 @@ def _unknown(wish: Wish, request_id: str, code: ExitCode, why: str) -> Failure:
     return Failure(
         code,
         "outcome_unknown",
-        f"{why}. Whether the failover was started is not known",
+        f"{why}. Whether the failover was {'scheduled' if wish.at else 'started'} is not known",
         hints=[
             f"nvaha status {wish.group}",
-            f"{again} --request-id {request_id}   (harmless if it was started)",
+            f"{again} --request-id {request_id}   (harmless if it was)",
         ],
     )
 
