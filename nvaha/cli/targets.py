@@ -8,7 +8,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -22,6 +22,8 @@ from nvaha.cli.output import OutputForm, form, show
 from nvaha.text import safe
 
 _LARGEST = 256 * 1024
+# libyaml is about ten times faster; every wheel of PyYAML has it, a source build may not.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
@@ -102,8 +104,12 @@ def connection(url: str | None, key: str | None) -> tuple[str | None, str | None
     return target.url, target.key.get_secret_value() if target.key else None
 
 
-def load() -> dict[str, Target]:
-    """Return all targets, none if there is no file; what is wrong with it is told without what is in it."""
+def load(*, warn: bool = True) -> dict[str, Target]:
+    """Return all targets, none if there is no file; what is wrong with it is told without what is in it.
+
+    Args:
+        warn: whether to say that others may read it.
+    """
     where = path()
     try:
         if where.stat().st_size > _LARGEST:
@@ -116,26 +122,36 @@ def load() -> dict[str, Target]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise usage(f"{where} cannot be read: {reason}") from None
-    if shared:
+    if shared and warn:
         say(f"Warning: others on this machine may read {where}, and the keys in it: chmod 600 it", err=True)
     try:
-        return _File.model_validate(yaml.safe_load(content) or {}).targets
+        document = yaml.load(content, Loader=_LOADER) or {}  # noqa: S506 - both are safe ones
+        return _File.model_validate(document).targets
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise usage(f"{where}{line}: not YAML") from None
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False, include_context=False)
-        places = [f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in wrong]
-        raise usage(f"{where}: {safe('; '.join(places))}") from None
+        said = dict.fromkeys(f"{_place(document, each['loc'])}: {each['msg']}" for each in wrong)
+        raise usage(f"{where}: {'; '.join(said)}") from None
     except RecursionError:
         raise usage(f"{where}: nested too deeply") from None
+
+
+def _place(document: object, loc: tuple[int | str, ...]) -> str:
+    """Return where in the file something is, without a word of it: a key may stand where a name should."""
+    names = document.get("targets") if isinstance(document, dict) else None
+    if len(loc) < 2 or not isinstance(names, dict):
+        return "targets" if loc == ("targets",) else "the file"
+    number = next((at for at, name in enumerate(names, start=1) if name == loc[1]), 0)
+    return f"target {number}, {loc[2]}" if loc[2:] in {("url",), ("key",)} else f"target {number}"
 
 
 def names(incomplete: str) -> list[str]:
     """Return the targets whose name begins so, for completion; none if the file cannot be used."""
     try:
-        return [name for name in load() if name.startswith(incomplete)]
+        return [name for name in load(warn=False) if name.startswith(incomplete)]
     except Exception:  # noqa: BLE001 - a shell that completes is no place for complaints
         return []
 
