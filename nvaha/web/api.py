@@ -147,7 +147,7 @@ class Api:
     async def check(self, request: Request) -> Response:
         """How a group stands in Azure now, against its record."""
         name = _group(request)
-        return await self._planned(request, ("check", name), lambda control: control.check(name))
+        return await self._planned(request, (name, None), lambda control: control.check(name))
 
     async def break_glass(self, request: Request) -> Response:
         """How a group is moved by hand, to each of its NVAs."""

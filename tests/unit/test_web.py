@@ -419,6 +419,17 @@ async def test_a_plan_is_shown_for_a_while_and_says_how_old_it_is() -> None:
     assert (await api.plan(_asked())).status_code == 400
 
 
+async def test_a_check_a_plan_and_a_sheet_of_one_group_are_three_questions() -> None:
+    """Whatever the group, and the NVA, are called."""
+    api, control = _slow()
+    await asyncio.gather(
+        *(api.check(_asked(group=group)) for group in ("check", "edge")),
+        *(api.break_glass(_asked(group=group)) for group in ("check", "edge")),
+        *(api.plan(_asked(group="check", to=to)) for to in ("edge", "check", "None")),
+    )
+    assert len(control.asked) == 7
+
+
 @pytest.mark.parametrize(("told_s", "header"), [(7.2, "8"), (0.0, "1"), (None, None)])
 async def test_a_refusal_says_when_to_come_again_if_that_is_known(
     told_s: float | None, header: str | None
