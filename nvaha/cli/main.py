@@ -18,9 +18,8 @@ from typer.main import get_command
 from typer.rich_utils import rich_format_error
 
 from nvaha import __version__
-from nvaha.cli import targets
+from nvaha.cli.asked import ASKED, document_asked, target_names
 from nvaha.cli.failure import ExitCode, Failure, show
-from nvaha.cli.output import document_asked
 from nvaha.cli.streams import lost_output, settle, undisturbed
 from nvaha.text import HIDDEN, has_secret, safe
 
@@ -170,7 +169,7 @@ def nvaha(
             envvar="NVAHA_TARGET",
             metavar="NAME",
             help="The app by its name in your file of targets: see nvaha targets.",
-            autocompletion=targets.names,
+            autocompletion=target_names,
             show_default=False,
         ),
     ] = None,
@@ -184,7 +183,7 @@ def nvaha(
     The app's address and key come from NVAHA_URL and NVAHA_KEY, or by --target from a file.
     """
     source = context.get_parameter_source("target")
-    targets.choose(target, explicit=source is not None and source.name == "COMMANDLINE")
+    ASKED.target, ASKED.explicit = target or None, source is not None and source.name == "COMMANDLINE"
 
 
 def _lab() -> Any:

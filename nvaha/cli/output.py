@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from itertools import pairwise
 from typing import Annotated
 
 import typer
@@ -43,18 +42,6 @@ def form(output: Output | None, *, as_json: bool) -> Output:
     if as_json and output not in {None, Output.JSON}:
         raise usage(f"--json and --output {output} contradict each other: give one of them")
     return Output.JSON if as_json else output or Output.TABLE
-
-
-def document_asked(given: Iterable[str]) -> bool:
-    """Tell whether a command line asks for one document on stdout; a mistake in it is then one as well.
-
-    JSON is also YAML, so an error is the same in both.
-    """
-    words = [each.casefold() for each in given]
-    forms = {Output.JSON, Output.YAML}
-    split = (f"{word}={value}" for word, value in pairwise(words))
-    asked = {f"--output={each}" for each in forms}
-    return "--json" in words or any(each in asked for each in (*words, *split))
 
 
 def show(

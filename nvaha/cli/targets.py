@@ -6,7 +6,6 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 from rich.text import Text
 
+from nvaha.cli.asked import ASKED
 from nvaha.cli.failure import usage
 from nvaha.cli.fold import say
 from nvaha.cli.options import AsJson
@@ -45,17 +45,6 @@ class _File(_Form):
     targets: dict[Name, Target] = Field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Chosen:
-    """The target that the command line names; `explicit` unless the environment does."""
-
-    name: str | None = None
-    explicit: bool = False
-
-
-_chosen = _Chosen()
-
-
 def path(environ: Mapping[str, str] = os.environ, *, windows: bool = os.name == "nt") -> Path:
     """Return where the file is."""
     if windows:
@@ -63,16 +52,6 @@ def path(environ: Mapping[str, str] = os.environ, *, windows: bool = os.name == 
     else:
         base = environ.get("XDG_CONFIG_HOME") or "~/.config"
     return Path(base).expanduser() / "nvaha" / "targets.yaml"
-
-
-def choose(name: str | None, *, explicit: bool) -> None:
-    """Note which target this command line is for, or that it is for none."""
-    _chosen.name, _chosen.explicit = name or None, explicit
-
-
-def chosen() -> str | None:
-    """Return the target that this command line is for, or None."""
-    return _chosen.name
 
 
 def connection(url: str | None, key: str | None) -> tuple[str | None, str | None]:
@@ -85,22 +64,22 @@ def connection(url: str | None, key: str | None) -> tuple[str | None, str | None
     Raises:
         Failure: two of them were asked for, or the target is not in the file.
     """
-    if _chosen.name is None:
+    if ASKED.target is None:
         return url, key
     from_environment = (url or None, key or None) == (
         os.environ.get("NVAHA_URL") or None,
         os.environ.get("NVAHA_KEY") or None,
     )
-    if not from_environment or (url and not _chosen.explicit):
+    if not from_environment or (url and not ASKED.explicit):
         raise usage(
-            f"target {safe(_chosen.name)} and another address or key are given: give one of them",
+            f"target {safe(ASKED.target)} and another address or key are given: give one of them",
             hints=["unset NVAHA_TARGET or NVAHA_URL, or give --target or --url alone"],
         )
     known = load()
-    target = known.get(_chosen.name)
+    target = known.get(ASKED.target)
     if target is None:
         names = ", ".join(known) or "none"
-        raise usage(f"there is no target {safe(_chosen.name)} in {path()}; there is: {names}")
+        raise usage(f"there is no target {safe(ASKED.target)} in {path()}; there is: {names}")
     return target.url, target.key.get_secret_value() if target.key else None
 
 

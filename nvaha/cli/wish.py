@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import typer
 from rich.text import Text
 
-from nvaha.cli import render, targets
+from nvaha.cli import render
+from nvaha.cli.asked import ASKED
 from nvaha.cli.client import App
 from nvaha.cli.failure import ExitCode, Failure, usage
 from nvaha.cli.look import nowhere
@@ -91,8 +92,8 @@ def agreed(there: App, wish: Wish) -> bool:
     if wish.force:
         console.print(Text(_warning(wish, answer.view), style="bold yellow"))
     console.print()
-    if (host := targets.chosen()) is not None:
-        console.print(Text(f"Target {host}: {there.where.base.removesuffix('/api')}", style="bold"))
+    if (target := ASKED.target) is not None:
+        console.print(Text(f"Target {safe(target)}: {there.where.base.removesuffix('/api')}", style="bold"))
     return _typed(f"{wish.question} [y/N]: ").casefold() in {"y", "yes"}
 
 
