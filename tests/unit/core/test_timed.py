@@ -17,7 +17,7 @@ from nvaha.core.decision import Decision
 from nvaha.core.inputs import CanaryWatched, CancelCommanded, Elected, Input, PauseCommanded, Probed
 from nvaha.core.refusal import RefusalCode
 from nvaha.core.timed import MISSED_S
-from nvaha.model import CanarySpec, Group, GroupState, NvaState, Phase, Reading, Trigger
+from nvaha.model import CanarySpec, Drift, Group, GroupState, NvaState, Phase, Reading, Trigger
 from tests.builders import BAD, NOON, OK, down, later, steady, switching, up
 from tests.unit.core.decisions import GROUP, command, probed
 
@@ -179,8 +179,11 @@ def test_it_is_for_the_active_nva_that_was_named_only() -> None:
     """Between scheduling and its time another one may have become active."""
     named = scheduled(source="A")
     assert at(named, 5.0).send is not None
-    three = replace(named, active="b", nvas={**named.nvas})
-    assert "failover_dropped" in events(at(three, 5.0))
+    # Something is elsewhere, so that there would be something to move.
+    elsewhere = replace(named, active="b", drift=Drift(("route r",), seen=1))
+    dropped = at(elsewhere, 5.0)
+    assert (dropped.state.generation, dropped.state.scheduled) == (0, None)
+    assert "failover_dropped" in events(dropped)
 
 
 @pytest.mark.parametrize(("until", "begins"), [(AT, True), (AT + timedelta(seconds=1), False)])
