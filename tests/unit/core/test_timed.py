@@ -224,8 +224,11 @@ def test_after_a_long_gap_it_waits_for_a_look() -> None:
     anew = decide(GROUP, state, Elected(2), AT + timedelta(seconds=60)).state
     assert anew.unwatched_at is not None
     assert anew.scheduled == state.scheduled
-    waits = decide(GROUP, anew, Probed(2, {"a": OK, "b": OK}), AT + timedelta(seconds=61))
+    probed_anew = replace(anew, nvas={"a": up(), "b": up()})
+    waits = decide(GROUP, probed_anew, Probed(2, {"a": OK, "b": OK}), AT + timedelta(seconds=61))
     assert (waits.send, waits.state.scheduled) == (None, state.scheduled)
+    looked = replace(waits.state, phase=Phase.STEADY)
+    assert decide(GROUP, looked, Probed(2, {"a": OK, "b": OK}), AT + timedelta(seconds=63)).send is not None
 
 
 def test_a_drop_keeps_the_round_from_nothing_else() -> None:
