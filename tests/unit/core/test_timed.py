@@ -224,7 +224,7 @@ def test_after_a_long_gap_it_waits_for_a_look() -> None:
     anew = decide(GROUP, state, Elected(2), AT + timedelta(seconds=60)).state
     assert anew.unwatched_at is not None
     assert anew.scheduled == state.scheduled
-    probed_anew = replace(anew, nvas={"a": up(), "b": up()})
+    probed_anew = replace(anew, nvas={"a": up(), "b": up()}, probed_at=AT + timedelta(seconds=60))
     waits = decide(GROUP, probed_anew, Probed(2, {"a": OK, "b": OK}), AT + timedelta(seconds=61))
     assert (waits.send, waits.state.scheduled) == (None, state.scheduled)
     looked = replace(waits.state, phase=Phase.STEADY)
