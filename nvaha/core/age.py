@@ -207,6 +207,9 @@ def _not_before(state: GroupState, remembered: GroupState) -> GroupState:
         generation=max(state.generation, remembered.generation),
         fingerprint=remembered.fingerprint,
         paused=state.paused or remembered.paused,
+        paused_until=_longest_pause(state, remembered),
+        # Else what was begun, or cancelled, would be begun.
+        scheduled=remembered.scheduled,
         # For the addresses: routes may point where only these say whose that is.
         nvas=remembered.nvas or state.nvas,
         guards=remembered.guards,
@@ -217,6 +220,13 @@ def _not_before(state: GroupState, remembered: GroupState) -> GroupState:
 def _all_of(known: RequestIds, read: RequestIds) -> RequestIds:
     """Return the requests of both; what was asked for on a row of the past comes last."""
     return (*known, *(each for each in read if each not in known))
+
+
+def _longest_pause(*states: GroupState) -> datetime | None:
+    """Return when a group is to be resumed by itself, by all that is known of its pauses; None if never."""
+    ends = [each.paused_until for each in states if each.paused]
+    known = [each for each in ends if each is not None]
+    return max(known) if known and len(known) == len(ends) else None
 
 
 def _unprobed(state: GroupState) -> GroupState:

@@ -23,6 +23,7 @@ from nvaha.model import (
     GroupState,
     Guards,
     Notice,
+    Scheduled,
     Status,
     Switch,
 )
@@ -46,6 +47,8 @@ RICH = known(
     untold=(Notice("paused", "info", "a sentence", {"group": "g"}),),
     write_ids=("w",),
     stays=("an address",),
+    paused_until=NOON + timedelta(hours=1),
+    scheduled=Scheduled("b", NOON + timedelta(hours=1), "somebody", NOON, "a reason", "a", "s"),
 )
 """A row in which every field has something in it, and which is right."""
 CONTENT: dict[str, Any] = json.loads(group_entity(RICH)["state"])
