@@ -136,6 +136,8 @@ def failover(
         ended = _follow(there, accepted, limit_s, quiet=as_json)
         known.failure = _left(ended.view)
         _tell_the_end(ended, as_json=as_json)
+        if not as_json:
+            _tell_how_it_stands(there, ended.view)
         _tell_the_unseen(ended.view)
 
 
@@ -309,7 +311,9 @@ def _tell_the_end(ended: Answer[OperationReply], *, as_json: bool) -> None:
         return
     if view.status == "done":
         took = f" after {duration(view.seconds)}" if view.seconds is not None else ""
-        render.console().print(Text(f"\nDone: {view.group} is on {view.to}{took}.", style="bold green"))
+        moved = bool(view.steps) or view.source != view.to
+        where = f"is on {view.to}" if moved else f"was on {view.to} already: nothing had to be changed"
+        render.console().print(Text(f"\nDone: {view.group} {where}{took}.", style="bold green"))
         typer.echo(f"Verify: nvaha status {view.group}")
         if view.source and view.source != view.to:
             typer.echo(f"Undo:   nvaha failover {view.group} --to {view.source}")
@@ -328,6 +332,12 @@ def _tell_the_end(ended: Answer[OperationReply], *, as_json: bool) -> None:
     )
 
 
+def _tell_how_it_stands(there: App, view: OperationReply) -> None:
+    """Say what is wrong with a group that was moved: that it is there does not say that it works there."""
+    with contextlib.suppress(NoAnswer, AppRefused):
+        _tell_what_else(there.get(GroupReply, "groups", view.group).view, besides="guarded")
+
+
 @app.command("pause")
 def pause_group(
     group: GroupName, reason: Reason = "", as_json: AsJson = False, url: Url = None, key: Key = None
@@ -339,6 +349,7 @@ def pause_group(
     view = _set_paused("pause", group, reason, as_json=as_json, url=url, key=key)
     if view is not None:
         typer.echo(f"{view.name} is paused: it is not switched by itself until: nvaha resume {view.name}")
+        _tell_what_else(view, besides="paused")
 
 
 @app.command("resume")
@@ -347,13 +358,22 @@ def resume_group(
 ) -> None:
     """Allow a group's automatic switches again.
 
-    If its active NVA is down, it is switched at once.
+    If its active NVA is down, it is switched as soon as nothing else holds that back: the answer says when.
     """
     view = _set_paused("resume", group, reason, as_json=as_json, url=url, key=key)
     if view is not None and view.automatic:
         typer.echo(f"{view.name} is not paused any more: it is switched by itself when its active NVA fails")
     elif view is not None:
         typer.echo(f"{view.name} is not paused any more; but automatic switches are off (policy.automatic)")
+    if view is not None:
+        _tell_what_else(view)
+
+
+def _tell_what_else(view: GroupReply, besides: str = "") -> None:
+    """Say what is not plain good of a group: what was just done may not be all that it needs."""
+    left = [each for each in view.advice or () if each.code != besides]
+    if left:
+        render.console().print(render.advice(view.name, left))
 
 
 def _set_paused(

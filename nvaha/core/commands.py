@@ -9,9 +9,10 @@ from nvaha.core.decision import Decision
 from nvaha.core.health import healthy, lately_probed
 from nvaha.core.inputs import FailoverCommanded, PauseCommanded
 from nvaha.core.lifecycle import begin, repeated, stalled
-from nvaha.core.notices import clock_time, condition, notice
+from nvaha.core.notices import LONGEST_SENTENCE, clock_time, condition, notice, paused_sentence
 from nvaha.core.refusal import Refusal, RefusalCode
-from nvaha.model import Group, GroupState, Phase, Trigger
+from nvaha.model import Group, GroupState, Pause, Phase, Trigger
+from nvaha.text import one_line, shortened
 
 
 def commanded(group: Group, before: GroupState, command: FailoverCommanded, now: datetime) -> Decision:
@@ -58,7 +59,7 @@ def refuses(group: Group, state: GroupState, command: FailoverCommanded, now: da
     if group.canary is not None:
         # Nobody probes what is no appliance.
         return None
-    if not lately_probed(state, now):
+    if not lately_probed(group, state, now):
         seen = "never" if state.probed_at is None else f"last at {clock_time(state.probed_at)}"
         text = f"the health of {command.to} is not known: no leader has probed {group.name} lately ({seen})"
         return Refusal(RefusalCode.STALE, f"{text}; force overrides this")
@@ -68,11 +69,16 @@ def refuses(group: Group, state: GroupState, command: FailoverCommanded, now: da
     return None
 
 
-def paused(group: Group, before: GroupState, command: PauseCommanded) -> Decision:
+def paused(group: Group, before: GroupState, command: PauseCommanded, now: datetime) -> Decision:
     """Return what follows from a pause or its end; the same again changes nothing."""
     if before.paused == command.paused:
         return Decision(before)
     why = f" ({command.reason})" if command.reason else ""
     word = "paused" if command.paused else "resumed"
     text = f"{group.name} was {word} by {command.by}{why}"
-    return Decision(replace(before, paused=command.paused), notices=(notice(word, "warning", text, group),))
+    reason = shortened(one_line(command.reason), LONGEST_SENTENCE)
+    pause = Pause(command.by, now, reason) if command.paused else None
+    # What waits says why anew at the next round; until then it must not say what is over.
+    waited = not command.paused and (before.blocked or "").startswith(paused_sentence(before))
+    state = replace(before, paused=command.paused, pause=pause, blocked=None if waited else before.blocked)
+    return Decision(state, notices=(notice(word, "warning", text, group),))

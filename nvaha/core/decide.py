@@ -80,7 +80,7 @@ def _follows(group: Group, before: GroupState, happened: Input, now: datetime) -
         case FailoverCommanded():
             decision = commands.commanded(group, before, happened, now)
         case PauseCommanded():
-            return commands.paused(group, before, happened)
+            return commands.paused(group, before, happened, now)
         case SwitchMoved() | SwitchHeldUp() | SwitchDone() | SwitchFailed() | MessagePoisoned():
             # Who has another configuration than the leader ends nothing, however late it is.
             led = before.is_led_with(group.fingerprint)

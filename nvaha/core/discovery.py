@@ -16,7 +16,7 @@ from nvaha.core.guards import after_success, is_contested
 from nvaha.core.inputs import NetworkRead, NetworkUnread, Survey
 from nvaha.core.marks import with_tags
 from nvaha.core.notices import bounded, listed, notice
-from nvaha.model import Drift, Group, GroupState, Notice, NvaState, Phase, Trigger
+from nvaha.model import Drift, Group, GroupState, Notice, NvaState, Phase
 
 CONFIRMED = 2
 """So many looks in a row have to find drift before it is told and acted on."""
@@ -90,8 +90,8 @@ def _discovered(group: Group, state: GroupState, survey: Survey, now: datetime) 
         if survey.off.get(state.wanted, ()) or survey.owners != (state.wanted,):
             return Decision(state)
         # The last of a switch that was called failed has arrived: it counts as one that ended now.
-        trigger = state.request.trigger if state.request else Trigger.MANUAL
-        state = replace(state, guards=after_success(state.guards, trigger, group.policy, now))
+        moved = state.wanted != state.active
+        state = replace(state, guards=after_success(state.guards, group.policy, now, moved=moved))
         return _adopt(group, state, survey, state.wanted or "")
     owner = survey.owner() or state.active
     if owner is None:

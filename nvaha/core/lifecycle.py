@@ -318,7 +318,9 @@ def _done(group: Group, state: GroupState, request: SwitchRequest, now: datetime
     text = f"{group.name}: {request.target} is active ({request.trigger}, {seconds:.1f} s)"
     fields = request_fields(request)
     notices = [notice("switch_done", "info", text, group, **fields, seconds=round(seconds, 3))]
-    guards = after_success(state.guards, request.trigger, group.policy, now)
+    # What finds, or brings, everything where it was recorded already is no move: hold-down is not for that.
+    moved = request.source != request.target or state.wanted not in {None, request.target}
+    guards = after_success(state.guards, group.policy, now, moved=moved)
     if request.trigger is Trigger.REPAIR:
         notices.append(notice("drift_repaired", "info", text, group, **fields))
         guards = after_put_back(guards, now) if state.drift.whole else guards

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from nvaha.core.health import WINDOW
-from nvaha.model import Drift, Group, Health, Notice, NvaState, SwitchRequest
+from nvaha.model import Drift, Group, GroupState, Health, Notice, NvaState, SwitchRequest
 from nvaha.text import shortened
 
 MOST_LISTED, LONGEST_SENTENCE, TAIL = 5, 300, 100
+TODAY_S = 12 * 3600.0
+"""Of what was no longer ago the time of day is enough."""
 
 
 def listed(sentences: Iterable[str], most: int = MOST_LISTED) -> str:
@@ -46,6 +48,22 @@ def clock_time(time: datetime) -> str:
 def day_and_time(time: datetime) -> str:
     """Return a time, perhaps long ago, as operators read it."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def since(time: datetime | None, now: datetime) -> str:
+    """Say since when something is so, with a blank before it; empty if that is not known."""
+    if time is None:
+        return ""
+    return f" since {clock_time(time) if (now - time).total_seconds() < TODAY_S else day_and_time(time)}"
+
+
+def paused_sentence(state: GroupState) -> str:
+    """Say that a group is paused: by whom, since when and why, as far as that is known."""
+    pause = state.pause
+    if pause is None:
+        return "the group is paused"
+    why = f": {pause.reason}" if pause.reason else ""
+    return f"the group is paused by {pause.by} since {day_and_time(pause.since)}{why}"
 
 
 def condition(nva: NvaState) -> str:

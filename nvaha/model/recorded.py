@@ -172,6 +172,7 @@ class Drift:
         whole: all that there is points at them, and nothing at the recorded active.
         contested: it was so again after repairs enough: somebody else moves the group, so it is left to a
             person.
+        drift_since: when a look first found it.
     """
 
     writes: tuple[str, ...] = ()
@@ -181,6 +182,7 @@ class Drift:
     owners: tuple[str, ...] = ()
     whole: bool = False
     contested: bool = False
+    drift_since: datetime | None = None
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -205,6 +207,15 @@ class CanaryRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
     overdue_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Who paused a group, when, and why; `reason` may be empty."""
+
+    by: str
+    since: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +246,7 @@ class GroupState:
         rest: what another release has stored of the group and this one does not know, or None: whoever stores
             states knows what it is, and nobody else looks at it.
         canary: of a canary only, its runs.
+        pause: of a group that is paused, who did so; None also where a release before this one did.
     """
 
     group: str
@@ -263,6 +275,7 @@ class GroupState:
     write_ids: tuple[str, ...] = ()
     rest: object = None
     canary: CanaryRecord | None = None
+    pause: Pause | None = None
 
     @property
     def request(self) -> SwitchRequest | None:
