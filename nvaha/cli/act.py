@@ -311,8 +311,8 @@ def _tell_the_end(ended: Answer[OperationReply], *, as_json: bool) -> None:
         return
     if view.status == "done":
         took = f" after {duration(view.seconds)}" if view.seconds is not None else ""
-        moved = bool(view.steps) or view.source != view.to
-        where = f"is on {view.to}" if moved else f"was on {view.to} already: nothing had to be changed"
+        there = not view.steps and view.source == view.to
+        where = f"is on {view.to}" if not there else f"was on {view.to} already: nothing had to be changed"
         render.console().print(Text(f"\nDone: {view.group} {where}{took}.", style="bold green"))
         typer.echo(f"Verify: nvaha status {view.group}")
         if view.source and view.source != view.to:

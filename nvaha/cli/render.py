@@ -27,6 +27,7 @@ from nvaha.cli.replies import (
     StepReply,
 )
 from nvaha.cli.words import age, duration, span
+from nvaha.text import alike, without_ids
 
 _PIPE_WIDTH = 160
 _LAYOUTS = (
@@ -301,10 +302,16 @@ def operation(view: OperationReply, now: datetime) -> RenderableType:
         parts.append(Padding(_steps(view.steps, view.ended_at or now), (0, 0, 0, 2)))
     elif not view.ended:
         parts.append(sentence("waiting for a worker to take it up"))
-    if view.error:
-        parts.append(sentence(view.error, "bold red"))
-    parts += [sentence(f"unfinished: {each}", "bold red") for each in view.unfinished]
+    parts += [sentence(each, "bold red") for each in _ended_badly(view)]
     return Group(*parts)
+
+
+def _ended_badly(view: OperationReply) -> Iterator[str]:
+    """Yield why an operation failed and what it left undone, each thing once."""
+    if view.error and not (view.unfinished and view.error.startswith("left undone: ")):
+        yield view.error
+    for each in alike(view.unfinished):
+        yield f"unfinished: {each}"
 
 
 def _asked(view: OperationReply, now: datetime) -> str:
@@ -314,13 +321,15 @@ def _asked(view: OperationReply, now: datetime) -> str:
 
 
 def _steps(steps: Sequence[StepReply], now: datetime) -> Table:
-    table = _table("Step", "Status", "Seconds", "What")
+    table, told = _table("Step", "Status", "Seconds", "What"), set[str]()
     for step in steps:
         what = Text(step.detail)
         if step.attempts > 1:
             what.append(f" ({step.attempts} attempts)", style="dim")
         if step.error:
-            what.append(f"\n{step.error}", style="red")
+            reason = without_ids(step.error)
+            what.append(f"\n{'the same error as above' if reason in told else step.error}", style="red")
+            told.add(reason)
         table.add_row(step.kind, _word(step.status), _seconds(step, now), what)
     return table
 
@@ -368,9 +377,7 @@ def history(view: HistoryReply) -> RenderableType:
         parts.append(line.append(f"  {trigger}".rstrip()))
         if each.why:
             parts.append(sentence(each.why))
-        if each.error:
-            parts.append(sentence(each.error, "red"))
-        parts += [sentence(f"unfinished: {text}", "bold red") for text in each.unfinished]
+        parts += [sentence(text, "bold red") for text in _ended_badly(each)]
         correlated = f", in the activity log {each.correlation_id}" if each.correlation_id else ""
         parts.append(sentence(f"{each.id}, by {each.requested_by}{correlated}", "dim"))
     return Group(*parts)

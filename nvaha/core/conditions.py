@@ -267,7 +267,8 @@ class _Seen:
         told = state.nvas.get(state.active or "", NvaState()).unready
         off = [*drift.writes, *(() if told else drift.problems)]
         if off:
-            text = f"not as it should be{since(drift.drift_since, self.now)} (active is {state.active}): {listed(off)}"
+            when = since(drift.drift_since, self.now)
+            text = f"not as it should be{when} (active is {state.active}): {listed(off)}"
             code = "drift_unasked" if drift.unasked else "drift_found"
             yield self.advise(code, f"{text}; {self._repair()}", state.active)
         if state.unread is not None:

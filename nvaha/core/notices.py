@@ -7,7 +7,7 @@ from datetime import datetime
 
 from nvaha.core.health import WINDOW
 from nvaha.model import Drift, Group, GroupState, Health, Notice, NvaState, SwitchRequest
-from nvaha.text import shortened
+from nvaha.text import alike, shortened
 
 MOST_LISTED, LONGEST_SENTENCE, TAIL = 5, 300, 100
 TODAY_S = 12 * 3600.0
@@ -16,7 +16,7 @@ TODAY_S = 12 * 3600.0
 
 def listed(sentences: Iterable[str], most: int = MOST_LISTED) -> str:
     """Return sentences as one, bounded however many there are: a row of the state has to hold it."""
-    everything = [shortened(each, LONGEST_SENTENCE, tail=TAIL) for each in sentences]
+    everything = [shortened(each, LONGEST_SENTENCE, tail=TAIL) for each in alike(sentences)]
     shown = everything[:most]
     if len(everything) > most:
         shown.append(f"and {len(everything) - most} more")
@@ -25,7 +25,7 @@ def listed(sentences: Iterable[str], most: int = MOST_LISTED) -> str:
 
 def bounded(sentences: Iterable[str], most: int) -> tuple[str, ...]:
     """Return the first of many sentences, the last one saying how many are not there."""
-    everything = [shortened(each, LONGEST_SENTENCE, tail=TAIL) for each in sentences]
+    everything = [shortened(each, LONGEST_SENTENCE, tail=TAIL) for each in alike(sentences)]
     if len(everything) <= most:
         return tuple(everything)
     return (*everything[: most - 1], f"and {len(everything) - most + 1} more")

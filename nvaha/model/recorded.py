@@ -163,7 +163,7 @@ class Drift:
     """How Azure disagreed with the recorded active NVA when it was last read.
 
     Args:
-        writes: one sentence for each write that it would take to agree.
+        writes: one sentence for each table and public IP that a write of ours would put right.
         problems: what no write of ours can put right.
         seen: consecutive looks that found either.
         unasked: it was so when the group was first seen: nobody knows whether that was meant, so a person

@@ -103,7 +103,7 @@ class TestDrift:
         """One look may have caught a moment in between; two start a repair at the next reading."""
         drift: dict[str, tuple[str, ...]] = {"a": ("route r",), "b": ()}
         once = look(steady(), off=drift)
-        assert (once.state.drift, once.send) == (Drift(("route r",), seen=1), None)
+        assert (once.state.drift, once.send) == (Drift(("route r",), seen=1, drift_since=NOON), None)
         assert probed(once.state).send is None
         twice = look(once.state, off=drift)
         assert [each.event for each in twice.notices] == ["drift_found"]
@@ -132,7 +132,7 @@ class TestDrift:
     def test_what_no_write_can_mend_is_reported_not_tried(self) -> None:
         """Problems count as drift that is seen, but start no repair."""
         state = look(look(steady(), problems={"a": ("p",)}).state, problems={"a": ("p",)}).state
-        assert state.drift == Drift(problems=("p",), seen=2)
+        assert state.drift == Drift(problems=("p",), seen=2, drift_since=NOON)
         assert probed(state).send is None
 
     def test_writes_on_top_of_what_no_write_can_mend_are_new(self) -> None:

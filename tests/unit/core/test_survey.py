@@ -22,7 +22,7 @@ def test_a_survey_counts_what_points_at_each_nva() -> None:
     found = survey(group, snapshot, {})
     assert (found.routes, found.public_ips) == ({"a": 1, "b": 1}, {"a": 0, "b": 1})
     assert found.owner() == "b"
-    assert (len(found.off["a"]), len(found.off["b"])) == (3, 1)
+    assert (len(found.off["a"]), len(found.off["b"])) == (2, 1)
     assert found.addresses["a"]["internal"]["second"] == address("a", "internal", second=True)
     assert found.primary["a"] == {"internal": "first-a"}
 
