@@ -20,7 +20,7 @@ from nvaha.model import (
     Phase,
     Trigger,
 )
-from tests.builders import BAD, NOON, down, group_of, steady, switching, up
+from tests.builders import BAD, NOON, down, group_of, later, steady, switching, up
 from tests.unit.core.decisions import GROUP, command, look, probed
 
 
@@ -111,6 +111,13 @@ class TestDrift:
         request = probed(twice.state).send
         assert request is not None
         assert (request.trigger, request.target) == (Trigger.REPAIR, "a")
+
+    def test_drift_is_told_since_when(self) -> None:
+        """By the look that first found it, however many have since; and anew after it was gone."""
+        off: dict[str, tuple[str, ...]] = {"a": ("route r",), "b": ()}
+        there = look(steady(writes=("another",), seen=5, drift_since=later(-900)), off=off).state
+        assert there.drift.drift_since == later(-900)
+        assert look(look(there).state, off=off).state.drift.drift_since == NOON
 
     def test_drift_that_is_gone_is_forgotten(self) -> None:
         """A look that agrees starts the count again."""
