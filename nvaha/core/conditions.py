@@ -14,7 +14,7 @@ from nvaha.core.health import fallen, healthy, lately_probed
 from nvaha.core.instances import campaigns, could_lead, lately, sees
 from nvaha.core.lifecycle import candidate, held_up, unattended
 from nvaha.core.marks import rival_of
-from nvaha.core.notices import condition, day_and_time, listed, paused_sentence, since
+from nvaha.core.notices import BLIND, condition, day_and_time, listed, paused_sentence, since
 from nvaha.model import (
     STALE_AFTER_S,
     Group,
@@ -62,8 +62,7 @@ def _of_monitors(
     elif leader.blind:
         yield advise(
             "blind",
-            f"{leader.instance} leads and is blind: nothing answers its probes, so none of them is believed, "
-            "and nothing is switched by itself",
+            f"{leader.instance} leads, and {BLIND}; nothing is switched by itself",
         )
     for row in rows:
         leading = leader is not None and row.instance == leader.instance
@@ -170,8 +169,7 @@ class _Seen:
                 f"{name}{since(nva.since, self.now)}, {condition(nva)}" for name, nva in nvas.items()
             )
             if self.blind:
-                text = f"every NVA is down, but the monitor is blind, so that is not believed: {each}"
-                yield self.advise("blind_all_down", text)
+                yield self.advise("blind_all_down", f"every NVA is down, but {BLIND}: {each}")
             else:
                 yield self.advise("all_down", f"every NVA is down: {each}")
         elif active is not None and self._down(active) and self.state.phase is Phase.STEADY:
@@ -181,7 +179,7 @@ class _Seen:
     def _then(self, active: str) -> str:
         """Say what becomes of a group whose active NVA is down."""
         if self.blind:
-            return "nothing is switched: the monitor is blind, so none of its probes is believed"
+            return f"nothing is switched: {BLIND}"
         stop = forbidden(self.group, self.state, self.now, Trigger.FAILOVER)
         if stop is not None:
             return f"nothing is switched: {stop.message}"

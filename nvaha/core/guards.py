@@ -36,8 +36,8 @@ def forbidden(group: Group, state: GroupState, now: datetime, trigger: Trigger) 
             text = f"hold-down after the last switch, until {clock_time(until)}"
             return Refusal(RefusalCode.HOLD_DOWN, text)
     most = policy.max_switches_per_hour
-    if len(switches := _recent(guards.switches, now)) >= most:
-        text = f"flap limit: {most} automatic switches within an hour; {_next(switches, most)}"
+    if len(_recent(guards.switches, now)) >= most:
+        text = f"flap limit: {most} automatic switches within an hour; {_next(guards.switches, most)}"
         return Refusal(RefusalCode.FLAP_LIMIT, text)
     if trigger is Trigger.FAILBACK and guards.failback_at is not None and now < guards.failback_at:
         text = (
@@ -51,8 +51,8 @@ def forbidden(group: Group, state: GroupState, now: datetime, trigger: Trigger) 
     if guards.repair_at is not None and now < guards.repair_at:
         text = f"the last repair was just now; no other one before {clock_time(guards.repair_at)}"
         return Refusal(RefusalCode.BACK_OFF, text)
-    if len(repairs := _recent(guards.repairs, now)) >= most:
-        text = f"flap limit: {most} repairs within an hour; {_next(repairs, most)}"
+    if len(_recent(guards.repairs, now)) >= most:
+        text = f"flap limit: {most} repairs within an hour; {_next(guards.repairs, most)}"
         return Refusal(RefusalCode.FLAP_LIMIT, text)
     return None
 

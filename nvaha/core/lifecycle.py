@@ -19,7 +19,7 @@ from nvaha.core.guards import (
 from nvaha.core.health import fallen, healthy
 from nvaha.core.inputs import MessagePoisoned, SwitchDone, SwitchFailed, SwitchHeldUp, SwitchMoved
 from nvaha.core.marks import told, with_tags
-from nvaha.core.notices import LONGEST_SENTENCE, TAIL, condition, listed, notice, request_fields
+from nvaha.core.notices import BLIND, LONGEST_SENTENCE, TAIL, condition, listed, notice, request_fields
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import (
     Closing,
@@ -394,7 +394,7 @@ def _not_finished_now(
     group: Group, state: GroupState, to: str | None, trigger: Trigger, now: datetime, *, blind: bool
 ) -> Refusal | None:
     if blind:
-        return Refusal(RefusalCode.BLIND, "the monitor is blind")
+        return Refusal(RefusalCode.BLIND, BLIND)
     by_hand = trigger is Trigger.MANUAL
     stop = not_again_yet(state, now) if by_hand else forbidden(group, state, now, trigger)
     # Asked for first: it changes less often than who is up, and each change is told.

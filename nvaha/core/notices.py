@@ -50,6 +50,9 @@ def day_and_time(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
+BLIND = "the monitor is blind: none of its probes is answered, so none of them is believed"
+
+
 def since(time: datetime | None, now: datetime) -> str:
     """Say since when something is so, with a blank before it; empty if that is not known."""
     if time is None:
