@@ -236,7 +236,12 @@ class Control:
         """Pause or resume a group; doing so twice changes nothing."""
         group = self._group(name)
         committed = await self._committer.commit(group, command)
-        return group_view(group, committed.held.state, await self._leader(), self._clock.now())
+        try:
+            leader = await self._leader()
+        except StoreUnavailable:
+            # It is done; who leads is no reason to say that this is not known.
+            leader = None
+        return group_view(group, committed.held.state, leader, self._clock.now())
 
     async def history(self, name: str, limit: int) -> Json:
         """Return a group's operations, newest first, and why those cannot be read that are missing there."""
