@@ -75,6 +75,52 @@ EVENTS: Final[dict[str, str]] = {
 }
 """Event name -> what has happened, in one sentence."""
 
+TROUBLE: Final = frozenset(
+    {
+        "all_down",
+        "blind",
+        "canary_failed",
+        "canary_slow",
+        "config_differs",
+        "config_warning",
+        "control_down",
+        "discovered",
+        "discovery_failed",
+        "drift_found",
+        "held",
+        "leader_lost",
+        "lease_renewed_late",
+        "message_poisoned",
+        "message_refused",
+        "no_standby",
+        "no_token",
+        "nva_down",
+        "nva_not_ready",
+        "nva_unsteady",
+        "paused",
+        "ping_failed",
+        "resumed",
+        "rival",
+        "round_failed",
+        "round_late",
+        "state_adopted",
+        "state_unreadable",
+        "step_failed",
+        "store_unavailable",
+        "switch_failed",
+        "switch_held_up",
+        "switch_reconfigured",
+        "switch_refused",
+        "switch_requested",
+        "switch_requeued",
+        "switch_superseded",
+        "switch_unclaimed",
+        "unwatched",
+        "versions_changed",
+    }
+)
+"""Events that may be told as a warning or an error; docs/runbook.md has a section on each."""
+
 FIELDS: Final[dict[str, str]] = {
     "event": "One of the names above.",
     "id": "Of the notice: one that is told twice, as after a crash, has the same.",
