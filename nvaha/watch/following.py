@@ -1,4 +1,4 @@
-"""What a monitor that does not lead tells of who does: a sign of life in a log that perhaps only it writes."""
+"""What a monitor that does not lead tells of who does: a sign of life in a log that it may have alone."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ FIRST_S = 2.0
 class Following:
     """Tells who leads, and how old that one's last round is, while this monitor does not lead.
 
-    Where each monitor has a workspace of its own, the one that follows would be silent there, as if nobody led.
-    What it cannot read it does not tell: silence is what the alerts go by.
+    Where each monitor has a workspace of its own, the one that follows would be silent there, as if nobody
+    led. What it cannot read it does not tell: silence is what the alerts go by.
 
     Args:
         ports: the outside.

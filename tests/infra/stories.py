@@ -250,9 +250,14 @@ def _canary(*events: str) -> tuple[Line, ...]:
 
 
 def _standbys(*counts: int) -> tuple[Line, ...]:
-    """Heartbeats of a leader that says how many monitors stand by, ten minutes apart."""
+    """Heartbeats of a leader that says how many monitors stand by, and whether one is missed, ten minutes apart."""
     first_s = -600.0 * (len(counts) - 1)
-    return tuple(_told(first_s + 600.0 * at, "heartbeat", standbys=count) for at, count in enumerate(counts))
+    return tuple(
+        _told(
+            first_s + 600.0 * at, "heartbeat", epoch=7, standbys=count, alone=not count and any(counts[:at])
+        )
+        for at, count in enumerate(counts)
+    )
 
 
 def _told(at_s: float, event: str, **fields: Any) -> Line:
@@ -326,6 +331,10 @@ def stories() -> dict[str, tuple[Line, ...]]:
         "the canary fails and is mended": _canary("canary_failed", "canary_done"),
         "the standby monitor is gone": _standbys(1, 1, 0),
         "there never was a standby monitor": _standbys(0, 0, 0),
+        "the lonely leader has come to follow": (
+            *(replace(line, at_s=line.at_s - 60.0) for line in _standbys(1, 0)),
+            _told(0.0, "following", leader="two", epoch=8, age_s=4.0),
+        ),
         "others say what they like": _words_of_others(),
         "the host ends": _host_ends(-20.0),
         "the host ends and ends again": _host_ends(-80.0, -20.0),
