@@ -274,18 +274,7 @@ var availabilityPlacesOf = {
 var givenPlaces = [for place in (empty(availabilityPlaces) ? [] : split(replace(availabilityPlaces, ' ', ''), ',')): {
   Id: place
 }]
-var storageLogCategories = {
-  off: []
-  changes: [
-    'StorageWrite'
-    'StorageDelete'
-  ]
-  all: [
-    'StorageWrite'
-    'StorageDelete'
-    'StorageRead'
-  ]
-}
+var storageLogCategories = loadJsonContent('./storage-log-categories.json')
 
 var newNetwork = empty(existingFunctionSubnetId) && empty(existingVirtualNetworkId)
 var newSubnet = empty(existingFunctionSubnetId) && !empty(existingVirtualNetworkId)

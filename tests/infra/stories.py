@@ -90,6 +90,7 @@ class _Recorder(logging.Handler):
                 f"Function.{function}.User",
                 LEVELS[record.levelno],
                 self.format(record),
+                app=f"app{self.process.name.partition('.')[0][-1:]}",
                 event=record.msg.notice.event if isinstance(record.msg, EventLine) else None,
             )
         )
@@ -250,7 +251,7 @@ def _canary(*events: str) -> tuple[Line, ...]:
 
 
 def _standbys(*counts: int) -> tuple[Line, ...]:
-    """Heartbeats of a leader that says how many monitors stand by, and whether one is missed, ten minutes apart."""
+    """Heartbeats of a leader that says how many stand by, and whether one is missed, ten minutes apart."""
     first_s = -600.0 * (len(counts) - 1)
     return tuple(
         _told(
@@ -277,7 +278,7 @@ def _forward(world: World, nva: str, *, on: bool) -> None:
 def _words_of_others() -> tuple[Line, ...]:
     """Every place in the log where somebody else's words may stand, with each attack in it."""
     recorder, logger = _Recorder(), logging.getLogger("nvaha")
-    recorder.process = cast("Process", SimpleNamespace(kind="monitor", world=_NO_WORLD))
+    recorder.process = cast("Process", SimpleNamespace(kind="monitor", name="monitor0.1", world=_NO_WORLD))
     factory, before, spreads = logging.getLogRecordFactory(), logger.level, logger.propagate
     notifier, library = LogNotifier(), logging.getLogger("nvaha.library")
     logger.addHandler(recorder)
