@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from nvaha.core.instances import lately
 from nvaha.core.present import elsewhere
 from nvaha.model import WRITTEN_EVERY_S, Configuration, LeaderRecord, Notice
@@ -42,13 +40,21 @@ class Following:
         """Tell it at its interval until cancelled."""
         while True:
             await self._clock.sleep(self._due_at - self._clock.monotonic())
-            looked_at, told = self._clock.monotonic(), False
-            if not self._lease.valid:
-                with suppress(StoreUnavailable):
-                    self._tell(await self._ports.store.load_leader())
-                    told = True
+            looked_at = self._clock.monotonic()
+            told = not self._lease.valid and await self._try_to_tell()
             # Not before: what the end of a tick cuts short is made up for at the start of the next.
             self._due_at = looked_at + (TOLD_EVERY_S if told else WRITTEN_EVERY_S)
+
+    async def _try_to_tell(self) -> bool:
+        """Tell it; False if it cannot be known now, which stops nothing."""
+        try:
+            self._tell(await self._ports.store.load_leader())
+        except StoreUnavailable:
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it must not end the watch
+            text = f"{self._instance} cannot tell whom it follows: {error!r}"
+            self._ports.notifier.notify(Notice("round_failed", "warning", text, {"instance": self._instance}))
+        return True
 
     def _tell(self, leader: LeaderRecord | None) -> None:
         fields: dict[str, object] = {"instance": self._instance}

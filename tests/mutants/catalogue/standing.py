@@ -165,6 +165,13 @@ STANDING_BY = (
         simulated=False,
     ),
     Mutant(
+        "following-ends-the-watch",
+        "whatever is wrong with the leader's record ends no watch of a follower's",
+        "nvaha.watch.following:Following._try_to_tell",
+        replace("Exception", by="ZeroDivisionError"),
+        simulated=False,
+    ),
+    Mutant(
         "follows-while-it-leads",
         "who leads tells no second sign of life beside its heartbeat",
         "nvaha.watch.following:Following.run",

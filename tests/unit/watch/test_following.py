@@ -7,6 +7,8 @@ import math
 from collections import Counter
 from dataclasses import replace
 
+import pytest
+
 from nvaha.model import STALE_AFTER_S, Configuration, LeaderRecord, Notice
 from nvaha.state.lease import HeldLease
 from nvaha.watch.following import TOLD_EVERY_S, Following
@@ -80,6 +82,20 @@ async def test_who_cannot_read_it_is_silent_until_it_can() -> None:
     await follow(out, 115.0)
     [line] = told(out, "following")
     assert line.fields["age_s"] >= 100.0
+
+
+async def test_what_nobody_expects_ends_no_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told, once a minute at most, and the next minute is another try."""
+    out = outside()
+
+    async def odd(_: object) -> LeaderRecord:
+        raise ValueError("odd")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(out.store), "load_leader", odd)
+        await follow(out, 2 * TOLD_EVERY_S)
+    assert [each.level for each in told(out, "round_failed")] == ["warning"] * 2
+    assert told(out, "following") == []
 
 
 async def test_a_leader_follows_nobody() -> None:
