@@ -11,6 +11,7 @@ EVENTS: Final[dict[str, str]] = {
     "leader_elected": "This monitor took the lease and leads from now on.",
     "leader_lost": "This monitor led and does so no longer.",
     "heartbeat": "The leader finished a round; logged every 10 seconds.",
+    "following": "A monitor that does not lead tells who does; logged every minute.",
     "group_state": "How a group stands now; logged when that changes, and now and then.",
     "ping_failed": "The URL that is pinged while all is watched did not take it; said once.",
     "round_late": "Rounds began late or were dropped: the process has too much to do, or stood still.",
@@ -138,6 +139,9 @@ FIELDS: Final[dict[str, str]] = {
     "target": "The NVA that a switch moves to; of control_down and control_up, the control target.",
     "reason": "Why nothing is switched, in words.",
     "seconds": "How long a switch took from its request, in seconds.",
+    "leader": "The instance that a monitor follows.",
+    "age_s": "How long ago the last round of the one that it follows ended, in seconds.",
+    "elsewhere": "Of group_state: another monitor leads, and tells it, perhaps in another workspace.",
     "phase": "Phase of the group: unknown, steady or switching.",
     "all_down": "Whether every NVA of the group is down.",
     "active_down": "Whether the active NVA has been down for half a minute.",
@@ -165,6 +169,7 @@ FIELDS: Final[dict[str, str]] = {
     "dropped": "Rounds that were not believed, because the process stood still in them.",
     "standby": "The instance that the line speaks of beside the one that logged it.",
     "standbys": "Number of other instances that could lead in the leader's place.",
+    "alone": "Whether no other instance could lead, for a minute, where one could within the day before.",
     "round_ms": "Length of the round in milliseconds.",
 }
 """Name of a field in an event's JSON -> what it holds; an event carries those that apply."""
