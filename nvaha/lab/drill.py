@@ -1,0 +1,422 @@
+"""A drill: a story in the lab, what one should see of it, and whether it went as it should.
+
+Its steps are what is done to the lab, as lines of `nvaha.lab.acts`; what an operator types; and what to wait
+for. Whatever the monitors log meanwhile is shown, with the seconds since the drill began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import platform
+import shlex
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+import nvaha
+from nvaha.lab.acts import Acts
+from nvaha.lab.screen import Record, Screen
+from nvaha.lab.stage.azurite import LabError
+from nvaha.lab.stage.process import HostEvent, News
+from nvaha.lab.stage.stage import GROUP, POLL_S, Lab
+
+WIDTH = 110
+QUIET = frozenset({"heartbeat", "group_state"})
+"""Events that are for queries, not for eyes."""
+_WITHIN_S = 60.0
+_SLOW = 4.0
+_SETTLED_S = 15.0
+_STYLES = {"switch_done": "bold green", "nva_up": "green", "nva_down": "bold red", "switch_failed": "bold red"}
+
+
+class NotSeen(Exception):
+    """Something did not come to pass as it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step(ABC):
+    """One step of a drill."""
+
+    @abstractmethod
+    async def take(self, scene: Scene) -> None:
+        """Take it; NotSeen if it does not go as it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say(Step):
+    """Say what comes now, or what was seen."""
+
+    text: str
+
+    async def take(self, scene: Scene) -> None:
+        """Print it."""
+        scene.tell(self.text, style="bold")
+
+
+@dataclass(frozen=True, slots=True)
+class Do(Step):
+    """Do something to the lab: a line of `nvaha.lab.acts`."""
+
+    line: str
+
+    async def take(self, scene: Scene) -> None:
+        """Do it."""
+        scene.act()
+        at = time.time()
+        done = await scene.acts.obey(self.line)
+        scene.tell(f"lab> {self.line}   # {done}", at=at, style="cyan")
+
+
+@dataclass(frozen=True, slots=True)
+class Type(Step):
+    """Type a command, such as `nvaha status`, and look at what it prints.
+
+    Args:
+        command: with its first word.
+        shows: what has to be in it.
+        code: the exit code that it has to end with.
+        at: the monitor that it asks; the first by default.
+        within_s: it is typed again for so long until it shows that; only the last output is told.
+    """
+
+    command: str
+    shows: Sequence[str] = ()
+    code: int = 0
+    at: str = ""
+    within_s: float = 0.0
+
+    async def take(self, scene: Scene) -> None:
+        """Type it, perhaps again and again."""
+        scene.act()
+        until = time.monotonic() + self.within_s * scene.patience
+        while True:
+            at = time.time()
+            code, said = await scene.command(self.command, self.at)
+            # Sentences are folded to the width.
+            flat = " ".join(said.split())
+            missing = [each for each in self.shows if " ".join(each.split()) not in flat]
+            if (not missing and code == self.code) or time.monotonic() > until:
+                break
+            await scene.look_on(1.0)
+        scene.tell(f"$ {self.command}" + (f"   # at {self.at}" if self.at else ""), at=at, style="bold cyan")
+        scene.show("\n".join(f"        {line}".rstrip() for line in said.splitlines()))
+        scene.news()
+        if code != self.code:
+            raise NotSeen(f"it ends with {code}, not {self.code}")
+        if missing:
+            raise NotSeen(f"it does not show: {'; '.join(missing)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Step):
+    """Ask a monitor's API, where no command does; None as status for no answer at all."""
+
+    path: str
+    status: int | None
+    at: str
+    within_s: float = 0.0
+
+    async def take(self, scene: Scene) -> None:
+        """Ask until it answers so."""
+        scene.act()
+        until = time.monotonic() + self.within_s * scene.patience
+        number = [host.name for host in scene.lab.hosts].index(self.at)
+        while True:
+            status: int | None = None
+            said = "no answer"
+            try:
+                status, content = await scene.lab.call("GET", self.path, host=number)
+                said = f"{status} {content}"
+            except (aiohttp.ClientError, TimeoutError):
+                pass
+            if status == self.status or time.monotonic() > until:
+                break
+            await scene.look_on(1.0)
+        scene.tell(f"GET {self.path} at {self.at}: {said}", at=time.time(), style="bold cyan")
+        if status != self.status:
+            raise NotSeen(f"it is answered with {status}, not {self.status}")
+
+
+@dataclass(frozen=True, slots=True)
+class See(Step):
+    """Wait until each of some events was logged since what was seen last.
+
+    Args:
+        events: their names.
+        at: by which monitor; by any if empty.
+        within_s: how long to wait on profile `typical`.
+    """
+
+    events: tuple[str, ...]
+    at: str = ""
+    within_s: float = _WITHIN_S
+
+    async def take(self, scene: Scene) -> None:
+        """Wait for them."""
+        until = time.monotonic() + self.within_s * scene.patience
+        while missing := scene.missing(self.events, self.at):
+            if time.monotonic() > until:
+                raise NotSeen(f"not within {self.within_s * scene.patience:g} s: {', '.join(missing)}")
+            await scene.look_on(POLL_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Untouched(Step):
+    """Look on for a while, in which, and since what was done last, nothing may be written to Azure."""
+
+    for_s: float = 5.0
+
+    async def take(self, scene: Scene) -> None:
+        """Look on, then count writes."""
+        await scene.look_on(self.for_s)
+        written = [each.resource_id for each in scene.lab.simulator.log[scene.asked :] if each.method == "PUT"]
+        if written:
+            raise NotSeen(f"something was written: {', '.join(written)}")
+        scene.pass_("nothing was written to Azure")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures(Step):
+    """Wait until the client is answered on every way in, and tell how long all took since what was done last."""
+
+    async def take(self, scene: Scene) -> None:
+        """Wait, then tell."""
+        until = time.monotonic() + _WITHIN_S * scene.patience
+        while (outage := scene.lab.traffic.outage(scene.acted)) is None:
+            if time.monotonic() > until:
+                raise NotSeen("the client is not answered again")
+            await scene.look_on(POLL_S)
+        firsts = {"down": "nva_down", "switch requested": "switch_requested", "switch done": "switch_done"}
+        told = [f"{name} after {at:.1f} s" for name, event in firsts.items() if (at := scene.first(event))]
+        puts = [each.time for each in scene.lab.simulator.log[scene.asked :] if each.method == "PUT"]
+        if puts:
+            told.insert(-1, f"first write sent after {puts[0] - scene.acted:.1f} s")
+        ways = ", ".join(f"{way.replace('_', ' ')} {s:.1f} s" for way, s in outage.by_direction.items())
+        scene.pass_(f"{', '.join(told)}; the client was not answered for {outage.total_s:.1f} s ({ways})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What has to hold in the lab's world at the end.
+
+    Args:
+        on: the NVA that everything leads to, and that is recorded as active; nothing else may have changed.
+        wrote: how many writes of each monitor took effect; of any other none.
+        ended: how the group's operations ended, oldest first.
+        at: the monitor that is asked; the first by default.
+    """
+
+    on: str
+    wrote: Mapping[str, int]
+    ended: Sequence[str]
+    at: str = ""
+
+    async def problems(self, scene: Scene) -> list[str]:
+        """Return what does not hold, one sentence each."""
+        lab = scene.lab
+        number = scene.number(self.at)
+        problems = await lab.problems(lab.nva(self.on), host=number)
+        wrote = Counter(each.principal for each in lab.simulator.log if each.method == "PUT" and each.took_effect)
+        if dict(wrote) != dict(self.wrote):
+            problems.append(f"writes that took effect: {_counted(wrote)}, not {_counted(self.wrote)}")
+        _, history = await lab.call("GET", f"/groups/{GROUP}/history", host=number)
+        ended = [each["status"] for each in reversed(history["operations"])]
+        if ended != list(self.ended):
+            problems.append(f"operations: {', '.join(ended) or 'none'}, not {', '.join(self.ended) or 'none'}")
+        return problems
+
+    def said(self) -> Iterable[str]:
+        """Yield what holds, one sentence each."""
+        yield f"every route and public IP leads to {self.on}, which is recorded as active; nothing else changed"
+        yield f"writes that took effect: {_counted(self.wrote)}; operations: {', '.join(self.ended) or 'none'}"
+
+
+def _counted(wrote: Mapping[Any, int]) -> str:
+    return ", ".join(f"{count} by {name}" for name, count in sorted(wrote.items())) or "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drill:
+    """One drill.
+
+    Args:
+        name: what is typed.
+        purpose: what it is for, in one line.
+        steps: what is done and seen, in order.
+        verdict: what has to hold at the end.
+        lab: more options of the lab that it needs (`nvaha.lab.stage.stage.LabOptions`).
+    """
+
+    name: str
+    purpose: str
+    steps: Sequence[Step]
+    verdict: Verdict
+    lab: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Scene:
+    """A drill under way.
+
+    Args:
+        lab: a running lab.
+        screens: where all is told.
+    """
+
+    def __init__(self, lab: Lab, *screens: Screen) -> None:
+        self.lab = lab
+        self.acts = Acts(lab)
+        self.patience = _SLOW if lab.options.profile == "slow" else 1.0
+        self.acted = time.monotonic()
+        """When the last thing was done, in monotonic seconds."""
+        self.asked = 0
+        """How many requests Azure had had by then."""
+        self._screens = screens
+        self._began = self._acted_at = time.time()
+        self._news = News()
+        self._news.among(lab.events())
+        self._told: list[HostEvent] = []
+        self._seen = 0
+
+    def act(self) -> None:
+        """Note that something is done now."""
+        self.news()
+        self.acted, self._acted_at = time.monotonic(), time.time()
+        self.asked = len(self.lab.simulator.log)
+
+    def tell(self, text: str, *, at: float | None = None, style: str = "") -> None:
+        """Print a line, with the seconds since the beginning if it has a time (wall clock)."""
+        head = f"{at - self._began:6.1f}  " if at is not None else "\n  "
+        for screen in self._screens:
+            screen.tell(text, head=head, style=style)
+
+    def pass_(self, text: str) -> None:
+        """Print something that is as it should be."""
+        for screen in self._screens:
+            screen.tell(text, head="     ✓  ", style="green")
+
+    def fail(self, text: str) -> None:
+        """Print something that is not."""
+        for screen in self._screens:
+            screen.tell(text, head="     ✗  ", style="bold red")
+
+    def show(self, block: str) -> None:
+        """Print lines as they are."""
+        for screen in self._screens:
+            screen.show(block)
+
+    def news(self) -> None:
+        """Tell what was logged since the last time."""
+        for event in self._news.among(self.lab.events()):
+            self._told.append(event)
+            if event.event not in QUIET:
+                # The id of an operation before each of its steps would only make the lines longer.
+                text = event.text.removeprefix(f"{event.fields.get('operation')}: ")
+                self.tell(f"{event.host}: {text}", at=event.at, style=_STYLES.get(event.event, ""))
+
+    async def look_on(self, seconds: float) -> None:
+        """Tell what is logged for a while."""
+        until = time.monotonic() + seconds
+        while True:
+            self.news()
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            await asyncio.sleep(min(POLL_S, left))
+
+    def missing(self, events: Iterable[str], at: str) -> list[str]:
+        """Return those events that were not told after what was seen last; if none, they are seen now."""
+        self.news()
+        found: list[int] = []
+        missing: list[str] = []
+        for name in events:
+            numbers = (
+                number
+                for number, each in enumerate(self._told[self._seen :], self._seen)
+                if each.event == name and at in {"", each.host}
+            )
+            number = next(numbers, None)
+            if number is None:
+                missing.append(name)
+            else:
+                found.append(number)
+        if not missing:
+            self._seen = max(found) + 1
+        return missing
+
+    def first(self, event: str) -> float | None:
+        """Return after how many seconds an event was first logged since what was done last."""
+        times = (each.at - self._acted_at for each in self._told if each.event == event)
+        return next((at for at in times if at >= 0), None)
+
+    def number(self, at: str) -> int:
+        """Return the number of a monitor, the first without a name."""
+        return self.lab.hosts.index(self.lab.host(at)) if at else 0
+
+    async def command(self, line: str, at: str) -> tuple[int, str]:
+        """Run a `nvaha` command in the lab's folder; returns its exit code and what it printed."""
+        words = shlex.split(line)
+        if words[0] != "nvaha":
+            raise LabError(f"{words[0]} is no command that a drill can type")
+        # A monitor of the lab asks for no key, but some commands do not go without.
+        environ = {**os.environ, "NVAHA_URL": self.lab.hosts[self.number(at)].url, "NVAHA_KEY": "lab"}
+        environ |= {"COLUMNS": str(WIDTH - 8), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "NO_COLOR": "1"}
+        environ["PYTHONPATH"] = str(Path(nvaha.__file__).parent.parent)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "nvaha.cli", *words[1:]),
+            env=environ,
+            cwd=self.lab.folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            said, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return process.returncode or 0, said.decode(errors="replace").strip("\n")
+
+
+async def perform(drill: Drill, lab: Lab, *screens: Screen) -> bool:
+    """Go through a drill in a lab that is at rest; returns whether all was as it should be."""
+    await lab.ready()
+    scene = Scene(lab, *screens)
+    try:
+        for step in drill.steps:
+            await step.take(scene)
+        until = time.monotonic() + _SETTLED_S * scene.patience
+        while (problems := await drill.verdict.problems(scene)) and time.monotonic() < until:
+            await scene.look_on(1.0)
+    except (NotSeen, LabError, aiohttp.ClientError, TimeoutError) as error:
+        scene.news()
+        problems = [str(error) or type(error).__name__]
+    scene.news()
+    for problem in problems:
+        scene.fail(problem)
+    if not problems:
+        scene.tell("")
+        for sentence in drill.verdict.said():
+            scene.pass_(sentence)
+    return not problems
+
+
+def without_names(lab: Lab, text: str) -> str:
+    """Return a record without the names of this machine and of who works at it."""
+    try:
+        who = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        who = "someone"
+    return text.replace(f"{who} on {platform.node()}", "you on lab").replace(str(lab.folder), "LAB")
+
+
+Progress = Callable[[str], None]
