@@ -1,14 +1,15 @@
-"""What can be done to a running lab, one typed line each: the prompt of `lab up` and every drill use these."""
+"""What can be done to a running lab, a typed line each: for the prompt of `lab up` and for drills."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from azure.core.exceptions import AzureError
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient
 
@@ -48,7 +49,7 @@ class Verb:
         return self.usage.partition(" ")[0]
 
     def read(self, words: Sequence[str]) -> list[str]:
-        """Return what is given to `act` for the words after the first; LabError, with the usage, if they do not fit."""
+        """Return what `act` is given for the words after the first; LabError if they do not fit."""
         given: list[str] = []
         rest = list(words)
         for wanted in self.usage.split()[1:]:
@@ -79,13 +80,6 @@ def _verb(usage: str, about: str) -> Callable[[Callable[..., Awaitable[str]]], C
         return act
 
     return add
-
-
-def listed(verbs: Mapping[str, Verb]) -> Iterator[tuple[str, str]]:
-    """Yield usage and meaning of each verb, the first padded to one width."""
-    width = max(len(each.usage) for each in verbs.values())
-    for each in verbs.values():
-        yield each.usage.ljust(width), each.about
 
 
 def read(line: str) -> tuple[Verb, list[str]]:
@@ -170,7 +164,10 @@ class Acts:
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
             raise LabError(f"{name} cannot be a monitor's name: small letters, digits and - can")
 
-    @_verb("config without|with TABLE", "the configuration names a route table no more, or again; monitors read it when they start")
+    @_verb(
+        "config without|with TABLE",
+        "the configuration names a route table no more, or again; monitors read it when they start",
+    )
     async def _config(self, how: str, name: str) -> str:
         table = self._id(name, "routeTables")
         if table not in self._lab.sample.route_tables:
@@ -240,13 +237,18 @@ class Acts:
             self._lab.simulator.faults.remove(self._locks.pop(resource))
         return f"{_name(resource)} is not locked"
 
-    @_verb("fail next put [NAME]", "the next write, or the next of a resource, is accepted and fails in Azure")
+    @_verb(
+        "fail next put [NAME]", "the next write, or the next of a resource, is accepted and fails in Azure"
+    )
     async def _fail(self, name: str = "") -> str:
         resource = self._id(name) if name else "*"
         self._lab.simulator.faults.add(Fault(FaultKind.OPERATION_FAILED, "PUT", resource))
         return f"the next write of {_name(resource) if name else 'anything'} will fail in Azure"
 
-    @_verb("arm off|hang|on|fast|typical|slow", "Azure refuses, does not answer, is back; or takes as long as this")
+    @_verb(
+        "arm off|hang|on|fast|typical|slow",
+        "Azure refuses, does not answer, is back; or takes as long as this",
+    )
     async def _arm(self, how: str) -> str:
         simulator = self._lab.simulator
         if how in PROFILES:
@@ -301,11 +303,14 @@ class Acts:
             raise LabError(f"{minutes} is no number of minutes")
         by = timedelta(minutes=int(minutes))
         storage = self._lab.azurite.connection_string
-        async with TableClient.from_connection_string(storage, GROUPS_TABLE) as table:
-            row = await table.get_entity(GROUP_PARTITION, GROUP)
-            changed: dict[str, Any] = {"PartitionKey": GROUP_PARTITION, "RowKey": GROUP}
-            changed["state"] = _TIME.sub(lambda found: f'"{_earlier(found[1], by)}"', row["state"])
-            await table.update_entity(changed, mode=UpdateMode.MERGE)
+        try:
+            async with TableClient.from_connection_string(storage, GROUPS_TABLE) as table:
+                row = await table.get_entity(GROUP_PARTITION, GROUP)
+                changed: dict[str, Any] = {"PartitionKey": GROUP_PARTITION, "RowKey": GROUP}
+                changed["state"] = _TIME.sub(lambda found: f'"{_earlier(found[1], by)}"', row["state"])
+                await table.update_entity(changed, mode=UpdateMode.MERGE)
+        except AzureError as error:
+            raise LabError(f"the row of {GROUP} cannot be made older: {error.message}") from error
         return f"the row of {GROUP} is {minutes} minutes older"
 
     def _id(self, name: str, kind: str = "") -> str:

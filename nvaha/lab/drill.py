@@ -15,27 +15,31 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from rich.console import Console
 
 import nvaha
 from nvaha.lab.acts import Acts
-from nvaha.lab.screen import Record, Screen
+from nvaha.lab.record import Outcome, write
+from nvaha.lab.screen import QUIET, STYLES, Record, Screen
 from nvaha.lab.stage.azurite import LabError
 from nvaha.lab.stage.process import HostEvent, News
 from nvaha.lab.stage.stage import GROUP, POLL_S, Lab
 
 WIDTH = 110
-QUIET = frozenset({"heartbeat", "group_state"})
-"""Events that are for queries, not for eyes."""
+_BESIDE = " " * 8
 _WITHIN_S = 60.0
 _SLOW = 4.0
 _SETTLED_S = 15.0
-_STYLES = {"switch_done": "bold green", "nva_up": "green", "nva_down": "bold red", "switch_failed": "bold red"}
+_FIGURES = {"nva_down": "down", "switch_requested": "requested", "PUT": "first write", "switch_done": "done"}
+# Hold-down is a minute by default, which nobody need wait for here.
+_LAB: Mapping[str, Any] = {"policy": {"hold_down": "5s"}}
 
 
 class NotSeen(Exception):
@@ -70,7 +74,7 @@ class Do(Step):
 
     async def take(self, scene: Scene) -> None:
         """Do it."""
-        scene.act()
+        scene.act(kills=self.line.startswith("kill "))
         at = time.time()
         done = await scene.acts.obey(self.line)
         scene.tell(f"lab> {self.line}   # {done}", at=at, style="cyan")
@@ -108,7 +112,7 @@ class Type(Step):
                 break
             await scene.look_on(1.0)
         scene.tell(f"$ {self.command}" + (f"   # at {self.at}" if self.at else ""), at=at, style="bold cyan")
-        scene.show("\n".join(f"        {line}".rstrip() for line in said.splitlines()))
+        scene.show(said)
         scene.news()
         if code != self.code:
             raise NotSeen(f"it ends with {code}, not {self.code}")
@@ -178,30 +182,38 @@ class Untouched(Step):
     async def take(self, scene: Scene) -> None:
         """Look on, then count writes."""
         await scene.look_on(self.for_s)
-        written = [each.resource_id for each in scene.lab.simulator.log[scene.asked :] if each.method == "PUT"]
+        written = [
+            each.resource_id for each in scene.lab.simulator.log[scene.asked :] if each.method == "PUT"
+        ]
         if written:
             raise NotSeen(f"something was written: {', '.join(written)}")
         scene.pass_("nothing was written to Azure")
 
 
 @dataclass(frozen=True, slots=True)
-class Figures(Step):
-    """Wait until the client is answered on every way in, and tell how long all took since what was done last."""
+class Answered(Step):
+    """Wait until the client is answered on every way in, and tell for how long it was not since an NVA died.
+
+    Args:
+        figures: tell as well when all else was, since then.
+    """
+
+    figures: bool = False
 
     async def take(self, scene: Scene) -> None:
         """Wait, then tell."""
         until = time.monotonic() + _WITHIN_S * scene.patience
-        while (outage := scene.lab.traffic.outage(scene.acted)) is None:
+        while (outage := scene.lab.traffic.outage(scene.killed)) is None:
             if time.monotonic() > until:
                 raise NotSeen("the client is not answered again")
             await scene.look_on(POLL_S)
-        firsts = {"down": "nva_down", "switch requested": "switch_requested", "switch done": "switch_done"}
-        told = [f"{name} after {at:.1f} s" for name, event in firsts.items() if (at := scene.first(event))]
-        puts = [each.time for each in scene.lab.simulator.log[scene.asked :] if each.method == "PUT"]
-        if puts:
-            told.insert(-1, f"first write sent after {puts[0] - scene.acted:.1f} s")
-        ways = ", ".join(f"{way.replace('_', ' ')} {s:.1f} s" for way, s in outage.by_direction.items())
-        scene.pass_(f"{', '.join(told)}; the client was not answered for {outage.total_s:.1f} s ({ways})")
+        ways = ", ".join(f"{_WAYS[way]} {seconds:.1f} s" for way, seconds in outage.by_direction.items())
+        told = [*(scene.figures() if self.figures else ())]
+        told.append(f"the client was not answered for {outage.total_s:.1f} s ({ways})")
+        scene.pass_("; ".join(told))
+
+
+_WAYS = {"route": "by routes", "public_ip": "by the public IP"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,19 +237,24 @@ class Verdict:
         lab = scene.lab
         number = scene.number(self.at)
         problems = await lab.problems(lab.nva(self.on), host=number)
-        wrote = Counter(each.principal for each in lab.simulator.log if each.method == "PUT" and each.took_effect)
+        wrote = Counter(
+            each.principal for each in lab.simulator.log if each.method == "PUT" and each.took_effect
+        )
         if dict(wrote) != dict(self.wrote):
             problems.append(f"writes that took effect: {_counted(wrote)}, not {_counted(self.wrote)}")
         _, history = await lab.call("GET", f"/groups/{GROUP}/history", host=number)
         ended = [each["status"] for each in reversed(history["operations"])]
         if ended != list(self.ended):
-            problems.append(f"operations: {', '.join(ended) or 'none'}, not {', '.join(self.ended) or 'none'}")
+            problems.append(
+                f"operations: {', '.join(ended) or 'none'}, not {', '.join(self.ended) or 'none'}"
+            )
         return problems
 
     def said(self) -> Iterable[str]:
         """Yield what holds, one sentence each."""
-        yield f"every route and public IP leads to {self.on}, which is recorded as active; nothing else changed"
-        yield f"writes that took effect: {_counted(self.wrote)}; operations: {', '.join(self.ended) or 'none'}"
+        yield f"every route and public IP leads to {self.on}, recorded as active; nothing else changed"
+        operations = ", ".join(self.ended) or "none"
+        yield f"writes that took effect: {_counted(self.wrote)}; operations: {operations}"
 
 
 def _counted(wrote: Mapping[Any, int]) -> str:
@@ -275,22 +292,23 @@ class Scene:
         self.lab = lab
         self.acts = Acts(lab)
         self.patience = _SLOW if lab.options.profile == "slow" else 1.0
-        self.acted = time.monotonic()
-        """When the last thing was done, in monotonic seconds."""
+        self.killed = time.monotonic()
+        """When the last NVA was stopped, in monotonic seconds."""
         self.asked = 0
-        """How many requests Azure had had by then."""
+        """How many requests Azure had had when the last thing was done."""
         self._screens = screens
-        self._began = self._acted_at = time.time()
+        self._began = self._killed_at = time.time()
         self._news = News()
         self._news.among(lab.events())
         self._told: list[HostEvent] = []
         self._seen = 0
 
-    def act(self) -> None:
-        """Note that something is done now."""
+    def act(self, *, kills: bool = False) -> None:
+        """Note that something is done now, to an NVA perhaps."""
         self.news()
-        self.acted, self._acted_at = time.monotonic(), time.time()
         self.asked = len(self.lab.simulator.log)
+        if kills:
+            self.killed, self._killed_at = time.monotonic(), time.time()
 
     def tell(self, text: str, *, at: float | None = None, style: str = "") -> None:
         """Print a line, with the seconds since the beginning if it has a time (wall clock)."""
@@ -309,9 +327,10 @@ class Scene:
             screen.tell(text, head="     ✗  ", style="bold red")
 
     def show(self, block: str) -> None:
-        """Print lines as they are."""
+        """Print what a command has printed."""
         for screen in self._screens:
-            screen.show(block)
+            for line in block.splitlines() or [""]:
+                screen.tell(line, head=_BESIDE)
 
     def news(self) -> None:
         """Tell what was logged since the last time."""
@@ -320,7 +339,7 @@ class Scene:
             if event.event not in QUIET:
                 # The id of an operation before each of its steps would only make the lines longer.
                 text = event.text.removeprefix(f"{event.fields.get('operation')}: ")
-                self.tell(f"{event.host}: {text}", at=event.at, style=_STYLES.get(event.event, ""))
+                self.tell(f"{event.host}: {text}", at=event.at, style=STYLES.get(event.event, ""))
 
     async def look_on(self, seconds: float) -> None:
         """Tell what is logged for a while."""
@@ -352,10 +371,19 @@ class Scene:
             self._seen = max(found) + 1
         return missing
 
-    def first(self, event: str) -> float | None:
-        """Return after how many seconds an event was first logged since what was done last."""
-        times = (each.at - self._acted_at for each in self._told if each.event == event)
-        return next((at for at in times if at >= 0), None)
+    def figures(self) -> Iterator[str]:
+        """Yield after how many seconds each part of a failover was first seen since an NVA was stopped."""
+        times = {
+            each.event: each.at - self._killed_at
+            for each in reversed(self._told)
+            if each.at >= self._killed_at
+        }
+        puts = (each.time - self.killed for each in self.lab.simulator.log if each.method == "PUT")
+        first = next((at for at in puts if at >= 0), None)
+        times |= {} if first is None else {"PUT": first}
+        for event, name in _FIGURES.items():
+            if event in times:
+                yield f"{name} after {times[event]:.1f} s"
 
     def number(self, at: str) -> int:
         """Return the number of a monitor, the first without a name."""
@@ -367,8 +395,17 @@ class Scene:
         if words[0] != "nvaha":
             raise LabError(f"{words[0]} is no command that a drill can type")
         # A monitor of the lab asks for no key, but some commands do not go without.
-        environ = {**os.environ, "NVAHA_URL": self.lab.hosts[self.number(at)].url, "NVAHA_KEY": "lab"}
-        environ |= {"COLUMNS": str(WIDTH - 8), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "NO_COLOR": "1"}
+        environ = {
+            **os.environ,
+            "NVAHA_URL": self.lab.hosts[self.number(at)].url,
+            "NVAHA_KEY": "none-is-asked-for",
+        }
+        environ |= {
+            "COLUMNS": str(WIDTH - len(_BESIDE)),
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
+            "NO_COLOR": "1",
+        }
         environ["PYTHONPATH"] = str(Path(nvaha.__file__).parent.parent)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "nvaha.cli", *words[1:]),
@@ -376,15 +413,15 @@ class Scene:
             cwd=self.lab.folder,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stderr=asyncio.subprocess.PIPE,
         )
         try:
-            said, _ = await process.communicate()
+            said, failed = await process.communicate()
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        return process.returncode or 0, said.decode(errors="replace").strip("\n")
+        return process.returncode or 0, (said + failed).decode(errors="replace").strip("\n")
 
 
 async def perform(drill: Drill, lab: Lab, *screens: Screen) -> bool:
@@ -404,10 +441,41 @@ async def perform(drill: Drill, lab: Lab, *screens: Screen) -> bool:
     for problem in problems:
         scene.fail(problem)
     if not problems:
-        scene.tell("")
+        scene.show("")
         for sentence in drill.verdict.said():
             scene.pass_(sentence)
     return not problems
+
+
+async def run(drills: Sequence[Drill], console: Console, *, profile: str, page: Path | None = None) -> int:
+    """Go through drills, each in a lab of its own; returns the exit code.
+
+    Args:
+        drills: which, in order.
+        console: where they are told.
+        profile: how long the simulated Azure takes.
+        page: what the records of those that went well are written into, if any.
+    """
+    screen, failed = Screen(console), []
+    for drill in drills:
+        screen.tell(f"{drill.name}: {drill.purpose}", head="\n", style="bold")
+        record = Record(WIDTH)
+        lab = Lab(profile=profile, **{**_LAB, **drill.lab})
+        async with lab:
+            began = time.monotonic()
+            good = await perform(drill, lab, screen, record)
+            seconds = time.monotonic() - began
+            if not good:
+                lab.keep_folder()
+                failed.append(drill.name)
+                screen.tell(f"Not as it should be; the logs are in {lab.folder}", head="\n", style="bold red")
+        if good and page is not None:
+            words = f"{datetime.now(UTC):%Y-%m-%d}, {nvaha.__version__}: as it should be, {seconds:.0f} s"
+            write(page, {drill.name: Outcome(words, without_names(lab, record.text))})
+    if len(drills) > 1:
+        text = f"{len(drills) - len(failed)} of {len(drills)} went as they should"
+        screen.tell(f"{text}; not: {', '.join(failed)}" if failed else text, head="\n", style="bold")
+    return 1 if failed else 0
 
 
 def without_names(lab: Lab, text: str) -> str:
@@ -417,6 +485,3 @@ def without_names(lab: Lab, text: str) -> str:
     except (OSError, KeyError, ImportError):
         who = "someone"
     return text.replace(f"{who} on {platform.node()}", "you on lab").replace(str(lab.folder), "LAB")
-
-
-Progress = Callable[[str], None]

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from nvaha.lab.drill import Ask, Do, Drill, Figures, Say, See, Type, Untouched, Verdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from nvaha.lab.drill import Answered, Ask, Do, Drill, Say, See, Type, Untouched, Verdict, run
+from nvaha.lab.screen import Screen
+from nvaha.lab.stage.azurite import LabError
 
 ONE, TWO = "ha-nva-vm1", "ha-nva-vm2"
 TABLE, MORE = "ha-nva-udr", "ha-nva-mgmt-udr"
 CANARY = "ha-nva-canary"
 FIRST, SECOND, OTHER = "monitor-a", "monitor-b", "monitor-x"
 WHOLE = 4
-"""What a whole switch writes: two route tables, the NIC that loses the public IP and the one that gains it."""
+"""What a whole switch writes: two route tables, the NIC that loses the public IP, the one that gains it."""
 
 
 def _move(to: str, *more: str) -> str:
@@ -25,7 +32,7 @@ DRILLS = {
             steps=(
                 Do(f"kill {ONE}"),
                 See(("nva_down", "switch_requested", "switch_done")),
-                Figures(),
+                Answered(figures=True),
                 Type("nvaha status edge", shows=("steady", f"{TWO} *")),
             ),
             verdict=Verdict(on=TWO, wrote={FIRST: WHOLE}, ended=("done",)),
@@ -53,7 +60,7 @@ DRILLS = {
                 Type("nvaha status edge", shows=("every NVA is down",)),
                 Do(f"revive {TWO}"),
                 See(("all_down_over", "switch_done")),
-                Figures(),
+                Answered(),
             ),
             verdict=Verdict(on=TWO, wrote={FIRST: WHOLE}, ended=("done",)),
         ),
@@ -65,11 +72,11 @@ DRILLS = {
                 Do(f"kill {ONE}"),
                 See(("nva_down", "held")),
                 Untouched(),
-                Type("nvaha status edge", shows=("held by tag nvaha-hold", "not switched")),
+                Type("nvaha status edge", shows=("held by tag nvaha-hold",)),
                 Say("The tag is taken off. While something waits for that, a look follows within a minute."),
                 Do(f"unhold {TABLE}"),
                 See(("held_over", "switch_done"), within_s=120),
-                Figures(),
+                Answered(),
             ),
             verdict=Verdict(on=TWO, wrote={FIRST: WHOLE}, ended=("failed", "done")),
         ),
@@ -83,8 +90,8 @@ DRILLS = {
                 Do(f"kill {ONE}"),
                 Say("Nobody watches. The sheet's commands are carried out: first a hold, then the moves."),
                 Do(f"follow sheets/edge-to-{TWO}.azcli"),
-                Figures(),
-                Say("nvaha is back, within minutes: it remembers another active NVA, sees the hold, and moves nothing."),
+                Answered(),
+                Say("nvaha is back: it remembers another active NVA, sees the hold, and moves nothing."),
                 Do(f"start {FIRST}"),
                 See(("held", "nva_down")),
                 Untouched(),
@@ -127,7 +134,7 @@ DRILLS = {
                 See(("nva_down",), at=OTHER),
                 See(("switch_done",), at=FIRST),
                 Type(f"nvaha failover edge --to {TWO} --yes", at=OTHER, code=1, shows=("another monitor",)),
-                Say("The way out where the second one is to stay: it takes the marks over, and the first one stops."),
+                Say("If the second one is to stay, it takes the marks over, and the first one stops."),
                 Do(f"revive {TWO}"),
                 See(("nva_up",), at=OTHER),
                 Type(_move(TWO, "--force"), at=OTHER, shows=(f"Done: edge is on {TWO}",)),
@@ -167,7 +174,7 @@ DRILLS = {
                 Say("A process has had its token since it started, and that is good for hours: this passes."),
                 Do(f"kill {ONE}"),
                 See(("switch_done",)),
-                Figures(),
+                Answered(),
                 Say("A process that starts now has none, and can have none: its switch waits."),
                 Do(f"revive {ONE}"),
                 See(("nva_up",)),
@@ -191,7 +198,7 @@ DRILLS = {
                 Do(f"lock {CANARY}"),
                 Type("nvaha failover canary --to first --yes --wait", code=1, shows=("locked",)),
                 See(("canary_failed",)),
-                Type("nvaha status", shows=("locked",)),
+                Type("nvaha status", shows=("remove the lock",)),
                 Do(f"unlock {CANARY}"),
                 Type("nvaha failover canary --to first --yes --wait", shows=("Done: canary is on first",)),
                 See(("canary_done",)),
@@ -208,7 +215,7 @@ DRILLS = {
                 Do(f"config without {MORE}"),
                 Do(f"stop {FIRST}"),
                 Do(f"start {FIRST}"),
-                See(("nva_up",)),
+                See(("leader_elected",)),
                 Do("arm slow"),
                 Do(f"kill {ONE}"),
                 See(("switch_claimed",)),
@@ -235,18 +242,40 @@ DRILLS = {
                 See(("rival",), at=OTHER),
                 Type("nvaha state adopt export.json", at=OTHER, shows=("edge: taken over",)),
                 Type("nvaha status", at=OTHER, shows=("paused",)),
-                Say("The old side's marks forbid the new one to move anything by itself. Settled where it is:"),
+                Say(
+                    "The old side's marks forbid the new one to move anything by itself. Settled where it is:"
+                ),
                 Type(_move(TWO, "--force"), at=OTHER, shows=(f"Done: edge is on {TWO}",)),
                 Type("nvaha resume edge", at=OTHER),
                 Say("Proved by a failover:"),
                 Do(f"kill {TWO}"),
                 See(("switch_done",), at=OTHER),
-                Figures(),
+                Answered(),
                 Type("nvaha status edge", at=OTHER, shows=("steady", f"{ONE} *")),
             ),
-            verdict=Verdict(
-                on=ONE, wrote={FIRST: WHOLE, OTHER: WHOLE + 4}, ended=("done", "done"), at=OTHER
-            ),
+            verdict=Verdict(on=ONE, wrote={FIRST: WHOLE, OTHER: WHOLE + 4}, ended=("done", "done"), at=OTHER),
         ),
     )
 }
+
+
+async def command(name: str, *, profile: str, page: Path | None) -> int:
+    """Go through one drill, or all of them, or list them without a name; returns the exit code."""
+    console = Console(highlight=False)
+    if not name:
+        width = max(map(len, DRILLS))
+        for drill in DRILLS.values():
+            Screen(console).tell(drill.purpose, head=f"{drill.name.ljust(width)}  ")
+        return 0
+    drills = (
+        list(DRILLS.values()) if name == "all" else [each for each in DRILLS.values() if each.name == name]
+    )
+    wrong = "" if drills else f"there is no drill {name!r}; there are {', '.join(DRILLS)}, and all"
+    try:
+        code = await run(drills, console, profile=profile, page=page)
+    except LabError as error:
+        wrong = str(error)
+    if not wrong:
+        return code
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(wrong, style="red"))
+    return 1

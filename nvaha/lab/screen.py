@@ -8,6 +8,9 @@ import textwrap
 from rich.console import Console
 from rich.text import Text
 
+QUIET = frozenset({"heartbeat", "group_state"})
+"""Events that are for queries, not for eyes."""
+STYLES = {"switch_done": "bold green", "nva_up": "green", "nva_down": "bold red", "switch_failed": "bold red"}
 _NARROWEST = 30
 
 
@@ -25,17 +28,26 @@ class Screen:
 
     def tell(self, text: str, *, head: str = "", style: str = "") -> None:
         """Print a text behind a head, such as a time; what follows its first line stands below the text."""
-        lines = [text]
-        if self._width is not None:
-            room = max(_NARROWEST, self._width - len(head))
-            lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
-        for number, line in enumerate(lines):
+        room = None if self._width is None else max(_NARROWEST, self._width - len(head))
+        for number, line in enumerate(folded(text, room)):
             before = head if number == 0 else " " * len(head)
             self._console.print(Text.assemble(before, (line, style)), soft_wrap=True)
 
     def show(self, block: str) -> None:
-        """Print lines as they are."""
-        self._console.print(Text(block), soft_wrap=True)
+        """Print lines, each folded below where it begins."""
+        for line in block.split("\n"):
+            self.tell(line)
+
+
+def folded(text: str, width: int | None) -> list[str]:
+    """Return a line cut between words to lines of a width, or whole; spaces before it stand before each."""
+    if width is None or len(text) <= width:
+        return [text]
+    indent = " " * min(len(text) - len(text.lstrip()), width // 2)
+    lines = textwrap.wrap(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return lines or [""]
 
 
 class Record(Screen):
