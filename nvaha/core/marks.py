@@ -135,7 +135,7 @@ def _rival(mark: Mark, resource: Resource, value: str, more: int) -> str:
     account, _, group = value.partition("/")
     where = f"{_kind(resource)}{_and(more)}"
     return (
-        f"another monitor moves this group: {where} bears its mark, tag {mark.name} = '{value}' (storage "
+        f"another monitor moves this group: {where} bear{'' if more else 's'} its mark, tag {mark.name} = '{value}' (storage "
         f"account '{account}', group '{group}'; this monitor's account is {mark.account}). Nothing is moved "
         "by itself. Stop that monitor, then remove the tag, or take over by a failover with force"
     )
