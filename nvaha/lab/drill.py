@@ -26,6 +26,7 @@ from rich.console import Console
 
 import nvaha
 from nvaha.lab.acts import Acts
+from nvaha.lab.arm import LogEntry
 from nvaha.lab.record import Outcome, write
 from nvaha.lab.screen import QUIET, STYLES, Record, Screen
 from nvaha.lab.stage.azurite import LabError
@@ -34,7 +35,7 @@ from nvaha.lab.stage.stage import GROUP, POLL_S, Lab
 
 WIDTH = 110
 _BESIDE = " " * 8
-_WITHIN_S = 60.0
+_WITHIN_S = 120.0
 _SLOW = 4.0
 _SETTLED_S = 15.0
 _FIGURES = {"nva_down": "down", "switch_requested": "requested", "PUT": "first write", "switch_done": "done"}
@@ -237,13 +238,10 @@ class Verdict:
         lab = scene.lab
         number = scene.number(self.at)
         problems = await lab.problems(lab.nva(self.on), host=number)
-        wrote = Counter(
-            each.principal for each in lab.simulator.log if each.method == "PUT" and each.took_effect
-        )
+        wrote = Counter(each.principal for each in scene.writes() if each.took_effect)
         if dict(wrote) != dict(self.wrote):
             problems.append(f"writes that took effect: {_counted(wrote)}, not {_counted(self.wrote)}")
-        _, history = await lab.call("GET", f"/groups/{GROUP}/history", host=number)
-        ended = [each["status"] for each in reversed(history["operations"])]
+        ended = [status for name, status in (await scene.history(number)).items() if name not in scene.known]
         if ended != list(self.ended):
             problems.append(
                 f"operations: {', '.join(ended) or 'none'}, not {', '.join(self.ended) or 'none'}"
@@ -296,6 +294,9 @@ class Scene:
         """When the last NVA was stopped, in monotonic seconds."""
         self.asked = 0
         """How many requests Azure had had when the last thing was done."""
+        self.known: frozenset[str] = frozenset()
+        """The operations that there were before the drill."""
+        self._first = len(lab.simulator.log)
         self._screens = screens
         self._began = self._killed_at = time.time()
         self._news = News()
@@ -330,7 +331,7 @@ class Scene:
         """Print what a command has printed."""
         for screen in self._screens:
             for line in block.splitlines() or [""]:
-                screen.tell(line, head=_BESIDE)
+                screen.tell(line.rstrip(), head=_BESIDE)
 
     def news(self) -> None:
         """Tell what was logged since the last time."""
@@ -378,7 +379,7 @@ class Scene:
             for each in reversed(self._told)
             if each.at >= self._killed_at
         }
-        puts = (each.time - self.killed for each in self.lab.simulator.log if each.method == "PUT")
+        puts = (each.time - self.killed for each in self.writes())
         first = next((at for at in puts if at >= 0), None)
         times |= {} if first is None else {"PUT": first}
         for event, name in _FIGURES.items():
@@ -388,6 +389,15 @@ class Scene:
     def number(self, at: str) -> int:
         """Return the number of a monitor, the first without a name."""
         return self.lab.hosts.index(self.lab.host(at)) if at else 0
+
+    def writes(self) -> list[LogEntry]:
+        """Return the writes that were sent to Azure since the drill began."""
+        return [each for each in self.lab.simulator.log[self._first :] if each.method == "PUT"]
+
+    async def history(self, number: int) -> dict[str, str]:
+        """Return {operation: status} as a monitor shows them, oldest first."""
+        _, content = await self.lab.call("GET", f"/groups/{GROUP}/history?limit=50", host=number)
+        return {each["id"]: each["status"] for each in reversed(content["operations"])}
 
     async def command(self, line: str, at: str) -> tuple[int, str]:
         """Run a `nvaha` command in the lab's folder; returns its exit code and what it printed."""
@@ -429,6 +439,7 @@ async def perform(drill: Drill, lab: Lab, *screens: Screen) -> bool:
     await lab.ready()
     scene = Scene(lab, *screens)
     try:
+        scene.known = frozenset(await scene.history(0))
         for step in drill.steps:
             await step.take(scene)
         until = time.monotonic() + _SETTLED_S * scene.patience
@@ -455,27 +466,41 @@ async def run(drills: Sequence[Drill], console: Console, *, profile: str, page: 
         console: where they are told.
         profile: how long the simulated Azure takes.
         page: what the records of those that went well are written into, if any.
+
+    Raises:
+        LabError: the page cannot be written, or has no place for a record.
     """
     screen, failed = Screen(console), []
     for drill in drills:
-        screen.tell(f"{drill.name}: {drill.purpose}", head="\n", style="bold")
-        record = Record(WIDTH)
-        lab = Lab(profile=profile, **{**_LAB, **drill.lab})
+        screen.tell("")
+        screen.tell(f"{drill.name}: {drill.purpose}", style="bold")
+        outcome = await _outcome(drill, Lab(profile=profile, **{**_LAB, **drill.lab}), screen)
+        if outcome is None:
+            failed.append(drill.name)
+        elif page is not None:
+            write(page, {drill.name: outcome})
+    if len(drills) > 1:
+        text = f"{len(drills) - len(failed)} of {len(drills)} drills went as they should"
+        screen.tell("")
+        screen.tell(f"{text}; not: {', '.join(failed)}" if failed else text, style="bold")
+    return 1 if failed else 0
+
+
+async def _outcome(drill: Drill, lab: Lab, screen: Screen) -> Outcome | None:
+    """Go through a drill; return its record, or None if it did not go as it should, or no lab came up."""
+    record = Record(WIDTH)
+    try:
         async with lab:
             began = time.monotonic()
-            good = await perform(drill, lab, screen, record)
-            seconds = time.monotonic() - began
-            if not good:
-                lab.keep_folder()
-                failed.append(drill.name)
-                screen.tell(f"Not as it should be; the logs are in {lab.folder}", head="\n", style="bold red")
-        if good and page is not None:
-            words = f"{datetime.now(UTC):%Y-%m-%d}, {nvaha.__version__}: as it should be, {seconds:.0f} s"
-            write(page, {drill.name: Outcome(words, without_names(lab, record.text))})
-    if len(drills) > 1:
-        text = f"{len(drills) - len(failed)} of {len(drills)} went as they should"
-        screen.tell(f"{text}; not: {', '.join(failed)}" if failed else text, head="\n", style="bold")
-    return 1 if failed else 0
+            if await perform(drill, lab, screen, record):
+                seconds = time.monotonic() - began
+                words = f"{datetime.now(UTC):%Y-%m-%d}, {nvaha.__version__}: as it should be, {seconds:.0f} s"
+                return Outcome(words, without_names(lab, record.text))
+            lab.keep_folder()
+    except LabError as error:
+        screen.tell(str(error), style="bold red")
+    screen.tell(f"Not as it should be; the logs are in {lab.folder}", style="bold red")
+    return None
 
 
 def without_names(lab: Lab, text: str) -> str:

@@ -198,7 +198,7 @@ DRILLS = {
             name="canary",
             purpose="the canary's switch fails: told before a failover needs what is broken",
             steps=(
-                See(("canary_done",)),
+                Type("nvaha status", shows=("Canary was switched well",), within_s=120),
                 Do(f"lock {CANARY}"),
                 Type("nvaha failover canary --to first --yes --wait", code=1, shows=("locked",)),
                 See(("canary_failed",)),

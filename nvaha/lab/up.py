@@ -84,8 +84,15 @@ class Up:
             f"\nThe same app in Azure Functions Core Tools, as one more monitor of this lab:\n"
             f"  source {file} && func start --port 7072\n"
             f"\nConfiguration and logs: {lab.folder}\n"
-            f"\nType here:\n{typed()}\n"
+            f"\nType here:"
         )
+        self._help()
+
+    def _help(self) -> None:
+        width = max(map(len, typed()))
+        for usage, about in typed().items():
+            self._screen.tell(about, head=f"  {usage.ljust(width)}  ")
+        self._screen.tell("")
 
     async def _read_commands(self) -> None:
         loop = asyncio.get_running_loop()
@@ -110,7 +117,7 @@ class Up:
             case ["quit"]:
                 self._stopping.set()
             case ["help"]:
-                self._screen.show(typed())
+                self._help()
             case _:
                 self._print(await self._acts.obey(line), "yellow")
 
@@ -161,11 +168,9 @@ def _clock(at: float | None = None) -> str:
     return f"{time.astimezone():%H:%M:%S}  "
 
 
-def typed() -> str:
-    """Return all that can be typed, a line each."""
-    lines = [*((each.usage, each.about) for each in VERBS.values()), *_OWN.items()]
-    width = max(len(usage) for usage, _ in lines)
-    return "\n".join(f"  {usage.ljust(width)}  {about}" for usage, about in lines)
+def typed() -> dict[str, str]:
+    """Return all that can be typed, and what it does."""
+    return {**{each.usage: each.about for each in VERBS.values()}, **_OWN}
 
 
 def program() -> str:

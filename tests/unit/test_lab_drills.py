@@ -69,8 +69,9 @@ class TestLines:
     def test_the_prompts_list_has_every_line(self) -> None:
         """What can be done, and the prompt's own words, are listed with a meaning each."""
         listed = up.typed()
-        assert all(f"  {verb.usage} " in listed for verb in acts.VERBS.values())
-        assert {"status", "help", "quit"} <= {line.split()[0] for line in listed.splitlines()}
+        assert all(listed[verb.usage] == verb.about for verb in acts.VERBS.values())
+        assert {"status", "help", "quit"} <= set(listed)
+        assert all(listed.values())
 
     def test_every_line_and_command_of_a_drill_can_be_read(self) -> None:
         """No drill ends at a word that nobody knows."""
@@ -186,6 +187,7 @@ class FakeLab:
         self.simulator = SimpleNamespace(log=[])
         self.wrong: list[str] = []
         self.logged: list[HostEvent] = []
+        self.begun = False
 
     def host(self, name: str) -> Any:
         """Return a monitor."""
@@ -219,8 +221,11 @@ class FakeLab:
         return self.wrong
 
     async def call(self, *_: object, **__: object) -> tuple[int, Any]:
-        """Answer with a history of one switch that is done."""
-        return 200, {"operations": [{"status": "done"}]}
+        """Answer with a history, in which there is one more operation from the second time on."""
+        begun, self.begun = self.begun, True
+        return 200, {
+            "operations": [{"id": "new", "status": "done"}] * begun + [{"id": "old", "status": "failed"}]
+        }
 
 
 def performed(fake: FakeLab, *steps: Any, verdict: Verdict | None = None) -> tuple[bool, str]:
@@ -293,12 +298,18 @@ class TestMechanism:
     def test_the_verdict_is_the_worlds(
         self, wrong: list[str], wrote: dict[str, int], ended: tuple[str, ...]
     ) -> None:
-        """What leads elsewhere, a write more or less, an operation that ended otherwise: each is a failure."""
+        """What leads elsewhere, a write more or less, an operation that ended otherwise: not as meant."""
         fake = FakeLab()
         fake.wrong = wrong
         good, told = performed(fake, verdict=Verdict(on="b", wrote=wrote, ended=ended))
         assert not good
         assert "✗" in told
+
+    def test_what_was_written_before_counts_for_nothing(self) -> None:
+        """A lab in which another drill has been."""
+        fake = FakeLab()
+        fake.write()
+        assert performed(fake)[0]
 
     def test_a_command_of_another_program_is_refused(self) -> None:
         """A drill types `nvaha`, and nothing else of this machine."""
