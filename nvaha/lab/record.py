@@ -30,7 +30,7 @@ def write(page: Path, outcomes: Mapping[str, Outcome]) -> None:
         text = page.read_text(encoding="utf-8")
         for name, outcome in outcomes.items():
             text = _put(text, f"last {name}", outcome.words, page)
-            text = _put(text, f"record {name}", f"\n```text\n{outcome.text}\n```\n", page)
+            text = _put(text, f"record {name}", f"\n```log\n{outcome.text}\n```\n", page)
         page.write_text(text, encoding="utf-8")
     except OSError as error:
         raise LabError(f"{page} cannot be written: {error.strerror}") from error

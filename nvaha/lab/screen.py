@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.text import Text
@@ -51,11 +52,23 @@ def folded(text: str, width: int | None) -> list[str]:
 
 
 class Record(Screen):
-    """A screen of a fixed width whose lines can be had as text."""
+    """A screen of a fixed width whose lines can be had as text.
 
-    def __init__(self, width: int) -> None:
+    Args:
+        width: the characters of a line.
+        instead: {what is not to be in it: what stands there instead}.
+    """
+
+    def __init__(self, width: int, instead: Mapping[str, str] | None = None) -> None:
         self._file = io.StringIO()
+        self._instead = instead or {}
         super().__init__(Console(file=self._file, highlight=False, color_system=None), width)
+
+    def tell(self, text: str, *, head: str = "", style: str = "") -> None:
+        """Print a text as any screen does, with what stands instead."""
+        for what, instead in self._instead.items():
+            text = text.replace(what, instead)
+        super().tell(text, head=head, style=style)
 
     @property
     def text(self) -> str:

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from nvaha.lab.drill import WIDTH, perform
+from nvaha.lab.drill import perform
 from nvaha.lab.drills import DRILLS
+from nvaha.lab.scene import WIDTH
 from nvaha.lab.screen import Record
 
 from .story import quick_lab

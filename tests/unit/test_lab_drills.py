@@ -16,8 +16,9 @@ from rich.console import Console
 
 from nvaha.lab import acts, by_hand, record, up
 from nvaha.lab.arm import ArmSimulator
-from nvaha.lab.drill import Do, Drill, Scene, See, Type, Untouched, Verdict, perform
+from nvaha.lab.drill import Do, Drill, See, Type, Untouched, Verdict, perform
 from nvaha.lab.drills import DRILLS
+from nvaha.lab.scene import Scene
 from nvaha.lab.screen import Record, Screen, folded
 from nvaha.lab.stage.azurite import LabError
 from nvaha.lab.stage.process import HostEvent
@@ -93,6 +94,15 @@ def test_a_line_is_folded_between_words_below_its_beginning() -> None:
     out = io.StringIO()
     Screen(Console(file=out, width=20)).tell("word " * 20)
     assert out.getvalue().count("\n") == 1
+
+
+def test_a_record_has_no_name_of_this_machine_however_it_is_folded() -> None:
+    """What stands instead is put there before a line is cut."""
+    told = Record(40, {"alice on jump1": "you on lab"})
+    for words in range(12):
+        told.tell(f"{'word ' * words}by alice on jump1, who knows")
+    assert told.text.count("lab,") == 12
+    assert not any(word in told.text for word in ("alice", "jump1"))
 
 
 class TestByHand:
@@ -331,7 +341,7 @@ class TestPage:
         """Each was gone through, and its record is of the steps that it has now."""
         for drill in DRILLS.values():
             found = re.search(
-                f"<!-- record {drill.name} -->\n```text\n(.*?)\n```\n<!-- end -->", PAGE, re.DOTALL
+                f"<!-- record {drill.name} -->\n```log\n(.*?)\n```\n<!-- end -->", PAGE, re.DOTALL
             )
             assert found, f"nvaha lab drill {drill.name} --record docs/drills.md"
             assert "✗" not in found[1]
@@ -351,7 +361,7 @@ class TestPage:
         record.write(page, {"a": record.Outcome("new", r"\1 C:\g")})
         assert page.read_text() == (
             "| <!-- last a -->new<!-- end --> | <!-- last b -->b<!-- end --> |\n"
-            "<!-- record a -->\n```text\n\\1 C:\\g\n```\n<!-- end -->\nx\n"
+            "<!-- record a -->\n```log\n\\1 C:\\g\n```\n<!-- end -->\nx\n"
         )
 
     def test_a_page_without_the_markers_is_left_alone(self, tmp_path: Path) -> None:
