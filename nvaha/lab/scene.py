@@ -183,9 +183,10 @@ class Scene:
 
 
 def names_of(lab: Lab) -> dict[str, str]:
-    """Return what a record shows instead of the names of this machine and of who works at it."""
+    """Return what a record shows instead of this machine's names, its user's, and what begins every id."""
     try:
         who = getpass.getuser()
     except (OSError, KeyError, ImportError):
         who = "someone"
-    return {f"{who} on {platform.node()}": "you on lab", str(lab.folder): "LAB"}
+    begin = lab.sample.route_tables[0].partition("/Microsoft.Network/")[0]
+    return {f"{who} on {platform.node()}": "you on lab", str(lab.folder): "LAB", begin: "/…"}
