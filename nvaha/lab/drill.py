@@ -147,16 +147,18 @@ class See(Step):
         events: their names.
         at: by which monitor; by any if empty.
         within_s: how long to wait on profile `typical`.
+        early: they may have been logged before what was seen last, at any time since the drill began.
     """
 
     events: tuple[str, ...]
     at: str = ""
     within_s: float = _WITHIN_S
+    early: bool = False
 
     async def take(self, scene: Scene) -> None:
         """Wait for them."""
         until = time.monotonic() + self.within_s * scene.patience
-        while missing := scene.missing(self.events, self.at):
+        while missing := scene.missing(self.events, self.at, early=self.early):
             if time.monotonic() > until:
                 raise NotSeen(f"not within {self.within_s * scene.patience:g} s: {', '.join(missing)}")
             await scene.look_on(POLL_S)

@@ -100,15 +100,19 @@ class Scene:
                 return
             await asyncio.sleep(min(POLL_S, left))
 
-    def missing(self, events: Iterable[str], at: str) -> list[str]:
-        """Return those events that were not told after what was seen last; if none, they are seen now."""
+    def missing(self, events: Iterable[str], at: str, *, early: bool = False) -> list[str]:
+        """Return those events that were not told after what was seen last, or (`early`) at all.
+
+        If none is missing, they are seen now.
+        """
         self.news()
+        start = 0 if early else self._seen
         found: list[int] = []
         missing: list[str] = []
         for name in events:
             numbers = (
                 number
-                for number, each in enumerate(self._told[self._seen :], self._seen)
+                for number, each in enumerate(self._told[start:], start)
                 if each.event == name and at in {"", each.host}
             )
             number = next(numbers, None)
@@ -117,7 +121,7 @@ class Scene:
             else:
                 found.append(number)
         if not missing:
-            self._seen = max(found) + 1
+            self._seen = max(self._seen, *(number + 1 for number in found))
         return missing
 
     def figures(self) -> Iterator[str]:

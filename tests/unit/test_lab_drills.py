@@ -289,6 +289,12 @@ class TestMechanism:
         steps = (Log("nva_down"), Log("switch_done"), See(("nva_down",)), See(("switch_done",), within_s=0.0))
         assert performed(FakeLab(), *steps)[0]
 
+    def test_what_may_come_early_is_seen_all_the_same(self) -> None:
+        """Of two monitors nobody knows whose word comes first."""
+        steps = (Log("rival"), Log("nva_up"), See(("nva_up",)))
+        assert performed(FakeLab(), *steps, See(("rival",), within_s=0.0, early=True))[0]
+        assert not performed(FakeLab(), *steps, See(("rival",), within_s=0.0))[0]
+
     def test_what_was_logged_before_the_drill_counts_for_nothing(self) -> None:
         """A lab that has been running has had events of the same name."""
         fake = FakeLab()
