@@ -232,9 +232,9 @@ def test_it_ends_when_a_commanded_failover_is_done() -> None:
 @pytest.mark.parametrize("force", [True, False])
 def test_a_marks_rival_ends_with_a_forced_switch_that_is_done(force: bool) -> None:
     """It has taken every mark over, so that an NVA that dies right after it is left at once; no other has."""
-    begun = command(steady() if not force else with_(steady(), RIVAL), "b", force=force).state
+    commanded = command(with_(steady(), RIVAL) if force else steady(), "b", force=force).state
+    begun = with_(commanded, RIVAL)
     assert begun.request is not None
-    begun = with_(begun, RIVAL)
     done = decide(GROUP, begun, SwitchDone(begun.generation, begun.request.operation), later(10.0))
     assert ("rival_over" in events(done)) is force
     dead = replace(done.state, nvas={"a": up(), "b": down()}, probed_at=later(99.0))
