@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from azure.core.exceptions import AzureError
@@ -138,11 +139,11 @@ class Acts:
         await self._lab.host(name).stop()
         return f"{name} is stopped"
 
-    @_verb("start MONITOR", "one that has ended is started again")
-    async def _start(self, name: str) -> str:
+    @_verb("start MONITOR [FOLDER]", "it is started again, as the release in a folder if one is named")
+    async def _start(self, name: str, app: str = "") -> str:
         host = self._lab.host(name)
-        if not host.running:
-            await host.start()
+        if app or not host.running:
+            await host.start(Path(app) if app else None)
         return f"{name} runs"
 
     @_verb("add MONITOR", "one more monitor of the same deployment")
