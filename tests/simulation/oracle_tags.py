@@ -46,8 +46,8 @@ class TagOracle:
     def written(self, change: Change) -> Iterator[str]:
         """Yield what a change of a group's state has begun that it may not."""
         new, old, name = change.new, change.old, change.group.name
-        request, began = new.request, new.generation != old.generation
-        if began and request is not None and change.process.kind == "monitor":
+        request = new.request
+        if change.began and request is not None and change.process.kind == "monitor":
             # Nobody looks at a canary's table in between: its next run is the look that finds the tag gone.
             forbidden = (old.rival or old.hold) if change.group.canary is None else None
             if forbidden:
