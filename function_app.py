@@ -45,6 +45,12 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
     return await api.health(req)
 
 
+@app.route("openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def openapi(req: func.HttpRequest) -> func.HttpResponse:
+    """Show the API as a document."""
+    return await api.openapi(req)
+
+
 @app.route("groups", methods=["GET"])
 async def groups(req: func.HttpRequest) -> func.HttpResponse:
     """Show the leader and all groups."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nvaha.core.by_hand import ByHand, by_hand
 from nvaha.core.commands import refuses
@@ -31,7 +31,6 @@ from nvaha.model import (
 )
 from nvaha.operate.kept import Kept
 from nvaha.operate.views import (
-    Json,
     break_glass_view,
     canary_view,
     group_view,
@@ -52,6 +51,17 @@ from nvaha.ports import (
 from nvaha.state.commit import Committer
 from nvaha.state.snapshot import read_snapshot
 from nvaha.text import shown
+
+if TYPE_CHECKING:
+    from nvaha.operate.answers import (
+        BreakGlassAnswer,
+        CanaryAnswer,
+        GroupAnswer,
+        GroupsAnswer,
+        HistoryAnswer,
+        OperationAnswer,
+        PlanAnswer,
+    )
 
 MAX_HISTORY = 100
 PLAN_WITHIN_S = 10.0
@@ -150,15 +160,16 @@ class Control:
 
         return all(probed(group) for group in self._groups.values())
 
-    async def groups(self) -> Json:
+    async def groups(self) -> GroupsAnswer:
         """Return the leader, the instances beside it, every configured group, and the canary."""
         stored, now = await self._store.load_all(), self._clock.now()
         record, rows = await asyncio.gather(self._leader(), self._instances())
-        leader, canary = leader_view(record, now), None
+        leader = leader_view(record, now)
+        canary: CanaryAnswer | None = None
         if self._canary is not None:
             canary = canary_view(self._canary, _shown(self._canary, stored.get(self._canary.name)), now)
 
-        def views() -> list[Json]:
+        def views() -> list[GroupAnswer]:
             return [
                 group_view(group, _shown(group, stored.get(group.name))) for group in self._groups.values()
             ]
@@ -167,7 +178,7 @@ class Control:
         groups = await self._aside(views)
         return {"leader": leader, **instances, "groups": groups, "canary": canary}
 
-    async def group(self, name: str) -> Json:
+    async def group(self, name: str) -> GroupAnswer:
         """Return one group with its last operation; Refused if there is none of that name."""
         group = self._group(name)
         try:
@@ -180,7 +191,7 @@ class Control:
         view["operation"] = operation_view(await self._last(state.switch)) if state.switch else None
         return view
 
-    async def plan(self, name: str, to: str) -> Json:
+    async def plan(self, name: str, to: str) -> PlanAnswer:
         """Return what a failover would change and what forbids it; Refused if that cannot be told.
 
         A switch never uses it: it reads and plans for itself.
@@ -200,7 +211,7 @@ class Control:
             forbids = f"it could not end well: {listed(todo.problems)}; force moves what can be moved"
         return plan_view(group, todo, forbids, read_at, tagged.hold)
 
-    async def break_glass(self, name: str) -> Json:
+    async def break_glass(self, name: str) -> BreakGlassAnswer:
         """Return what brings a group to each of its NVAs by hand; Refused if that cannot be told."""
         group = self._group(name)
         state, read_at = await self._state(group), self._clock.now()
@@ -225,7 +236,7 @@ class Control:
             raise _throttled(next(missing), snapshot.retry_after_s)
         return snapshot
 
-    async def failover(self, name: str, command: FailoverCommanded) -> Json:
+    async def failover(self, name: str, command: FailoverCommanded) -> OperationAnswer:
         """Start a failover, or find the one that the same request id started; Refused with the reason."""
         group = self._group(name)
         committed = await self._committer.commit(group, command)
@@ -236,13 +247,13 @@ class Control:
             return operation_view(await self._last(switch))
         return await self.operation(committed.operation or "")
 
-    async def pause(self, name: str, command: PauseCommanded) -> Json:
+    async def pause(self, name: str, command: PauseCommanded) -> GroupAnswer:
         """Pause or resume a group; doing so twice changes nothing."""
         group = self._group(name)
         committed = await self._committer.commit(group, command)
         return group_view(group, committed.held.state)
 
-    async def history(self, name: str, limit: int) -> Json:
+    async def history(self, name: str, limit: int) -> HistoryAnswer:
         """Return a group's operations, newest first, and why those cannot be read that are missing there."""
         group = self._group(name)
         found = await self._store.history(group.name, limit)
@@ -250,7 +261,7 @@ class Control:
         unreadable = [str(each) for each in found if isinstance(each, StateUnreadable)]
         return {"group": group.name, "operations": operations, "unreadable": unreadable}
 
-    async def operation(self, operation_id: str) -> Json:
+    async def operation(self, operation_id: str) -> OperationAnswer:
         """Return one operation; Refused if there is none."""
         operation = await self._store.operation(operation_id)
         if operation is None:

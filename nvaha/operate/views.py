@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nvaha.core.by_hand import ByHand
 from nvaha.core.canary_runs import due_at, is_overdue
@@ -25,16 +25,28 @@ from nvaha.model import (
 )
 from nvaha.ports import correlation_id
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from nvaha.operate.answers import (
+        BreakGlassAnswer,
+        CanaryAnswer,
+        GroupAnswer,
+        InstanceAnswer,
+        InstancesAnswer,
+        LeaderAnswer,
+        NvaAnswer,
+        OperationAnswer,
+        PlanAnswer,
+        StepAnswer,
+    )
 
 
-def group_view(group: Group, state: GroupState) -> Json:
+def group_view(group: Group, state: GroupState) -> GroupAnswer:
     """Return one group as `GET /groups/{group}` answers it, without its last operation."""
     state = as_configured(group, state)
     unread = [unread_sentence(state.unread)] if state.unread is not None else []
     return {
         "name": group.name,
-        "phase": str(state.phase),
+        "phase": state.phase,
         "active": state.active,
         "target": state.target,
         "generation": state.generation,
@@ -53,7 +65,7 @@ def group_view(group: Group, state: GroupState) -> Json:
     }
 
 
-def canary_view(canary: Group, state: GroupState, now: datetime) -> Json:
+def canary_view(canary: Group, state: GroupState, now: datetime) -> CanaryAnswer:
     """Return what the canary's last run came to, and how long it is since one ended well."""
     state, record = as_configured(canary, state), state.canary
     done_at, ended = state.guards.last_switch_at, state.switch.ended if state.switch else None
@@ -74,12 +86,12 @@ def canary_view(canary: Group, state: GroupState, now: datetime) -> Json:
     }
 
 
-def _nva_view(group: Group, state: GroupState, name: str) -> Json:
+def _nva_view(group: Group, state: GroupState, name: str) -> NvaAnswer:
     nva, spec = state.nvas[name], group.nva(name).probe
     role = spec.interface or ""
     return {
         "name": name,
-        "health": str(nva.health),
+        "health": nva.health,
         "since": _time(nva.since),
         "failures": nva.failures,
         "latency_ms": None if nva.latency_ms is None else round(nva.latency_ms, 1),
@@ -91,7 +103,7 @@ def _nva_view(group: Group, state: GroupState, name: str) -> Json:
     }
 
 
-def leader_view(leader: LeaderRecord | None, now: datetime) -> Json | None:
+def leader_view(leader: LeaderRecord | None, now: datetime) -> LeaderAnswer | None:
     """Return who leads, and whether its last round is recent enough to say so."""
     if leader is None:
         return None
@@ -109,8 +121,8 @@ def leader_view(leader: LeaderRecord | None, now: datetime) -> Json | None:
 
 
 def instances_view(
-    rows: Iterable[InstanceRecord], leader: Json | None, configuration: str, now: datetime
-) -> Json:
+    rows: Iterable[InstanceRecord], leader: LeaderAnswer | None, configuration: str, now: datetime
+) -> InstancesAnswer:
     """Return the instances, and how many of them could lead in the leader's place.
 
     Args:
@@ -129,7 +141,9 @@ def instances_view(
     }
 
 
-def _instance_view(record: InstanceRecord, leading: str | None, configuration: str, now: datetime) -> Json:
+def _instance_view(
+    record: InstanceRecord, leading: str | None, configuration: str, now: datetime
+) -> InstanceAnswer:
     return {
         "name": record.instance,
         "app": record.app,
@@ -151,7 +165,7 @@ def _instance_view(record: InstanceRecord, leading: str | None, configuration: s
     }
 
 
-def operation_view(operation: Operation) -> Json:
+def operation_view(operation: Operation) -> OperationAnswer:
     """Return one operation as `GET /operations/{id}` answers it."""
     request = operation.request
     started, ended = request.requested_at, operation.ended_at
@@ -159,8 +173,8 @@ def operation_view(operation: Operation) -> Json:
         "id": operation.id,
         "correlation_id": correlation_id(operation.id),
         "group": request.group,
-        "status": str(operation.status),
-        "trigger": str(request.trigger),
+        "status": operation.status,
+        "trigger": request.trigger,
         "from": request.source,
         "to": request.target,
         "reason": request.reason,
@@ -181,12 +195,12 @@ def operation_view(operation: Operation) -> Json:
     }
 
 
-def _step_view(step: StepRecord) -> Json:
+def _step_view(step: StepRecord) -> StepAnswer:
     return {
         "kind": step.kind,
         "resource_id": step.resource_id,
         "detail": step.detail,
-        "status": str(step.status),
+        "status": step.status,
         "attempts": step.attempts,
         "started_at": _time(step.started_at),
         "ended_at": _time(step.ended_at),
@@ -196,7 +210,7 @@ def _step_view(step: StepRecord) -> Json:
 
 def plan_view(
     group: Group, todo: Plan, forbids: str | None, read_at: datetime, hold: str | None = None
-) -> Json:
+) -> PlanAnswer:
     """Return what a failover would change, as `GET /groups/{group}/plan` answers it."""
     return {
         "group": group.name,
@@ -212,7 +226,7 @@ def plan_view(
     }
 
 
-def break_glass_view(group: Group, sheets: Sequence[ByHand], read_at: datetime) -> Json:
+def break_glass_view(group: Group, sheets: Sequence[ByHand], read_at: datetime) -> BreakGlassAnswer:
     """Return how a group is moved by hand, as `GET /groups/{group}/break-glass` answers it."""
     return {
         "group": group.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -32,8 +32,9 @@ Request = func.HttpRequest
 Response = func.HttpResponse
 Body = TypeVar("Body", FailoverBody, PauseBody, AdoptBody)
 Part = TypeVar("Part")
-Call = Callable[[Part], Awaitable[dict[str, Any]]]
+Call = Callable[[Part], Awaitable[Mapping[str, object]]]
 _MIMETYPE = "application/json"
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 STATUS = dict.fromkeys(RefusalCode, 412) | {
@@ -85,6 +86,7 @@ class Api:
         self._holder = holder
         self._aside = aside
         self._signed_in = signed_in
+        self._document: bytes | None = None
         # Together no more than the host carries out at once: what is asked leaves room for what is commanded.
         self._reads = Lane[Response](at_once=4, asking=16)
         self._plans = Lane[Response](at_once=2, asking=8, kept_s=PLAN_KEPT_S)
@@ -106,6 +108,15 @@ class Api:
         except (StoreUnavailable, SettingsError, ConfigError):
             healthy = False
         return _json(200 if healthy else 503, {"status": "healthy" if healthy else "unhealthy"})
+
+    async def openapi(self, request: Request) -> Response:  # noqa: ARG002 - as all calls
+        """All of this as a document; needs no key, and says nothing of any group."""
+        if self._document is None:
+            # Only who asks for it pays for it.
+            from nvaha.web.openapi import document  # noqa: PLC0415
+
+            self._document = (await self._aside(_json, 200, document())).get_body()
+        return func.HttpResponse(self._document, headers=_HEADERS, mimetype=_MIMETYPE)
 
     async def groups(self, request: Request) -> Response:
         """The leader and all groups."""
@@ -165,7 +176,7 @@ class Api:
     async def failover(self, request: Request) -> Response:
         """Start a failover: 202 with the operation and where to follow it."""
 
-        async def call(control: Control) -> dict[str, Any]:
+        async def call(control: Control) -> Mapping[str, object]:
             body = _body(request, FailoverBody, may_be_empty=False)
             command = FailoverCommanded(
                 to=body.to,
@@ -185,9 +196,9 @@ class Api:
     async def adopt(self, request: Request) -> Response:
         """Take one group's state over from an export."""
 
-        async def call(recovery: Recovery) -> dict[str, Any]:
+        async def call(recovery: Recovery) -> Mapping[str, object]:
             body = _body(request, AdoptBody, may_be_empty=False, at_most=MAX_STATE_BYTES)
-            return await recovery.adopt(_group(request), body.epoch, body.state)
+            return await recovery.adopt(_group(request), body.epoch, body.state, self._caller(request))
 
         return await self._command(request, call, of=_recovery)
 
@@ -215,7 +226,7 @@ class Api:
         return f"{safe(claim)[:90]}{CLAIMED}"
 
     async def _pause(self, request: Request, *, paused: bool) -> Response:
-        async def call(control: Control) -> dict[str, Any]:
+        async def call(control: Control) -> Mapping[str, object]:
             body = _body(request, PauseBody, may_be_empty=True)
             command = PauseCommanded(paused=paused, by=self._caller(request), reason=body.reason)
             return await control.pause(_group(request), command)
@@ -319,7 +330,7 @@ def _error(
     return _json(status, {"error": {"code": code, "message": message, "details": details or []}}, headers)
 
 
-def _json(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    sent = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})}
+def _json(status: int, content: Mapping[str, object], headers: dict[str, str] | None = None) -> Response:
+    sent = {**_HEADERS, **(headers or {})}
     text = json.dumps(in_texts(content, safe), ensure_ascii=False, indent=2) + "\n"
     return func.HttpResponse(text, status_code=status, headers=sent, mimetype=_MIMETYPE)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from nvaha.model import LARGEST
 from nvaha.text import safe
@@ -16,6 +24,11 @@ MAX_STATE_BYTES = 1024 * 1024
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 # What is kept, in the state and in the history, is kept without a secret.
 Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(safe)]
+
+
+def _whole(value: object) -> object:
+    # To JSON Schema, and to clients whose only numbers are floats, 65.0 is an integer.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class _Body(BaseModel):
@@ -40,7 +53,7 @@ class PauseBody(_Body):
 class AdoptBody(_Body):
     """What `POST /state/{group}` takes: one group's part of an export, and the epoch in it."""
 
-    epoch: Annotated[int, Field(ge=0, le=LARGEST)]
+    epoch: Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(_whole)]
     state: dict[str, Any]
 
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 HTTP = {
     "health": ("health", "GET", "anonymous"),
+    "openapi": ("openapi.json", "GET", "anonymous"),
     "groups": ("groups", "GET", "function"),
     "group": ("groups/{group}", "GET", "function"),
     "plan": ("groups/{group}/plan", "GET", "function"),
@@ -48,7 +49,7 @@ def hook(event, args):
 sys.addaudithook(hook)
 sys.dont_write_bytecode = True
 import function_app
-heavy = ("azure.identity", "azure.storage.blob", "azure.data.tables", "aiohttp")
+heavy = ("azure.identity", "azure.storage.blob", "azure.data.tables", "aiohttp", "nvaha.web.openapi")
 print(touched, [name for name in heavy if name in sys.modules])
 """
 

@@ -25,6 +25,7 @@ from nvaha.lab.stage.azurite import Azurite
 from nvaha.lab.stage.profiles import PROFILES, Profile
 from nvaha.lab.stage.sample import Environment, configuration
 from nvaha.web.api import Api
+from tests.contract.answers import problems
 
 Json = dict[str, Any]
 FAST_PROBE = {"interval": "200ms", "fast_interval": "100ms", "timeout": "200ms"}
@@ -87,7 +88,7 @@ class Running:
     async def call(
         self, function: str, body: object = None, params: Mapping[str, str] | None = None, **route: str
     ) -> tuple[int, Json]:
-        """Call an HTTP function as the host would; return status and JSON."""
+        """Call an HTTP function as the host would; return status and JSON, as the API's document has them."""
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         request = func.HttpRequest(
             method="POST" if body is not None else "GET",
@@ -97,7 +98,9 @@ class Running:
             body=raw,
         )
         response = await getattr(self._api, function)(request)
-        return response.status_code, json.loads(response.get_body())
+        content = json.loads(response.get_body())
+        assert problems(function, response.status_code, content, response.headers) == []
+        return response.status_code, content
 
     async def group(self) -> Json:
         """Return the group as GET shows it."""

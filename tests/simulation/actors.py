@@ -284,7 +284,7 @@ class Operator:
 
     async def _help_group(self, group: Group) -> None:
         world = self._world
-        view = await self._control.group(group.name)
+        view: dict[str, Any] = {**await self._control.group(group.name)}
         if view["paused"]:
             await self._control.pause(group.name, PauseCommanded(paused=False, by="helper"))
         elif world.needs_help(group, view):

@@ -52,8 +52,8 @@ def outside(state: GroupState | None = None) -> Outside:
     return out
 
 
-def control(out: Outside, *groups: Group) -> Control:
-    """Return what answers operators of these groups."""
+def control(out: Outside, *groups: Group) -> Any:
+    """Return what answers operators of these groups: a `Control`, whose answers are looked at as JSON."""
     return Control(Configuration(groups or (GROUP,)), out.ports)
 
 

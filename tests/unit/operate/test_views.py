@@ -230,4 +230,4 @@ def test_a_plan_is_shown_with_its_steps_and_what_forbids_it() -> None:
 
 def test_a_group_that_is_put_back_again_and_again_shows_its_rival() -> None:
     """Nobody's mark says so, but what happened does."""
-    assert "b" in group_view(GROUP, steady(contested=True, owners=("b",)))["rival"]
+    assert "b" in str(group_view(GROUP, steady(contested=True, owners=("b",)))["rival"])
