@@ -17,6 +17,8 @@ from nvaha.model.configured import (
     ProbeKind,
     ProbeSpec,
     PublicIp,
+    Receiver,
+    ReceiverKind,
 )
 from nvaha.model.ids import same_id
 from nvaha.model.observed import Health, NvaState, Reading, Resource, Snapshot
@@ -41,7 +43,7 @@ from nvaha.model.recorded import (
     SwitchRequest,
     Trigger,
 )
-from nvaha.model.told import LEVELS, Notice
+from nvaha.model.told import LEVELS, Notice, Unsent
 
 __all__ = [
     "INSTANCES_FOR_S",
@@ -71,6 +73,8 @@ __all__ = [
     "ProbeSpec",
     "PublicIp",
     "Reading",
+    "Receiver",
+    "ReceiverKind",
     "Resource",
     "Snapshot",
     "Status",
@@ -79,5 +83,6 @@ __all__ = [
     "Switch",
     "SwitchRequest",
     "Trigger",
+    "Unsent",
     "same_id",
 ]

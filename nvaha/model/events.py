@@ -12,6 +12,8 @@ EVENTS: Final[dict[str, str]] = {
     "leader_lost": "This monitor led and does so no longer.",
     "heartbeat": "The leader finished a round; logged every 10 seconds.",
     "group_state": "How a group stands now; logged when that changes, and now and then.",
+    "notify_failed": "A receiver does not take what it is sent, or something was not sent to it; said once.",
+    "notify_test": "Somebody asked to have this sent, to see that it arrives; never sent otherwise.",
     "ping_failed": "The URL that is pinged while all is watched did not take it; said once.",
     "round_late": "Rounds began late or were dropped: the process has too much to do, or stood still.",
     "nva_down": "An NVA failed as many probes in a row as `fall` asks for.",
@@ -72,6 +74,54 @@ EVENTS: Final[dict[str, str]] = {
 }
 """Event name -> what has happened, in one sentence."""
 
+CONDITIONS: Final[dict[str, tuple[str, bool]]] = {
+    "nva_down": ("nva_down", True),
+    "nva_up": ("nva_down", False),
+    "nva_unsteady": ("nva_unsteady", True),
+    "nva_steady": ("nva_unsteady", False),
+    "all_down": ("all_down", True),
+    "all_down_over": ("all_down", False),
+    "blind": ("blind", True),
+    "blind_over": ("blind", False),
+    "control_down": ("control_down", True),
+    "control_up": ("control_down", False),
+    "switch_unclaimed": ("switch", True),
+    "switch_held_up": ("switch", True),
+    "switch_failed": ("switch", True),
+    "message_poisoned": ("switch", True),
+    "switch_done": ("switch", False),
+    "drift_found": ("drift", True),
+    "drift_repaired": ("drift", False),
+    "nva_not_ready": ("not_ready", True),
+    "nva_ready": ("not_ready", False),
+    "rival": ("rival", True),
+    "rival_over": ("rival", False),
+    "held": ("held", True),
+    "held_over": ("held", False),
+    "no_standby": ("no_standby", True),
+    "standby_back": ("no_standby", False),
+    "leader_lost": ("no_leader", True),
+    "leader_elected": ("no_leader", False),
+    "state_unreadable": ("unreadable", True),
+    "state_readable": ("unreadable", False),
+    "no_token": ("no_token", True),
+    "token_back": ("no_token", False),
+    "canary_failed": ("canary", True),
+    "canary_done": ("canary", False),
+    "notify_test": ("test", True),
+}
+"""Event -> the condition that it is about, and whether that begins with it or ends."""
+
+WAKES: Final = frozenset(
+    {
+        name
+        for name, (condition, _) in CONDITIONS.items()
+        if condition not in {"held", "no_leader", "control_down"}
+    }
+    | {"switch_requested", "unwatched", "round_failed"}
+) - {"canary_done"}
+"""What receivers are sent that name no events: what wakes people, and that it is over."""
+
 FIELDS: Final[dict[str, str]] = {
     "event": "One of the names above.",
     "id": "Of the notice: one that is told twice, as after a crash, has the same.",
@@ -117,5 +167,6 @@ FIELDS: Final[dict[str, str]] = {
     "standby": "The instance that the line speaks of beside the one that logged it.",
     "standbys": "Number of other instances that could lead in the leader's place.",
     "round_ms": "Length of the round in milliseconds.",
+    "receiver": "The receiver that the line speaks of.",
 }
 """Name of a field in an event's JSON -> what it holds; an event carries those that apply."""
