@@ -99,6 +99,12 @@ async def history(req: func.HttpRequest) -> func.HttpResponse:
     return await api.history(req)
 
 
+@app.route("notify/test", methods=["POST"])
+async def notify_test(req: func.HttpRequest) -> func.HttpResponse:
+    """Send a test to receivers."""
+    return await api.notify_test(req)
+
+
 @app.route("state", methods=["GET"], auth_level=func.AuthLevel.ADMIN)
 async def export(req: func.HttpRequest) -> func.HttpResponse:
     """Export all states."""

@@ -30,6 +30,7 @@ MODULES = {
     "resume": "nvaha.cli.act",
     "history": "nvaha.cli.look",
     "break-glass": "nvaha.cli.break_glass",
+    "notify": "nvaha.cli.notify",
     "state": "nvaha.cli.state",
     "validate": "nvaha.cli.offline",
     "import": "nvaha.cli.offline",

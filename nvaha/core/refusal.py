@@ -13,6 +13,7 @@ class RefusalCode(StrEnum):
     UNKNOWN_GROUP = "unknown_group"
     UNKNOWN_NVA = "unknown_nva"
     UNKNOWN_OPERATION = "unknown_operation"
+    UNKNOWN_RECEIVER = "unknown_receiver"
     ALREADY_ACTIVE = "already_active"
     STALE = "stale"  # nobody has probed lately, so nothing is known of the target
     NOT_UP = "not_up"

@@ -13,7 +13,7 @@ from pydantic import Field
 # That of `typing` itself pydantic reads only from Python 3.12 on.
 from typing_extensions import TypedDict
 
-from nvaha.model import Health, Phase, Status, StepStatus, Trigger
+from nvaha.model import Health, Phase, ReceiverKind, Status, StepStatus, Trigger
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """UTC, ISO 8601, with milliseconds but of an export."""
@@ -227,6 +227,23 @@ class HistoryAnswer(TypedDict):
     group: str
     operations: list[OperationAnswer]
     unreadable: list[str]
+
+
+class TriedAnswer(TypedDict):
+    """What became of a test that one receiver was sent."""
+
+    name: str
+    type: ReceiverKind
+    taken: bool
+    status: int | None
+    error: str | None
+    seconds: float
+
+
+class NotifyTestAnswer(TypedDict):
+    """What every receiver that was sent a test made of it."""
+
+    receivers: list[TriedAnswer]
 
 
 class ExportAnswer(TypedDict):

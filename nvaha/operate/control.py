@@ -24,10 +24,13 @@ from nvaha.model import (
     GroupState,
     InstanceRecord,
     LeaderRecord,
+    Notice,
     Operation,
+    Receiver,
     Snapshot,
     Status,
     Switch,
+    Unsent,
 )
 from nvaha.operate.kept import Kept
 from nvaha.operate.views import (
@@ -43,6 +46,7 @@ from nvaha.ports import (
     LONGEST_WAIT_S,
     NetworkError,
     NetworkFault,
+    NotTaken,
     Ports,
     StateUnreadable,
     StoreUnavailable,
@@ -59,8 +63,10 @@ if TYPE_CHECKING:
         GroupAnswer,
         GroupsAnswer,
         HistoryAnswer,
+        NotifyTestAnswer,
         OperationAnswer,
         PlanAnswer,
+        TriedAnswer,
     )
 
 MAX_HISTORY = 100
@@ -106,6 +112,8 @@ class Control:
         self._network = ports.network
         self._clock = ports.clock
         self._account = ports.account
+        self._receivers = ports.receivers
+        self._new_id = ports.new_id
         self._committer = Committer(ports)
         self._aside = aside
         self._app = app
@@ -252,6 +260,35 @@ class Control:
         group = self._group(name)
         committed = await self._committer.commit(group, command)
         return group_view(group, committed.held.state)
+
+    async def notify_test(self, name: str | None, by: str) -> NotifyTestAnswer:
+        """Send a test once to a receiver, or to all; return what each answers, Refused if there is none."""
+        known = self._receivers.known if self._receivers else ()
+        chosen = [each for each in known if name in (None, each.name)]
+        if name is not None and not chosen:
+            names = ", ".join(each.name for each in known) or "none"
+            text = f"there is no receiver '{shown(name, 80)}'; configured are: {names}"
+            raise Refused(Refusal(RefusalCode.UNKNOWN_RECEIVER, text))
+        return {"receivers": list(await asyncio.gather(*(self._tried(each, by) for each in chosen)))}
+
+    async def _tried(self, receiver: Receiver, by: str) -> TriedAnswer:
+        text = f"this is a test of {receiver.name}, asked for by {by}: nothing is wrong"
+        notice = Notice("notify_test", "info", text, {"id": self._new_id(), "receiver": receiver.name})
+        began, status, error = self._clock.monotonic(), None, None
+        try:
+            if self._receivers is not None:
+                unsent = Unsent(notice, self._clock.now(), (receiver.name,))
+                status = await self._receivers.send(receiver, unsent)
+        except NotTaken as refused:
+            status, error = refused.status, str(refused)
+        return {
+            "name": receiver.name,
+            "type": receiver.kind,
+            "taken": error is None,
+            "status": status,
+            "error": error,
+            "seconds": round(self._clock.monotonic() - began, 3),
+        }
 
     async def history(self, name: str, limit: int) -> HistoryAnswer:
         """Return a group's operations, newest first, and why those cannot be read that are missing there."""

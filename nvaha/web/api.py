@@ -22,7 +22,15 @@ from nvaha.operate.control import MAX_HISTORY, Aside, Control, Refused
 from nvaha.operate.recovery import Recovery
 from nvaha.ports import StateUnreadable, StoreUnavailable
 from nvaha.text import in_texts, safe, shown
-from nvaha.web.bodies import MAX_BYTES, MAX_STATE_BYTES, AdoptBody, FailoverBody, PauseBody, complaints
+from nvaha.web.bodies import (
+    MAX_BYTES,
+    MAX_STATE_BYTES,
+    AdoptBody,
+    FailoverBody,
+    NotifyTestBody,
+    PauseBody,
+    complaints,
+)
 from nvaha.web.lanes import RETRY_AFTER_S, Crowded, Lane
 
 if TYPE_CHECKING:
@@ -30,7 +38,7 @@ if TYPE_CHECKING:
 
 Request = func.HttpRequest
 Response = func.HttpResponse
-Body = TypeVar("Body", FailoverBody, PauseBody, AdoptBody)
+Body = TypeVar("Body", FailoverBody, PauseBody, AdoptBody, NotifyTestBody)
 Part = TypeVar("Part")
 Call = Callable[[Part], Awaitable[Mapping[str, object]]]
 _MIMETYPE = "application/json"
@@ -41,6 +49,7 @@ STATUS = dict.fromkeys(RefusalCode, 412) | {
     RefusalCode.UNKNOWN_NVA: 400,
     RefusalCode.UNKNOWN_GROUP: 404,
     RefusalCode.UNKNOWN_OPERATION: 404,
+    RefusalCode.UNKNOWN_RECEIVER: 404,
     RefusalCode.SWITCHING: 409,
     RefusalCode.NEWER_STATE: 409,
     RefusalCode.NO_EXPORT: 400,
@@ -201,6 +210,15 @@ class Api:
             return await recovery.adopt(_group(request), body.epoch, body.state, self._caller(request))
 
         return await self._command(request, call, of=_recovery)
+
+    async def notify_test(self, request: Request) -> Response:
+        """Send a test to one receiver, or to all."""
+
+        async def call(control: Control) -> Mapping[str, object]:
+            body = _body(request, NotifyTestBody, may_be_empty=True)
+            return await control.notify_test(body.receiver, self._caller(request))
+
+        return await self._command(request, call)
 
     async def pause(self, request: Request) -> Response:
         """Stop what the leader does to a group by itself."""

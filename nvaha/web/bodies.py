@@ -50,6 +50,12 @@ class PauseBody(_Body):
     reason: Text = ""
 
 
+class NotifyTestBody(_Body):
+    """What `POST /notify/test` takes; without a receiver all are meant."""
+
+    receiver: Name | None = None
+
+
 class AdoptBody(_Body):
     """What `POST /state/{group}` takes: one group's part of an export, and the epoch in it."""
 

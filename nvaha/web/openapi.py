@@ -17,7 +17,7 @@ from nvaha.core.refusal import RefusalCode as Code
 from nvaha.operate import answers
 from nvaha.operate.control import MAX_HISTORY
 from nvaha.web.api import STATUS
-from nvaha.web.bodies import AdoptBody, FailoverBody, PauseBody
+from nvaha.web.bodies import AdoptBody, FailoverBody, NotifyTestBody, PauseBody
 
 Json = dict[str, Any]
 Level = Literal["anonymous", "function", "admin"]
@@ -143,6 +143,10 @@ CALLS = (
     Call(
         "operation", "GET", "operations/{id}", "Show one operation",
         answers.OperationAnswer, (Code.UNKNOWN_OPERATION,),
+    ),
+    Call(
+        "notify_test", "POST", "notify/test", "Send a test to one receiver, or to all",
+        answers.NotifyTestAnswer, (BAD_REQUEST, Code.UNKNOWN_RECEIVER), body=NotifyTestBody, empty=True,
     ),
     Call("export", "GET", "state", "Export all states", answers.ExportAnswer, level="admin"),
     Call(

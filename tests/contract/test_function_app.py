@@ -26,6 +26,7 @@ HTTP = {
     "resume": ("groups/{group}/resume", "POST", "function"),
     "history": ("groups/{group}/history", "GET", "function"),
     "operation": ("operations/{id}", "GET", "function"),
+    "notify_test": ("notify/test", "POST", "function"),
     "export": ("state", "GET", "admin"),
     "adopt": ("state/{group}", "POST", "admin"),
 }

@@ -131,13 +131,14 @@ class Running:
 async def running(
     azurite: Azurite, folder: Path, sample: Environment, *, switches: Switches | None = None,
     policy: Mapping[str, object] | None = None, edit: Callable[[Json], object] | None = None,
-    profile: Profile = PROFILES["fast"],
+    profile: Profile = PROFILES["fast"], more: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Running]:  # fmt: skip
     """Run the app on a sample environment and empty tables; every NVA answers at first.
 
     Args:
         edit: changes the configuration before it is used.
         profile: how long Azure takes.
+        more: application settings.
     """
     await _empty(azurite)
     arm = ArmSimulator(sample.resources, profile, folder=folder, switches=switches)
@@ -157,6 +158,7 @@ async def running(
         "NVAHA_CONFIG": json.dumps(config),
         "NVAHA_INSTANCE": "test",
         **arm.client_settings("monitor"),
+        **(more or {}),
     }
     # The identity library reads its endpoint from the process's environment only.
     os.environ.update({name: settings[name] for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")})
