@@ -23,6 +23,7 @@ from nvaha.cli.replies import (
     NvaReply,
     OperationReply,
     PlanReply,
+    ScheduledReply,
     StepReply,
 )
 from nvaha.cli.words import age, duration
@@ -263,9 +264,7 @@ def _notes(view: GroupReply, now: datetime) -> list[Text]:
         notes.append(Text("every NVA is down", style="bold red"))
     if view.probed_at is None or now - view.probed_at > timedelta(seconds=STALE_AFTER_S):
         notes.append(Text(f"health is old: last probed {age(view.probed_at, now)}", style="bold red"))
-    if view.paused:
-        text = f"paused: probed and reported, never switched by itself; ends with: nvaha resume {view.name}"
-        notes.append(Text(text, style="yellow"))
+    notes += [Text(each, style="yellow") for each in _asked_for(view)]
     if not view.automatic:
         notes.append(Text("automatic switches are off (policy.automatic)", style="yellow"))
     if view.rival:
@@ -292,6 +291,27 @@ def _notes(view: GroupReply, now: datetime) -> list[Text]:
         for each in nva.not_ready
     ]
     return notes
+
+
+def _asked_for(view: GroupReply) -> list[str]:
+    """Return what people have asked for and is in force: a pause, a failover to come."""
+    asked = []
+    if view.paused:
+        until = f"at {view.paused_until:%Y-%m-%d %H:%M:%S} UTC, or " if view.paused_until else ""
+        ends = f"ends {until}with: nvaha resume {view.name}"
+        asked.append(f"paused: probed and reported, never switched by itself; {ends}")
+    if view.scheduled is not None:
+        asked.append(f"scheduled: {scheduled_for(view.scheduled)}; unless: nvaha cancel {view.name}")
+    return asked
+
+
+def scheduled_for(view: ScheduledReply) -> str:
+    """Return a scheduled failover in words."""
+    source = f"from {view.source} " if view.source else ""
+    reason = f" ({view.reason})" if view.reason else ""
+    return (
+        f"a failover {source}to {view.to} at {view.at:%Y-%m-%d %H:%M:%S} UTC, by {view.requested_by}{reason}"
+    )
 
 
 def operation(view: OperationReply, now: datetime) -> RenderableType:
@@ -366,12 +386,16 @@ def history(view: HistoryReply) -> RenderableType:
     """Return a group's operations, newest first."""
     parts: list[RenderableType] = [sentence(each, "bold red") for each in view.unreadable]
     if not view.operations:
-        return Group(*parts) if parts else Text(f"{view.group} has never been switched.")
+        return Group(*parts) if parts else Text(f"{view.group or 'No group'} has never been switched.")
     heads = [_history_head(each) for each in view.operations]
     widths = [max(map(len, column)) for column in zip(*heads, strict=True)]
+    widest = max(len(each.group) for each in view.operations)
     for each, head in zip(view.operations, heads, strict=True):
         asked, switch, ended, trigger = (part.ljust(width) for part, width in zip(head, widths, strict=True))
-        line = Text.assemble((asked, "bold"), "  ", switch, "  ", (ended, _COLOURS.get(each.status, "")))
+        whose = "" if view.group else f"  {each.group:<{widest}}"
+        line = Text.assemble(
+            (asked, "bold"), whose, "  ", switch, "  ", (ended, _COLOURS.get(each.status, ""))
+        )
         parts.append(line.append(f"  {trigger}".rstrip()))
         if each.why:
             parts.append(sentence(each.why))

@@ -190,6 +190,16 @@ class CanaryReply(Reply):
     overdue: bool = False
 
 
+class ScheduledReply(Reply):
+    """A failover at a time to come."""
+
+    source: Text | None = Field(default=None, alias="from")
+    to: Text
+    at: AwareDatetime
+    reason: Text = ""
+    requested_by: Text = ""
+
+
 class GroupReply(Reply):
     """One group; `operation` only where one group was asked for, `canary` only of the canary."""
 
@@ -198,6 +208,8 @@ class GroupReply(Reply):
     active: Text | None = None
     target: Text | None = None
     paused: bool = False
+    paused_until: AwareDatetime | None = None
+    scheduled: ScheduledReply | None = None
     automatic: bool = True
     all_down: bool = False
     wanted: Text | None = None
@@ -259,9 +271,34 @@ class PlanReply(Reply):
     problems: tuple[Text, ...] = ()
 
 
-class HistoryReply(Reply):
-    """A group's operations, newest first."""
+class StandingReply(Reply):
+    """What Azure has on one NVA."""
+
+    name: Text
+    routes: Count = 0
+    public_ips: Count = 0
+    off: tuple[Text, ...] = ()
+    not_ready: tuple[Text, ...] = ()
+
+
+class CheckReply(Reply):
+    """How a group stands in Azure, against its record."""
 
     group: Text
+    phase: Text = ""
+    active: Text | None = None
+    agrees: bool
+    differs: tuple[Text, ...] = ()
+    nvas: tuple[StandingReply, ...] = ()
+    unanswered: tuple[Text, ...] = ()
+    hidden: tuple[Text, ...] = ()
+    rival: Text | None = None
+    hold: Text | None = None
+
+
+class HistoryReply(Reply):
+    """A group's operations, or those of all groups, newest first."""
+
+    group: Text | None = None
     operations: tuple[OperationReply, ...]
     unreadable: tuple[Text, ...] = ()

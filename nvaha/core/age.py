@@ -20,7 +20,7 @@ from nvaha.core.inputs import (
     SwitchHeldUp,
     SwitchMoved,
 )
-from nvaha.core.lifecycle import closed
+from nvaha.core.lifecycle import KEPT_REQUEST_IDS, closed
 from nvaha.core.notices import day_and_time, listed, notice, request_fields
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import (
@@ -54,6 +54,9 @@ def unwatched(state: GroupState, now: datetime) -> bool:
     """
     known = _times(state)
     return bool(known) and not any(_near(time, now, UNWATCHED_S) for time in known)
+
+
+RequestIds = tuple[tuple[str, str], ...]
 
 
 def behind(state: GroupState, remembered: GroupState) -> bool:
@@ -204,11 +207,26 @@ def _not_before(state: GroupState, remembered: GroupState) -> GroupState:
         generation=max(state.generation, remembered.generation),
         fingerprint=remembered.fingerprint,
         paused=state.paused or remembered.paused,
+        paused_until=_longest_pause(state, remembered),
+        # Else what was begun, or cancelled, would be begun.
+        scheduled=remembered.scheduled,
         # For the addresses: routes may point where only these say whose that is.
         nvas=remembered.nvas or state.nvas,
         guards=remembered.guards,
-        request_ids=remembered.request_ids,
+        request_ids=_all_of(remembered.request_ids, state.request_ids)[-KEPT_REQUEST_IDS:],
     )
+
+
+def _all_of(known: RequestIds, read: RequestIds) -> RequestIds:
+    """Return the requests of both; what was asked for on a row of the past comes last."""
+    return (*known, *(each for each in read if each not in known))
+
+
+def _longest_pause(*states: GroupState) -> datetime | None:
+    """Return when a group is to be resumed by itself, by all that is known of its pauses; None if never."""
+    ends = [each.paused_until for each in states if each.paused]
+    known = [each for each in ends if each is not None]
+    return max(known) if known and len(known) == len(ends) else None
 
 
 def _unprobed(state: GroupState) -> GroupState:

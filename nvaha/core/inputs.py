@@ -113,22 +113,36 @@ class CanaryWatched:
 
 @dataclass(frozen=True, slots=True)
 class FailoverCommanded:
-    """An operator wants the group on another NVA."""
+    """An operator wants the group on another NVA: now, or `at` a time to come.
+
+    `source` is the NVA that he believes to be the active one: the command is for no other case.
+    """
 
     to: str
     by: str
     reason: str = ""
     force: bool = False
     request_id: str | None = None
+    source: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelCommanded:
+    """An operator does not want a failover any more that is scheduled."""
+
+    by: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PauseCommanded:
-    """An operator stops, or lets go on, what the leader does by itself."""
+    """An operator stops, or lets go on, what the leader does by itself; a pause may be `for_s` seconds."""
 
     paused: bool
     by: str
     reason: str = ""
+    for_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +213,7 @@ OfLeader = Elected | Probed | NetworkRead | NetworkUnread | CanaryWatched
 Input = (
     OfLeader
     | FailoverCommanded
+    | CancelCommanded
     | PauseCommanded
     | SwitchMoved
     | SwitchHeldUp

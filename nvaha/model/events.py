@@ -69,8 +69,11 @@ EVENTS: Final[dict[str, str]] = {
     "canary_slow": "The canary's switch waits, or took longer than `canary.slow`.",
     "canary_failed": "The canary's switch failed, or none has ended well for twice `canary.every`.",
     "versions_changed": "The canary's worker runs on other versions than at the run before.",
-    "paused": "An operator paused a group.",
-    "resumed": "An operator resumed a group.",
+    "paused": "An operator paused a group, or made its pause longer.",
+    "resumed": "An operator resumed a group, or its pause ended at its time.",
+    "failover_scheduled": "An operator scheduled a failover for a time to come.",
+    "failover_cancelled": "An operator cancelled a scheduled failover.",
+    "failover_dropped": "A scheduled failover was not begun at its time, and is not any more.",
 }
 """Event name -> what has happened, in one sentence."""
 

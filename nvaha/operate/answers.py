@@ -142,6 +142,21 @@ class CanaryAnswer(TypedDict):
     overdue: bool
 
 
+ScheduledAnswer = TypedDict(
+    "ScheduledAnswer",
+    {
+        "from": str | None,
+        "to": str,
+        "at": Time | None,
+        "reason": str,
+        "requested_by": str,
+        "requested_at": Time | None,
+        "request_id": str | None,
+    },
+)
+ScheduledAnswer.__doc__ = "A failover at a time to come."
+
+
 class GroupAnswer(TypedDict):
     """One group; asked for alone it has its last operation, and the canary its runs."""
 
@@ -152,6 +167,8 @@ class GroupAnswer(TypedDict):
     generation: int
     epoch: int
     paused: bool
+    paused_until: Time | None
+    scheduled: ScheduledAnswer | None
     automatic: bool
     all_down: bool
     wanted: str | None
@@ -195,6 +212,33 @@ class PlanAnswer(TypedDict):
     read_at: Time | None
 
 
+class CheckedAnswer(TypedDict):
+    """How one NVA stands in Azure."""
+
+    name: str
+    routes: int
+    public_ips: int
+    off: list[str]
+    not_ready: list[str]
+
+
+class CheckAnswer(TypedDict):
+    """How a group stands in Azure now, against its record."""
+
+    group: str
+    phase: Phase
+    active: str | None
+    found: str | None
+    agrees: bool
+    differs: list[str]
+    nvas: list[CheckedAnswer]
+    unanswered: list[str]
+    hidden: list[str]
+    rival: str | None
+    hold: str | None
+    read_at: Time | None
+
+
 class MoveAnswer(TypedDict):
     """One thing that a person sets."""
 
@@ -222,9 +266,9 @@ class BreakGlassAnswer(TypedDict):
 
 
 class HistoryAnswer(TypedDict):
-    """A group's operations, newest first, and why those that are missing cannot be read."""
+    """Operations, newest first, of a group or of all, and why those that are missing cannot be read."""
 
-    group: str
+    group: str | None
     operations: list[OperationAnswer]
     unreadable: list[str]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nvaha.core.by_hand import ByHand, by_hand
@@ -11,12 +11,13 @@ from nvaha.core.commands import refuses
 from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
 from nvaha.core.health import lately_probed
-from nvaha.core.inputs import FailoverCommanded, PauseCommanded
+from nvaha.core.inputs import CancelCommanded, FailoverCommanded, PauseCommanded
 from nvaha.core.instances import could_lead
 from nvaha.core.marks import read_tags
 from nvaha.core.notices import listed
 from nvaha.core.plan import plan
 from nvaha.core.refusal import Refusal, RefusalCode
+from nvaha.core.survey import survey
 from nvaha.model import (
     STALE_AFTER_S,
     Configuration,
@@ -36,6 +37,7 @@ from nvaha.operate.kept import Kept
 from nvaha.operate.views import (
     break_glass_view,
     canary_view,
+    check_view,
     group_view,
     instances_view,
     leader_view,
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from nvaha.operate.answers import (
         BreakGlassAnswer,
         CanaryAnswer,
+        CheckAnswer,
         GroupAnswer,
         GroupsAnswer,
         HistoryAnswer,
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     )
 
 MAX_HISTORY = 100
+HISTORIES_AT_ONCE = 20
 PLAN_WITHIN_S = 10.0
 """So long Azure is read for a plan; what has not answered by then is a problem of the plan."""
 
@@ -219,6 +223,14 @@ class Control:
             forbids = f"it could not end well: {listed(todo.problems)}; force moves what can be moved"
         return plan_view(group, todo, forbids, read_at, tagged.hold)
 
+    async def check(self, name: str) -> CheckAnswer:
+        """Return how a group stands in Azure now, against its record; Refused if that cannot be told."""
+        group = self._group(name)
+        state, read_at = await self._state(group), self._clock.now()
+        snapshot = await self._snapshot(group)
+        found = await self._aside(survey, group, snapshot, state.nvas)
+        return check_view(group, state, found, read_tags(group, snapshot, self._account), read_at)
+
     async def break_glass(self, name: str) -> BreakGlassAnswer:
         """Return what brings a group to each of its NVAs by hand; Refused if that cannot be told."""
         group = self._group(name)
@@ -244,16 +256,29 @@ class Control:
             raise _throttled(next(missing), snapshot.retry_after_s)
         return snapshot
 
-    async def failover(self, name: str, command: FailoverCommanded) -> OperationAnswer:
-        """Start a failover, or find the one that the same request id started; Refused with the reason."""
+    async def failover(self, name: str, command: FailoverCommanded) -> OperationAnswer | GroupAnswer:
+        """Start a failover, or find the one that the same request id started; Refused with the reason.
+
+        One that is only scheduled has no operation yet: then the group is returned.
+        """
         group = self._group(name)
         committed = await self._committer.commit(group, command)
         if committed.refusal is not None:
             raise Refused(committed.refusal)
+        if committed.operation is None:
+            return group_view(group, committed.held.state)
         switch = committed.held.state.switch
         if switch is not None and switch.request.operation == committed.operation:
             return operation_view(await self._last(switch))
-        return await self.operation(committed.operation or "")
+        return await self.operation(committed.operation)
+
+    async def cancel(self, name: str, command: CancelCommanded) -> GroupAnswer:
+        """Let a scheduled failover not be begun; Refused if none is scheduled any more."""
+        group = self._group(name)
+        committed = await self._committer.commit(group, command)
+        if committed.refusal is not None:
+            raise Refused(committed.refusal)
+        return group_view(group, committed.held.state)
 
     async def pause(self, name: str, command: PauseCommanded) -> GroupAnswer:
         """Pause or resume a group; doing so twice changes nothing."""
@@ -290,13 +315,28 @@ class Control:
             "seconds": round(self._clock.monotonic() - began, 3),
         }
 
-    async def history(self, name: str, limit: int) -> HistoryAnswer:
-        """Return a group's operations, newest first, and why those cannot be read that are missing there."""
-        group = self._group(name)
-        found = await self._store.history(group.name, limit)
-        operations = [operation_view(each) for each in found if isinstance(each, Operation)]
-        unreadable = [str(each) for each in found if isinstance(each, StateUnreadable)]
-        return {"group": group.name, "operations": operations, "unreadable": unreadable}
+    async def history(self, name: str | None, limit: int) -> HistoryAnswer:
+        """Return operations, newest first, and why those cannot be read that are missing there.
+
+        Args:
+            name: whose; None for those of all groups, and of the canary.
+            limit: how many at most.
+        """
+        groups = list(self._named.values()) if name is None else [self._group(name)]
+        places = asyncio.Semaphore(HISTORIES_AT_ONCE)
+
+        async def of(group: Group) -> Sequence[Operation | StateUnreadable]:
+            async with places:
+                return await self._store.history(group.name, limit)
+
+        found = [each for one in await asyncio.gather(*map(of, groups)) for each in one]
+        operations = [each for each in found if isinstance(each, Operation)]
+        operations.sort(key=lambda each: each.request.requested_at, reverse=True)
+        return {
+            "group": None if name is None else groups[0].name,
+            "operations": [operation_view(each) for each in operations[:limit]],
+            "unreadable": [str(each) for each in found if isinstance(each, StateUnreadable)],
+        }
 
     async def operation(self, operation_id: str) -> OperationAnswer:
         """Return one operation; Refused if there is none."""

@@ -10,6 +10,7 @@ from nvaha.core.by_hand import ByHand
 from nvaha.core.canary_runs import due_at, is_overdue
 from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
+from nvaha.core.inputs import Survey, Tagged
 from nvaha.core.instances import could_lead, lately, sees
 from nvaha.core.marks import rival_of
 from nvaha.core.plan import Plan
@@ -21,6 +22,7 @@ from nvaha.model import (
     LeaderRecord,
     Operation,
     Phase,
+    Scheduled,
     StepRecord,
 )
 from nvaha.ports import correlation_id
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from nvaha.operate.answers import (
         BreakGlassAnswer,
         CanaryAnswer,
+        CheckAnswer,
         GroupAnswer,
         InstanceAnswer,
         InstancesAnswer,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
         NvaAnswer,
         OperationAnswer,
         PlanAnswer,
+        ScheduledAnswer,
         StepAnswer,
     )
 
@@ -52,6 +56,8 @@ def group_view(group: Group, state: GroupState) -> GroupAnswer:
         "generation": state.generation,
         "epoch": state.epoch,
         "paused": state.paused,
+        "paused_until": _time(state.paused_until) if state.paused else None,
+        "scheduled": _scheduled_view(state.scheduled),
         "automatic": group.policy.automatic,
         "all_down": state.all_down,
         "wanted": None if state.phase is Phase.SWITCHING else state.wanted,
@@ -62,6 +68,54 @@ def group_view(group: Group, state: GroupState) -> GroupAnswer:
         "probed_at": _time(state.probed_at),
         "last_switch_at": _time(state.guards.last_switch_at),
         "nvas": [_nva_view(group, state, name) for name in group.names],
+    }
+
+
+def _scheduled_view(scheduled: Scheduled | None) -> ScheduledAnswer | None:
+    if scheduled is None:
+        return None
+    return {
+        "from": scheduled.source,
+        "to": scheduled.target,
+        "at": _time(scheduled.at),
+        "reason": scheduled.reason,
+        "requested_by": scheduled.by,
+        "requested_at": _time(scheduled.asked_at),
+        "request_id": scheduled.request_id,
+    }
+
+
+def check_view(
+    group: Group, state: GroupState, found: Survey, tagged: Tagged, read_at: datetime
+) -> CheckAnswer:
+    """Return how a group stands in Azure, as `GET /groups/{group}/check` answers it.
+
+    `state` is as the configuration allows it.
+    """
+    active, known = state.active, not (found.unanswered or found.hidden)
+    differs = (*found.off[active], *found.problems.get(active, ())) if active else ()
+    return {
+        "group": group.name,
+        "phase": state.phase,
+        "active": active,
+        "found": found.owner(),
+        "agrees": known and active is not None and not differs,
+        "differs": list(dict.fromkeys(differs)),
+        "nvas": [
+            {
+                "name": name,
+                "routes": found.routes.get(name, 0),
+                "public_ips": found.public_ips.get(name, 0),
+                "off": list(found.off.get(name, ())),
+                "not_ready": list(found.unready.get(name, ())),
+            }
+            for name in group.names
+        ],
+        "unanswered": list(found.unanswered),
+        "hidden": list(found.hidden),
+        "rival": tagged.rival,
+        "hold": tagged.hold,
+        "read_at": _time(read_at),
     }
 
 

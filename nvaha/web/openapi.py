@@ -17,7 +17,7 @@ from nvaha.core.refusal import RefusalCode as Code
 from nvaha.operate import answers
 from nvaha.operate.control import MAX_HISTORY
 from nvaha.web.api import STATUS
-from nvaha.web.bodies import AdoptBody, FailoverBody, NotifyTestBody, PauseBody
+from nvaha.web.bodies import AdoptBody, FailoverBody, NotifyTestBody, PauseBody, ReasonBody
 
 Json = dict[str, Any]
 Level = Literal["anonymous", "function", "admin"]
@@ -97,6 +97,7 @@ class Call:
 _GROUP = (Code.UNKNOWN_GROUP,)
 _READ = (*_GROUP, Code.AZURE_UNREAD)
 _PAUSE = (BAD_REQUEST, *_GROUP, Code.OTHER_CONFIGURATION)
+_LIMIT = (Annotated[int, Field(ge=1, le=MAX_HISTORY)], False, "how many; without it 20")
 CALLS = (
     Call(
         "health", "GET", "health", "Tell whether somebody watches all of this app's groups",
@@ -115,17 +116,26 @@ CALLS = (
         query={"to": (Annotated[str, Field(min_length=1)], True, "the NVA to move to")},
     ),
     Call(
+        "check", "GET", "groups/{group}/check", "Show how the group stands in Azure now",
+        answers.CheckAnswer, _READ,
+    ),
+    Call(
         "break_glass", "GET", "groups/{group}/break-glass", "Show how the group is moved by hand",
         answers.BreakGlassAnswer, _READ,
     ),
     Call(
         "failover", "POST", "groups/{group}/failover", "Start a failover",
-        answers.OperationAnswer,
+        answers.OperationAnswer | answers.GroupAnswer,
         (
-            BAD_REQUEST, Code.UNKNOWN_NVA, *_GROUP, Code.SWITCHING, Code.OTHER_CONFIGURATION,
-            Code.ALREADY_ACTIVE, Code.NOT_UP, Code.STALE, Code.RIVAL, Code.UNKNOWN_OPERATION,
+            BAD_REQUEST, Code.UNKNOWN_NVA, Code.BAD_TIME, *_GROUP, Code.UNKNOWN_OPERATION, Code.SWITCHING,
+            Code.OTHER_CONFIGURATION, Code.SCHEDULED, Code.NOT_SCHEDULED, Code.NOT_ACTIVE,
+            Code.ALREADY_ACTIVE, Code.NOT_UP, Code.STALE, Code.RIVAL,
         ),
         body=FailoverBody, status=202,
+    ),
+    Call(
+        "cancel", "POST", "groups/{group}/cancel", "Cancel a failover that is scheduled",
+        answers.GroupAnswer, (*_PAUSE, Code.NOT_SCHEDULED), body=ReasonBody, empty=True,
     ),
     Call(
         "pause", "POST", "groups/{group}/pause", "Stop what is done to a group by itself",
@@ -133,12 +143,16 @@ CALLS = (
     ),
     Call(
         "resume", "POST", "groups/{group}/resume", "Let it go on",
-        answers.GroupAnswer, _PAUSE, body=PauseBody, empty=True,
+        answers.GroupAnswer, _PAUSE, body=ReasonBody, empty=True,
     ),
     Call(
         "history", "GET", "groups/{group}/history", "Show the group's operations, newest first",
         answers.HistoryAnswer, (BAD_REQUEST, *_GROUP),
-        query={"limit": (Annotated[int, Field(ge=1, le=MAX_HISTORY)], False, "how many; without it 20")},
+        query={"limit": _LIMIT},
+    ),
+    Call(
+        "history_of_all", "GET", "history", "Show the operations of all groups, newest first",
+        answers.HistoryAnswer, (BAD_REQUEST,), query={"limit": _LIMIT},
     ),
     Call(
         "operation", "GET", "operations/{id}", "Show one operation",
@@ -244,7 +258,10 @@ def _responses(call: Call, schemas: _Schemas) -> Iterator[tuple[str, Json]]:
     for status in (call.status, *call.also):
         answer: Json = {"description": call.summary, "content": {"application/json": {"schema": good}}}
         if status == 202:
-            where = {"description": "the operation, to be followed", "schema": {"type": "string"}}
+            where = {
+                "description": "the operation, to be followed; without one where it is only scheduled",
+                "schema": {"type": "string"},
+            }
             answer["headers"] = {"Location": where}
         yield str(status), answer
     if call.level == "anonymous":

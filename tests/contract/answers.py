@@ -53,6 +53,7 @@ def problems(
     if validator is None:
         return [f"{function}: no answer {status} is documented"]
     found = [f"{each.json_path}: {each.message}" for each in validator.iter_errors(content)]
-    if status == 202 and headers is not None and "Location" not in headers:
+    made = status == 202 and isinstance(content, dict) and "id" in content
+    if made and headers is not None and "Location" not in headers:
         found.append("Location: is missing")
     return found

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from nvaha.config import ConfigError, parse
 from nvaha.web.bodies import FailoverBody, NotifyTestBody, PauseBody
@@ -65,7 +65,8 @@ def curl_problems(words: list[str]) -> Iterator[str]:
     try:
         if "-d" in given:
             last = path.rpartition("/")[2]
-            body = {"failover": FailoverBody, "test": NotifyTestBody}.get(last, PauseBody)
+            models: dict[str, type[BaseModel]] = {"failover": FailoverBody, "test": NotifyTestBody}
+            body = models.get(last, PauseBody)
             body.model_validate_json(given["-d"])
     except ValidationError as error:
         yield f"{address}: {error}"

@@ -14,6 +14,7 @@ from tests.mutants.catalogue.sending import SENDING
 from tests.mutants.catalogue.sharing import SHARING
 from tests.mutants.catalogue.standing import STANDING_BY, YIELDING
 from tests.mutants.catalogue.switching import FINISHING, HELD_UP, HOLDING_BACK, SWITCHING
+from tests.mutants.catalogue.timed import TIMING
 from tests.mutants.catalogue.watching import (
     ANSWERING,
     ENDING,
@@ -66,4 +67,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *STANDING_BY,
     *RIVALS,
     *CANARY,
+    *TIMING,
 )

@@ -16,6 +16,7 @@ from nvaha.model import (
     NvaState,
     Operation,
     Phase,
+    Scheduled,
     Status,
     StepRecord,
     StepStatus,
@@ -23,7 +24,7 @@ from nvaha.model import (
 )
 from nvaha.operate.views import group_view, leader_view, operation_view, plan_view
 from nvaha.ports import correlation_id
-from tests.builders import group_of, later, request_to, steady, switching
+from tests.builders import NOON, group_of, later, request_to, steady, switching
 
 GROUP = group_of()
 SPEC = replace(GROUP.nvas[0].probe, address=None, interface="internal", port=8443)
@@ -46,6 +47,8 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
         generation=3,
         epoch=5,
         paused=True,
+        paused_until=later(7200),
+        scheduled=Scheduled("b", later(3600), "alice", NOON, "why", "a", "r"),
         all_down=True,
         wanted="b",
         blocked="the group is paused",
@@ -67,6 +70,16 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
         "generation": 3,
         "epoch": 5,
         "paused": True,
+        "paused_until": "2026-03-01T14:00:00.000Z",
+        "scheduled": {
+            "from": "a",
+            "to": "b",
+            "at": "2026-03-01T13:00:00.000Z",
+            "reason": "why",
+            "requested_by": "alice",
+            "requested_at": "2026-03-01T12:00:00.000Z",
+            "request_id": "r",
+        },
         "automatic": False,
         "all_down": True,
         "blocked": "the group is paused",
