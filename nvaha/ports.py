@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -338,6 +338,20 @@ class Receivers(Protocol):
         ...
 
 
+class Nobody:
+    """The `Receivers` of a configuration that names none."""
+
+    known: tuple[Receiver, ...] = ()
+
+    async def send(self, receiver: Receiver, unsent: Unsent) -> int:
+        """Take nothing."""
+        raise NotTaken(f"{receiver.name} is not there to be sent {unsent.notice.event}")
+
+    def heard(self) -> tuple[Unsent, ...]:
+        """Return nothing."""
+        return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything that a process has of the outside, in one value."""
@@ -358,7 +372,7 @@ class Ports:
     apart."""
     pinger: Pinger | None = None
     """None: nobody outside waits for a ping."""
-    receivers: Receivers | None = None
-    """None: nobody is sent anything."""
+    receivers: Receivers = field(default_factory=Nobody)
+    """Whom people are told through."""
     versions: Callable[[], Mapping[str, str]] = dict
     """Returns {what: version} of what this process runs on, as far as it can see that."""

@@ -27,7 +27,7 @@ from nvaha.notify import LogNotifier
 from nvaha.operate.control import Control
 from nvaha.operate.recovery import Recovery
 from nvaha.ping import UrlPinger
-from nvaha.ports import Notifier, Ports
+from nvaha.ports import Nobody, Notifier, Ports, Receivers
 from nvaha.probes import NetworkProber
 from nvaha.receivers.https import HttpReceivers
 from nvaha.switch.worker import Switcher
@@ -62,9 +62,9 @@ class App:
         self._storage = storage = Storage(settings, clock, tokens.storage)
         self._prober = NetworkProber()
         self._network = ArmNetwork(settings, tokens.arm, clock)
-        receivers = None
+        receivers: Receivers = Nobody()
         if loaded.configuration.receivers:
-            receivers = HttpReceivers(
+            receivers = self._notifier = HttpReceivers(
                 loaded.configuration.receivers,
                 environ,
                 source=f"/nvaha/{storage.account}",
@@ -72,7 +72,6 @@ class App:
                 log=self._notifier,
                 new_id=_new_id,
             )
-            self._notifier = receivers
         ports = Ports(
             leases=BlobLeases(storage),
             store=TableStore(storage),

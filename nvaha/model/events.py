@@ -121,7 +121,7 @@ WAKES: Final = frozenset(
         for name, (condition, _) in CONDITIONS.items()
         if condition not in {"held", "no_leader", "control_down"}
     }
-    | {"switch_requested", "unwatched", "round_failed"}
+    | {"switch_requested", "failover_dropped", "unwatched", "round_failed"}
 ) - {"canary_done"}
 """What receivers are sent that name no events: what wakes people, and that it is over."""
 

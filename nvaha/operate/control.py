@@ -288,7 +288,7 @@ class Control:
 
     async def notify_test(self, name: str | None, by: str) -> NotifyTestAnswer:
         """Send a test once to a receiver, or to all; return what each answers, Refused if there is none."""
-        known = self._receivers.known if self._receivers else ()
+        known = self._receivers.known
         chosen = [each for each in known if name in (None, each.name)]
         if name is not None and not chosen:
             names = ", ".join(each.name for each in known) or "none"
@@ -301,9 +301,8 @@ class Control:
         notice = Notice("notify_test", "info", text, {"id": self._new_id(), "receiver": receiver.name})
         began, status, error = self._clock.monotonic(), None, None
         try:
-            if self._receivers is not None:
-                unsent = Unsent(notice, self._clock.now(), (receiver.name,))
-                status = await self._receivers.send(receiver, unsent)
+            unsent = Unsent(notice, self._clock.now(), (receiver.name,))
+            status = await self._receivers.send(receiver, unsent)
         except NotTaken as refused:
             status, error = refused.status, str(refused)
         return {

@@ -134,11 +134,8 @@ class Committer:
 
     def _unsent(self, state: GroupState, news: tuple[Notice, ...]) -> tuple[Unsent, ...]:
         """Return what receivers have not taken yet, with what they are to be sent of this."""
-        receivers = self._ports.receivers
-        if receivers is None or not receivers.known:
-            return state.unsent
         now = self._ports.clock.now()
-        more = (owed(receivers.known, each, now) for each in news)
+        more = (owed(self._ports.receivers.known, each, now) for each in news)
         unsent = (*state.unsent, *(each for each in more if each is not None))
         if len(keeps := kept(unsent)) < len(unsent):
             text = (

@@ -26,7 +26,7 @@ GIVE_UP_S = 86400.0
 """What was not taken for so long is not sent any more."""
 TOLD_AFTER = 3
 """So many times in a row a receiver has to fail before anybody is told."""
-MOST_OWN, MOST_DONE = 100, 10_000
+MOST_OWN = 100
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Deliveries:
 
     def __init__(self, ports: Ports, watched: WatchedGroups, lease: HeldLease, instance: str) -> None:
         self._receivers = ports.receivers
-        self._known = ports.receivers.known if ports.receivers else ()
+        self._known = ports.receivers.known
         self._clock = ports.clock
         self._notifier = ports.notifier
         self._watched = watched
@@ -59,8 +59,7 @@ class Deliveries:
         self._instance = instance
         self._lines = {each.name: _Line() for each in self._known}
         self._own: deque[Unsent] = deque(maxlen=MOST_OWN)
-        # In order, so that the oldest are forgotten first.
-        self._done: dict[Done, None] = {}
+        self._done: set[Done] = set()
 
     async def run(self) -> None:
         """Send until cancelled; what is on its way then goes on, and is heard of in the next tick."""
@@ -75,7 +74,7 @@ class Deliveries:
         line = self._lines[receiver.name]
         while True:
             if line.flying is None and (unsent := self._next(receiver, line)) is not None:
-                line.flying = unsent, asyncio.ensure_future(self._send(receiver, unsent))
+                line.flying = unsent, asyncio.ensure_future(self._receivers.send(receiver, unsent))
             if line.flying is None:
                 await self._clock.sleep(POLL_S)
                 continue
@@ -84,15 +83,9 @@ class Deliveries:
             self._landed(receiver, line, *line.flying)
             line.flying = None
 
-    async def _send(self, receiver: Receiver, unsent: Unsent) -> int:
-        if self._receivers is None:
-            raise NotTaken("there is nobody")
-        return await self._receivers.send(receiver, unsent)
-
     def _next(self, receiver: Receiver, line: _Line) -> Unsent | None:
         """Return what a receiver is sent next: what was tried least, and of that the oldest."""
-        if self._receivers is not None:
-            self._own.extend(self._receivers.heard())
+        self._own.extend(self._receivers.heard())
         if self._clock.monotonic() < line.due_at:
             return None
         waiting = []
@@ -127,15 +120,16 @@ class Deliveries:
 
     def _finish(self, receiver: Receiver, line: _Line, unsent: Unsent) -> None:
         line.tries.pop(unsent.id, None)
-        self._done[unsent.id, receiver.name] = None
-        while len(self._done) > MOST_DONE:
-            del self._done[next(iter(self._done))]
+        self._done.add((unsent.id, receiver.name))
 
     async def _clearing(self) -> None:
         while True:
             await self._clock.sleep(POLL_S)
-            self._own = deque(untaken(self._own, self._done.keys()), MOST_OWN)
+            self._own = deque(untaken(self._own, self._done), MOST_OWN)
             await self._clear()
+            # What was taken is remembered as long as it stands anywhere that it is to be sent.
+            stored = (each for watched in self._watched.unsent for each in watched.state.unsent)
+            self._done &= {(each.id, name) for each in (*stored, *self._own) for name in each.to}
 
     async def _clear(self) -> None:
         """Write down what was taken, and what is for nobody who is configured any more."""

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from nvaha.core.sending import owed, wants
+from nvaha.core.sending import owed
 from nvaha.model import Notice, Receiver, ReceiverKind, Unsent
-from nvaha.model.events import CONDITIONS, EVENTS, WAKES
+from nvaha.model.events import CONDITIONS, EVENTS
 from nvaha.receivers.bodies import cloud_event, pagerduty, slack, teams
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
@@ -250,40 +250,3 @@ def test_an_alert_ends_with_its_condition_and_with_no_other() -> None:
     )
     assert key("switch_done", group="edge") == ("resolve", key("switch_failed", group="edge")[1])
     assert len(key("all_down", group=300 * "g")[1]) <= 255
-
-
-def test_every_condition_that_ends_is_one_that_begins() -> None:
-    """And every event that is named exists."""
-    begun = {condition for condition, begins in CONDITIONS.values() if begins}
-    assert {condition for condition, _ in CONDITIONS.values()} == begun
-    assert EVENTS.keys() >= CONDITIONS.keys() | WAKES
-
-
-@pytest.mark.parametrize(
-    ("receiver", "notice", "sent"),
-    [
-        (HOOK, FELL.notice, True),
-        (HOOK, Notice("heartbeat", "info", "", {}), False),
-        (replace(HOOK, groups=("core",)), FELL.notice, False),
-        (replace(HOOK, groups=("core", "edge")), FELL.notice, True),
-        (replace(HOOK, groups=("core",)), Notice("no_token", "error", "", {}), True),
-        (replace(HOOK, level="error"), Notice("drift_found", "warning", "", {"group": "edge"}), False),
-        (replace(HOOK, level="error"), Notice("nva_up", "info", "", {"group": "edge"}), True),
-        (replace(HOOK, events=("heartbeat",)), Notice("heartbeat", "info", "", {}), True),
-        (replace(HOOK, events=("heartbeat",)), FELL.notice, False),
-        (replace(HOOK, kind=ReceiverKind.PAGERDUTY), Notice("switch_requested", "warning", "", {}), False),
-        (
-            replace(HOOK, kind=ReceiverKind.PAGERDUTY, events=("switch_failed",)),
-            Notice("switch_done", "info", "", {}),
-            True,
-        ),
-        (
-            replace(HOOK, kind=ReceiverKind.PAGERDUTY, events=("nva_down",)),
-            Notice("switch_done", "info", "", {}),
-            False,
-        ),
-    ],
-)
-def test_a_receiver_is_sent_what_it_asks_for(receiver: Receiver, notice: Notice, sent: bool) -> None:
-    """By event, level and group; the end of a condition follows its beginning."""
-    assert wants(receiver, notice) is sent

@@ -15,7 +15,7 @@ SENDING: tuple[Mutant, ...] = (
         "nvaha.state.commit:Committer._follow",
         replace(
             "await self._answered(state, self._ports.queue.send(send))",
-            by="""for each in state.unsent if self._ports.receivers else ():
+            by="""for each in state.unsent if self._ports.receivers.known else ():
     await self._ports.receivers.send(self._ports.receivers.known[0], each)
 await self._answered(state, self._ports.queue.send(send))""",
         ),

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from nvaha.azure.storage.bounds import _MOST_CARRIED
 from nvaha.azure.storage.rows import group_entity, read_group
-from nvaha.core.sending import MOST_UNSENT, kept, owed, untaken
+from nvaha.core.sending import MOST_UNSENT, kept, owed, untaken, wants
 from nvaha.model import GroupState, Notice, Receiver, ReceiverKind, Unsent
-from nvaha.model.events import FIELDS
+from nvaha.model.events import CONDITIONS, EVENTS, FIELDS, WAKES
 from tests.builders import later, steady
 
+HOOK = Receiver("it", ReceiverKind.WEBHOOK, "IT_URL", "IT_KEY")
+FELL = Notice("nva_down", "error", "edge: nva1 is down", {"group": "edge", "nva": "nva1", "id": "w.0"})
 EVERYBODY = (
     Receiver("one", ReceiverKind.WEBHOOK, events=("switch_failed",)),
     Receiver("two", ReceiverKind.SLACK, events=("switch_failed",)),
@@ -72,3 +77,40 @@ def test_what_one_has_taken_still_waits_for_the_other() -> None:
 def test_what_nobody_wants_does_not_wait() -> None:
     """Nothing is written for it."""
     assert owed(EVERYBODY, Notice("heartbeat", "info", "round", {}), later(0)) is None
+
+
+def test_every_condition_that_ends_is_one_that_begins() -> None:
+    """And every event that is named exists."""
+    begun = {condition for condition, begins in CONDITIONS.values() if begins}
+    assert {condition for condition, _ in CONDITIONS.values()} == begun
+    assert EVENTS.keys() >= CONDITIONS.keys() | WAKES
+
+
+@pytest.mark.parametrize(
+    ("receiver", "notice", "sent"),
+    [
+        (HOOK, FELL, True),
+        (HOOK, Notice("heartbeat", "info", "", {}), False),
+        (replace(HOOK, groups=("core",)), FELL, False),
+        (replace(HOOK, groups=("core", "edge")), FELL, True),
+        (replace(HOOK, groups=("core",)), Notice("no_token", "error", "", {}), True),
+        (replace(HOOK, level="error"), Notice("drift_found", "warning", "", {"group": "edge"}), False),
+        (replace(HOOK, level="error"), Notice("nva_up", "info", "", {"group": "edge"}), True),
+        (replace(HOOK, events=("heartbeat",)), Notice("heartbeat", "info", "", {}), True),
+        (replace(HOOK, events=("heartbeat",)), FELL, False),
+        (replace(HOOK, kind=ReceiverKind.PAGERDUTY), Notice("switch_requested", "warning", "", {}), False),
+        (
+            replace(HOOK, kind=ReceiverKind.PAGERDUTY, events=("switch_failed",)),
+            Notice("switch_done", "info", "", {}),
+            True,
+        ),
+        (
+            replace(HOOK, kind=ReceiverKind.PAGERDUTY, events=("nva_down",)),
+            Notice("switch_done", "info", "", {}),
+            False,
+        ),
+    ],
+)
+def test_a_receiver_is_sent_what_it_asks_for(receiver: Receiver, notice: Notice, sent: bool) -> None:
+    """By event, level and group; the end of a condition follows its beginning."""
+    assert wants(receiver, notice) is sent

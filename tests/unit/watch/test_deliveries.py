@@ -230,6 +230,17 @@ async def test_only_who_leads_sends_what_is_stored() -> None:
     assert receivers.sent == [("hook", "no_token", "own")]
 
 
+async def test_what_was_taken_is_remembered_no_longer_than_it_waits() -> None:
+    """A leader that runs for months keeps nothing of what it has sent."""
+    out = outside(known(unsent=(WAITS,)))
+    receivers = FakeReceivers()
+    receivers.own = [replace(WAITS, notice=replace(WAITS.notice, fields={"id": "own"}))]
+    mine = sending(out, receivers)
+    await mine.tick(10.0)
+    assert {each for _, _, each in receivers.sent} == {"w.0", "own"}
+    assert mine._deliveries._done == set()
+
+
 async def test_who_leads_no_longer_sends_no_more_of_it() -> None:
     """It stands in the state that another leader has: that one sends it."""
     out, receivers = outside(known(unsent=(WAITS,))), FakeReceivers(takes=refuses)
