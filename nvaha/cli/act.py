@@ -158,6 +158,8 @@ def failover(
         ended = _follow(there, accepted, limit_s, quiet=as_json)
         known.failure = _left(ended.view)
         _tell_the_end(ended, as_json=as_json)
+        if not as_json:
+            _tell_how_it_stands(there, ended.view)
         _tell_the_unseen(ended.view)
 
 
@@ -306,7 +308,9 @@ def _tell_the_end(ended: Answer[OperationReply], *, as_json: bool) -> None:
         return
     if view.status == "done":
         took = f" after {duration(view.seconds)}" if view.seconds is not None else ""
-        render.console().print(Text(f"\nDone: {view.group} is on {view.to}{took}.", style="bold green"))
+        there = not view.steps and view.source == view.to
+        where = f"is on {view.to}" if not there else f"was on {view.to} already: nothing had to be changed"
+        render.console().print(Text(f"\nDone: {view.group} {where}{took}.", style="bold green"))
         typer.echo(f"Verify: nvaha status {view.group}")
         if view.source and view.source != view.to:
             typer.echo(f"Undo:   nvaha failover {view.group} --to {view.source}")
@@ -323,3 +327,16 @@ def _tell_the_end(ended: Answer[OperationReply], *, as_json: bool) -> None:
         details=[{"path": "unfinished", "message": each} for each in view.unfinished],
         hints=[f"nvaha status {view.group}", f"nvaha plan {view.group} --to {view.to}"],
     )
+
+
+def _tell_how_it_stands(there: App, view: OperationReply) -> None:
+    """Say what is wrong with a group that was moved: that it is there does not say that it works there."""
+    with contextlib.suppress(NoAnswer, AppRefused):
+        tell_what_else(there.get(GroupReply, "groups", view.group).view, besides="guarded")
+
+
+def tell_what_else(view: GroupReply, besides: str = "") -> None:
+    """Say what is not plain good of a group: what was just done may not be all that it needs."""
+    left = [each for each in view.advice or () if each.code != besides]
+    if left:
+        render.console().print(render.advice(view.name, left))

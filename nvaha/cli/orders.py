@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nvaha.cli.act import Known
+from nvaha.cli.act import Known, tell_what_else
 from nvaha.cli.address import address
 from nvaha.cli.client import App, AppRefused
 from nvaha.cli.failure import ExitCode, Failure
@@ -50,6 +50,7 @@ def pause_group(
     typer.echo(f"{view.name} is paused: it is not switched by itself until{'' if until else ':'} {ends}")
     if for_ is not None and until is None:
         typer.echo("It had been paused without an end before, which a second pause does not shorten.")
+    tell_what_else(view, besides="paused")
 
 
 @app.command("resume")
@@ -58,13 +59,15 @@ def resume_group(
 ) -> None:
     """Allow a group's automatic switches again.
 
-    If its active NVA is down, it is switched at once.
+    If its active NVA is down, it is switched as soon as nothing else holds that back: the answer says when.
     """
     view = _set_paused("resume", group, {"reason": reason}, as_json=as_json, url=url, key=key)
     if view is not None and view.automatic:
         typer.echo(f"{view.name} is not paused any more: it is switched by itself when its active NVA fails")
     elif view is not None:
         typer.echo(f"{view.name} is not paused any more; but automatic switches are off (policy.automatic)")
+    if view is not None:
+        tell_what_else(view)
 
 
 @app.command()

@@ -71,6 +71,16 @@ class ErrorReply(Reply):
     error: ErrorBody
 
 
+class AdviceReply(Reply):
+    """One thing that is not plain good, and what to do about it."""
+
+    code: Text
+    level: Text = "error"
+    text: Text
+    todo: Text
+    runbook: Text = ""
+
+
 class NvaReply(Reply):
     """One NVA of a group."""
 
@@ -188,6 +198,7 @@ class CanaryReply(Reply):
     error: Text | None = None
     paused: bool = False
     overdue: bool = False
+    advice: tuple[AdviceReply, ...] = ()
 
 
 class ScheduledReply(Reply):
@@ -220,6 +231,7 @@ class GroupReply(Reply):
     probed_at: AwareDatetime | None = None
     last_switch_at: AwareDatetime | None = None
     nvas: tuple[NvaReply, ...]
+    advice: tuple[AdviceReply, ...] | None = None
     operation: OperationReply | None = None
     canary: CanaryReply | None = None
 
@@ -255,6 +267,7 @@ class GroupsReply(Reply):
 
     leader: LeaderReply | None
     instances: tuple[InstanceReply, ...] = ()
+    advice: tuple[AdviceReply, ...] = ()
     groups: tuple[GroupReply, ...]
     canary: CanaryReply | None = None
 

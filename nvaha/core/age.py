@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from nvaha.core.decision import Decision
+from nvaha.core.health import stale_after_s
 from nvaha.core.inputs import (
     Elected,
     MessagePoisoned,
@@ -24,7 +25,6 @@ from nvaha.core.lifecycle import KEPT_REQUEST_IDS, closed
 from nvaha.core.notices import day_and_time, listed, notice, request_fields
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import (
-    STALE_AFTER_S,
     Drift,
     Group,
     GroupState,
@@ -39,8 +39,6 @@ from nvaha.model import (
 UNWATCHED_S = 300.0
 """A group that nobody has watched for longer is looked at anew: ten times what it takes at worst to replace a
 leader, and hardly time for people to notice that nobody watches and to move much by hand (decision 0024)."""
-ROUNDS_MISSED = 3
-"""Counts of a group that is probed seldom are old once so many rounds are missing."""
 CLOCK_S = 4.0
 """One leader's clock may go back by so much: it is good to two seconds, twice."""
 
@@ -160,12 +158,6 @@ def recounted(group: Group, state: GroupState, now: datetime) -> GroupState:
     return replace(state, nvas={name: _uncounted(nva) for name, nva in state.nvas.items()})
 
 
-def stale_after_s(group: Group) -> float:
-    """Return the seconds after which a group's counts, or its health, say nothing about now."""
-    slowest_s = min((nva.probe.interval_s for nva in group.nvas), default=0.0)
-    return max(STALE_AFTER_S, ROUNDS_MISSED * slowest_s)
-
-
 def too_late(group: Group, before: GroupState, report: Report, now: datetime) -> Decision | None:
     """Return what follows from a report on a switch under way that is too old to be gone on with, or None.
 
@@ -210,6 +202,7 @@ def _not_before(state: GroupState, remembered: GroupState) -> GroupState:
         paused_until=_longest_pause(state, remembered),
         # Else what was begun, or cancelled, would be begun.
         scheduled=remembered.scheduled,
+        pause=state.pause if state.paused else remembered.pause,
         # For the addresses: routes may point where only these say whose that is.
         nvas=remembered.nvas or state.nvas,
         guards=remembered.guards,

@@ -9,9 +9,17 @@ from nvaha.core.decision import Decision
 from nvaha.core.health import healthy, lately_probed
 from nvaha.core.inputs import CancelCommanded, FailoverCommanded, PauseCommanded
 from nvaha.core.lifecycle import KEPT_REQUEST_IDS, begin, repeated, stalled
-from nvaha.core.notices import clock_time, condition, day_and_time, notice
+from nvaha.core.notices import (
+    LONGEST_SENTENCE,
+    clock_time,
+    condition,
+    day_and_time,
+    notice,
+    paused_sentence,
+)
 from nvaha.core.refusal import Refusal, RefusalCode
-from nvaha.model import Group, GroupState, Phase, Scheduled, Trigger
+from nvaha.model import Group, GroupState, Pause, Phase, Scheduled, Trigger
+from nvaha.text import one_line, shortened
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 7 * 86400.0
 """A pause that ends by itself is no shorter and no longer."""
@@ -84,7 +92,7 @@ def refuses(group: Group, state: GroupState, command: FailoverCommanded, now: da
     if group.canary is not None:
         # Nobody probes what is no appliance.
         return None
-    if not lately_probed(state, now):
+    if not lately_probed(group, state, now):
         seen = "never" if state.probed_at is None else f"last at {clock_time(state.probed_at)}"
         text = f"the health of {command.to} is not known: no leader has probed {group.name} lately ({seen})"
         return Refusal(RefusalCode.STALE, f"{text}; force overrides this")
@@ -162,4 +170,17 @@ def paused(group: Group, before: GroupState, command: PauseCommanded, now: datet
     ends = f" until {day_and_time(until)}" if until is not None else ""
     text = f"{group.name} was {word}{ends} by {command.by}{why}"
     said = notice(word, "warning", text, group)
-    return Decision(replace(before, paused=command.paused, paused_until=until), notices=(said,))
+    if not command.paused:
+        return Decision(resumed(before), notices=(said,))
+    pause = Pause(command.by, now, shortened(one_line(command.reason), LONGEST_SENTENCE))
+    return Decision(replace(before, paused=True, pause=pause, paused_until=until), notices=(said,))
+
+
+def resumed(state: GroupState) -> GroupState:
+    """Return the state of a group that is not paused any more.
+
+    What waits says why anew at the next round; until then it must not say what is over.
+    """
+    waited = (state.blocked or "").startswith(paused_sentence(state))
+    blocked = None if waited else state.blocked
+    return replace(state, paused=False, pause=None, paused_until=None, blocked=blocked)

@@ -33,7 +33,7 @@ from nvaha.core.inputs import (
 )
 from nvaha.core.lifecycle import begin, candidate, finish, go_on, handed_over, reported
 from nvaha.core.marks import told
-from nvaha.core.notices import all_down_notice, condition, health_notices, listed, notice
+from nvaha.core.notices import BLIND, all_down_notice, condition, health_notices, listed, notice
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import WRITTEN_EVERY_S, Drift, Group, GroupState, Health, NvaState, Phase, Trigger
 
@@ -179,8 +179,7 @@ def _stop(
 ) -> Refusal | None:
     """Return why an automatic switch that is due does not start, or None."""
     if blind:
-        text = "the monitor is blind: none of its probes is answered, so none of them is believed"
-        return Refusal(RefusalCode.BLIND, text)
+        return Refusal(RefusalCode.BLIND, BLIND)
     stop = forbidden(group, state, now, trigger)
     # Asked for first: it changes less often than who is up, and each change is told.
     if stop is None and target is None:

@@ -37,7 +37,7 @@ class Survey:
     Args:
         routes: how many routes point at each NVA.
         public_ips: how many of the group's public IPs each NVA carries.
-        off: for each NVA, one sentence for every write it would take to have everything there.
+        off: for each NVA, one sentence for each table and public IP that is not there, and should be.
         problems: for each NVA, one sentence for whatever no write of ours can bring there.
         unready: for each NVA, one sentence for whatever would not work there, the problems among them.
         unanswered: one sentence for each resource that Azure gave no answer for: nothing is known of it.

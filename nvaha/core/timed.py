@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from nvaha.core.age import CLOCK_S
-from nvaha.core.commands import commanded, said_of, unscheduled
+from nvaha.core.commands import commanded, resumed, said_of, unscheduled
 from nvaha.core.decision import Decision
 from nvaha.core.inputs import FailoverCommanded
 from nvaha.core.notices import clock_time, day_and_time, notice
@@ -39,7 +39,7 @@ def ended(group: Group, state: GroupState, now: datetime) -> tuple[GroupState, t
     if state.paused and until is not None and _over(until, now):
         text = f"{group.name} is resumed: its pause was until {day_and_time(until)}"
         notices.append(notice("resumed", "warning", text, group))
-        state = replace(state, paused=False)
+        state = resumed(state)
     if not state.paused and state.paused_until is not None:
         # A release that does not know of it may have resumed the group: the next pause has an end of its own.
         state = replace(state, paused_until=None)

@@ -28,7 +28,7 @@ _STYLES = {
     "nva_down": "bold red",
     "switch_failed": "bold red",
 }
-_QUIET = frozenset({"heartbeat"})
+_QUIET = frozenset({"heartbeat", "following"})
 _HELP = """\
   status                  what the app says of its group, and whether traffic flows
   kill nva1 [silent]      stop an NVA: connections are refused, or never answered

@@ -163,7 +163,7 @@ class Drift:
     """How Azure disagreed with the recorded active NVA when it was last read.
 
     Args:
-        writes: one sentence for each write that it would take to agree.
+        writes: one sentence for each table and public IP that a write of ours would put right.
         problems: what no write of ours can put right.
         seen: consecutive looks that found either.
         unasked: it was so when the group was first seen: nobody knows whether that was meant, so a person
@@ -172,6 +172,7 @@ class Drift:
         whole: all that there is points at them, and nothing at the recorded active.
         contested: it was so again after repairs enough: somebody else moves the group, so it is left to a
             person.
+        drift_since: when a look first found it.
     """
 
     writes: tuple[str, ...] = ()
@@ -181,6 +182,7 @@ class Drift:
     owners: tuple[str, ...] = ()
     whole: bool = False
     contested: bool = False
+    drift_since: datetime | None = None
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -231,6 +233,15 @@ class Scheduled:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Who paused a group, when, and why; `reason` may be empty."""
+
+    by: str
+    since: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GroupState:
     """Everything remembered of one group; one table entity, written by compare-and-swap.
 
@@ -262,6 +273,7 @@ class GroupState:
         rest: what another release has stored of the group and this one does not know, or None: whoever stores
             states knows what it is, and nobody else looks at it.
         canary: of a canary only, its runs.
+        pause: of a group that is paused, who did so; None also where a release before this one did.
     """
 
     group: str
@@ -293,6 +305,7 @@ class GroupState:
     canary: CanaryRecord | None = None
     paused_until: datetime | None = None
     scheduled: Scheduled | None = None
+    pause: Pause | None = None
 
     @property
     def request(self) -> SwitchRequest | None:

@@ -60,11 +60,30 @@ class InstanceAnswer(TypedDict):
     messages: int | None
 
 
+class AdviceAnswer(TypedDict):
+    """What is not plain good, with what to do about it; `runbook` is a place in docs/runbook.md."""
+
+    code: str
+    level: str
+    text: str
+    todo: str
+    runbook: str
+
+
+class PauseAnswer(TypedDict):
+    """Who has paused a group, when and why."""
+
+    by: str
+    since: Time | None
+    reason: str
+
+
 class InstancesAnswer(TypedDict):
-    """The instances, and how many could lead in the leader's place."""
+    """The instances, how many could lead in the leader's place, and what is wrong with both."""
 
     standbys: int
     instances: list[InstanceAnswer]
+    advice: list[AdviceAnswer]
 
 
 class NvaAnswer(TypedDict):
@@ -140,6 +159,7 @@ class CanaryAnswer(TypedDict):
     error: str | None
     paused: bool
     overdue: bool
+    advice: list[AdviceAnswer]
 
 
 ScheduledAnswer = TypedDict(
@@ -167,6 +187,7 @@ class GroupAnswer(TypedDict):
     generation: int
     epoch: int
     paused: bool
+    pause: PauseAnswer | None
     paused_until: Time | None
     scheduled: ScheduledAnswer | None
     automatic: bool
@@ -179,6 +200,7 @@ class GroupAnswer(TypedDict):
     probed_at: Time | None
     last_switch_at: Time | None
     nvas: list[NvaAnswer]
+    advice: list[AdviceAnswer]
     canary: NotRequired[CanaryAnswer]
     operation: NotRequired[OperationAnswer | None]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from nvaha.core.by_hand import ByHand, by_hand
@@ -19,7 +20,6 @@ from nvaha.core.plan import plan
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.core.survey import survey
 from nvaha.model import (
-    STALE_AFTER_S,
     Configuration,
     Group,
     GroupState,
@@ -79,8 +79,6 @@ PLAN_WITHIN_S = 10.0
 
 Aside = Callable[..., Awaitable[Any]]
 """Calls a function with arguments and returns what it returns, perhaps beside the event loop."""
-PROBES_MISSED = 3
-"""A group that is probed so seldom that 30 s say nothing is not watched once so many rounds are missing."""
 
 
 class Refused(Exception):
@@ -166,9 +164,7 @@ class Control:
 
         def probed(group: Group) -> bool:
             held = stored.get(group.name)
-            slowest_s = PROBES_MISSED * min(nva.probe.interval_s for nva in group.nvas)
-            within_s = max(STALE_AFTER_S, slowest_s)
-            return isinstance(held, Versioned) and lately_probed(held.state, now, within_s)
+            return isinstance(held, Versioned) and lately_probed(group, held.state, now)
 
         return all(probed(group) for group in self._groups.values())
 
@@ -176,30 +172,29 @@ class Control:
         """Return the leader, the instances beside it, every configured group, and the canary."""
         stored, now = await self._store.load_all(), self._clock.now()
         record, rows = await asyncio.gather(self._leader(), self._instances())
-        leader = leader_view(record, now)
         canary: CanaryAnswer | None = None
         if self._canary is not None:
             canary = canary_view(self._canary, _shown(self._canary, stored.get(self._canary.name)), now)
 
         def views() -> list[GroupAnswer]:
-            return [
-                group_view(group, _shown(group, stored.get(group.name))) for group in self._groups.values()
-            ]
+            return [_view(group, stored.get(group.name), record, now) for group in self._groups.values()]
 
-        instances = instances_view(rows, leader, self._fingerprint, now)
+        instances = instances_view(rows, record, self._fingerprint, now)
         groups = await self._aside(views)
-        return {"leader": leader, **instances, "groups": groups, "canary": canary}
+        return {"leader": leader_view(record, now), **instances, "groups": groups, "canary": canary}
 
     async def group(self, name: str) -> GroupAnswer:
         """Return one group with its last operation; Refused if there is none of that name."""
         group = self._group(name)
+        held: Versioned | StateUnreadable | None
         try:
-            state = _shown(group, await self._store.load(group.name))
+            held = await self._store.load(group.name)
         except StateUnreadable as error:
-            state = _shown(group, error)
-        view = group_view(group, state)
+            held = error
+        leader, now = await self._leader(), self._clock.now()
+        view, state = _view(group, held, leader, now), _shown(group, held)
         if group.canary is not None:
-            view["canary"] = canary_view(group, state, self._clock.now())
+            view["canary"] = canary_view(group, state, now)
         view["operation"] = operation_view(await self._last(state.switch)) if state.switch else None
         return view
 
@@ -266,7 +261,7 @@ class Control:
         if committed.refusal is not None:
             raise Refused(committed.refusal)
         if committed.operation is None:
-            return group_view(group, committed.held.state)
+            return await self._done(group, committed.held.state)
         switch = committed.held.state.switch
         if switch is not None and switch.request.operation == committed.operation:
             return operation_view(await self._last(switch))
@@ -278,13 +273,21 @@ class Control:
         committed = await self._committer.commit(group, command)
         if committed.refusal is not None:
             raise Refused(committed.refusal)
-        return group_view(group, committed.held.state)
+        return await self._done(group, committed.held.state)
 
     async def pause(self, name: str, command: PauseCommanded) -> GroupAnswer:
         """Pause or resume a group; doing so twice changes nothing."""
         group = self._group(name)
         committed = await self._committer.commit(group, command)
-        return group_view(group, committed.held.state)
+        return await self._done(group, committed.held.state)
+
+    async def _done(self, group: Group, state: GroupState) -> GroupAnswer:
+        """Return a group after an order, which is done whether or not who leads can be read."""
+        try:
+            leader = await self._leader()
+        except StoreUnavailable:
+            leader = None
+        return group_view(group, state, leader, self._clock.now())
 
     async def notify_test(self, name: str | None, by: str) -> NotifyTestAnswer:
         """Send a test once to a receiver, or to all; return what each answers, Refused if there is none."""
@@ -385,6 +388,13 @@ class Control:
 def _throttled(reason: str, retry_after_s: float | None) -> Refused:
     text = f"{unread_sentence(reason)}; a failover is carried out all the same"
     return Refused(Refusal(RefusalCode.BUSY, text), min(retry_after_s or 1.0, LONGEST_WAIT_S))
+
+
+def _view(
+    group: Group, held: Versioned | StateUnreadable | None, leader: LeaderRecord | None, now: datetime
+) -> GroupAnswer:
+    unreadable = str(held) if isinstance(held, StateUnreadable) else None
+    return group_view(group, _shown(group, held), leader, now, unreadable)
 
 
 def _shown(group: Group, held: Versioned | StateUnreadable | None) -> GroupState:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from nvaha.core import conditions
+from nvaha.core.advice import Advice
 from nvaha.core.by_hand import ByHand
 from nvaha.core.canary_runs import due_at, is_overdue
 from nvaha.core.decide import as_configured
@@ -15,7 +17,6 @@ from nvaha.core.instances import could_lead, lately, sees
 from nvaha.core.marks import rival_of
 from nvaha.core.plan import Plan
 from nvaha.model import (
-    STALE_AFTER_S,
     Group,
     GroupState,
     InstanceRecord,
@@ -29,6 +30,7 @@ from nvaha.ports import correlation_id
 
 if TYPE_CHECKING:
     from nvaha.operate.answers import (
+        AdviceAnswer,
         BreakGlassAnswer,
         CanaryAnswer,
         CheckAnswer,
@@ -38,15 +40,30 @@ if TYPE_CHECKING:
         LeaderAnswer,
         NvaAnswer,
         OperationAnswer,
+        PauseAnswer,
         PlanAnswer,
         ScheduledAnswer,
         StepAnswer,
     )
 
 
-def group_view(group: Group, state: GroupState) -> GroupAnswer:
-    """Return one group as `GET /groups/{group}` answers it, without its last operation."""
+def group_view(
+    group: Group, state: GroupState, leader: LeaderRecord | None, now: datetime, unreadable: str | None = None
+) -> GroupAnswer:
+    """Return one group as `GET /groups/{group}` answers it, without its last operation.
+
+    Args:
+        group: the group as configured.
+        state: as stored.
+        leader: what the leader says of itself, or None if nothing is known of one.
+        now: the time by the storage service's clock.
+        unreadable: why the state cannot be read, if it cannot.
+    """
     state = as_configured(group, state)
+    if group.canary is not None:
+        advice = conditions.of_canary(group, state, now)
+    else:
+        advice = conditions.of_group(group, state, leader, now, unreadable)
     unread = [unread_sentence(state.unread)] if state.unread is not None else []
     return {
         "name": group.name,
@@ -56,6 +73,7 @@ def group_view(group: Group, state: GroupState) -> GroupAnswer:
         "generation": state.generation,
         "epoch": state.epoch,
         "paused": state.paused,
+        "pause": _pause_view(state),
         "paused_until": _time(state.paused_until) if state.paused else None,
         "scheduled": _scheduled_view(state.scheduled),
         "automatic": group.policy.automatic,
@@ -68,7 +86,29 @@ def group_view(group: Group, state: GroupState) -> GroupAnswer:
         "probed_at": _time(state.probed_at),
         "last_switch_at": _time(state.guards.last_switch_at),
         "nvas": [_nva_view(group, state, name) for name in group.names],
+        "advice": advice_view(advice),
     }
+
+
+def advice_view(advice: Iterable[Advice]) -> list[AdviceAnswer]:
+    """Return what is not plain good, each with what to do about it; the worst first."""
+    return [
+        {
+            "code": each.code,
+            "level": each.level,
+            "text": each.text,
+            "todo": each.todo,
+            "runbook": each.runbook,
+        }
+        for each in advice
+    ]
+
+
+def _pause_view(state: GroupState) -> PauseAnswer | None:
+    pause = state.pause
+    if pause is None or not state.paused:
+        return None
+    return {"by": pause.by, "since": _time(pause.since), "reason": pause.reason}
 
 
 def _scheduled_view(scheduled: Scheduled | None) -> ScheduledAnswer | None:
@@ -137,6 +177,7 @@ def canary_view(canary: Group, state: GroupState, now: datetime) -> CanaryAnswer
         "error": state.blocked or (record.error if record else None),
         "paused": state.paused,
         "overdue": is_overdue(canary, state, now),
+        "advice": advice_view(conditions.of_canary(canary, state, now)),
     }
 
 
@@ -161,12 +202,11 @@ def leader_view(leader: LeaderRecord | None, now: datetime) -> LeaderAnswer | No
     """Return who leads, and whether its last round is recent enough to say so."""
     if leader is None:
         return None
-    age_s = (now - leader.round_at).total_seconds()
     return {
         "instance": leader.instance,
         "epoch": leader.epoch,
         "round_at": _time(leader.round_at),
-        "fresh": age_s <= STALE_AFTER_S,
+        "fresh": conditions.leads(leader, now),
         "blind": leader.blind,
         "unattended": leader.unattended,
         "standby_at": _time(leader.standby_at),
@@ -175,23 +215,24 @@ def leader_view(leader: LeaderRecord | None, now: datetime) -> LeaderAnswer | No
 
 
 def instances_view(
-    rows: Iterable[InstanceRecord], leader: LeaderAnswer | None, configuration: str, now: datetime
+    rows: Iterable[InstanceRecord], leader: LeaderRecord | None, configuration: str, now: datetime
 ) -> InstancesAnswer:
-    """Return the instances, and how many of them could lead in the leader's place.
+    """Return the instances, how many of them could lead in the leader's place, and what is wrong with both.
 
     Args:
         rows: what they say of themselves.
-        leader: as `leader_view` has it.
+        leader: what the leader says of itself, or None if nothing is known of one.
         configuration: the fingerprint to compare with, if the leader does not show its own.
         now: the time by the storage service's clock.
     """
     shown = sorted(rows, key=lambda each: each.instance)
-    leading = leader["instance"] if leader else None
+    leading = leader.instance if leader else None
     meant = next((each.configuration for each in shown if each.instance == leading), configuration)
     others = (each for each in shown if each.instance != leading)
     return {
         "standbys": sum(could_lead(each, meant, now) for each in others),
         "instances": [_instance_view(each, leading, meant, now) for each in shown],
+        "advice": advice_view(conditions.of_monitors(leader, shown, meant, now)),
     }
 
 

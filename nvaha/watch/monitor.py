@@ -14,6 +14,7 @@ from nvaha.watch.abstention import Abstention
 from nvaha.watch.blindness import Blindness
 from nvaha.watch.canary import CanaryWatch
 from nvaha.watch.deliveries import Deliveries
+from nvaha.watch.following import Following
 from nvaha.watch.leader_record import LeaderRecorder
 from nvaha.watch.looks import Looks
 from nvaha.watch.pings import Pings
@@ -59,6 +60,7 @@ class Monitor:
             app=app or instance,
             token_at=token_at,
         )
+        self._following = Following(ports, configuration, self._lease, instance)
         self._record = LeaderRecorder(
             ports, self._watched, self._lease, self._blindness, instance, standbys=self._standbys
         )
@@ -89,7 +91,8 @@ class Monitor:
         self._ticking = True
         try:
             async with unwrapped(), asyncio.TaskGroup() as tasks:
-                beside = [tasks.create_task(each.run()) for each in (self._presence, self._deliveries)]
+                duties = (self._presence, self._following, self._deliveries)
+                beside = [tasks.create_task(each.run()) for each in duties]
                 await self._lead_or_follow(until)
                 for duty in beside:
                     duty.cancel()

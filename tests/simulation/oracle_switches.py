@@ -327,7 +327,9 @@ class SwitchOracle:
             yield f"{request.operation} was ended with another configuration than the leader's"
         if outcome is Status.DONE:
             world.count("done")
-            lane.ended_s = sent.sent_s
+            # What left the group where it was recorded holds up repairs, and no switch.
+            moved = request.source != request.target or change.old.wanted not in {None, request.target}
+            (lane if moved else history.repairs).ended_s = sent.sent_s
             history.switches.failed_in_a_row = history.repairs.failed_in_a_row = 0
             if sent.writer is None or sent.writer.operation != request.operation:
                 yield f"{request.operation} was called done by somebody else"

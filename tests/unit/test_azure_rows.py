@@ -309,8 +309,8 @@ def test_whatever_probes_lead_to_can_be_read_back(answered: list[bool], fall: in
         after_not_begun(Guards(), request_to("a", Trigger.FAILBACK), NOW),
         after_failure(Guards(failed_in_a_row=99), request_to("b"), NOW),
         after_failure(Guards(repairs_failed_in_a_row=99), request_to("a", Trigger.REPAIR), NOW),
-        after_success(Guards(), Trigger.REPAIR, Policy(hold_down_s=86400.0), NOW),
-        after_success(Guards(), Trigger.FAILOVER, Policy(), NOW),
+        after_success(Guards(), Policy(hold_down_s=86400.0), NOW, moved=False),
+        after_success(Guards(), Policy(), NOW, moved=True),
     ],
     ids=["not begun", "failed", "repair failed", "repaired", "switched"],
 )

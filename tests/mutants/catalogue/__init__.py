@@ -12,6 +12,7 @@ from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
 from tests.mutants.catalogue.rivals import RIVALS
 from tests.mutants.catalogue.sending import SENDING
 from tests.mutants.catalogue.sharing import SHARING
+from tests.mutants.catalogue.showing import SHOWING
 from tests.mutants.catalogue.standing import STANDING_BY, YIELDING
 from tests.mutants.catalogue.switching import FINISHING, HELD_UP, HOLDING_BACK, SWITCHING
 from tests.mutants.catalogue.timed import TIMING
@@ -68,4 +69,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *RIVALS,
     *CANARY,
     *TIMING,
+    *SHOWING,
 )

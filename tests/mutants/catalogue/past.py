@@ -38,7 +38,7 @@ PASSING = (
     Mutant(
         "slow-rounds-never-count",
         "counts of a group that is probed seldom keep longer",
-        "nvaha.core.age:stale_after_s",
+        "nvaha.core.health:stale_after_s",
         replace("max(STALE_AFTER_S, ROUNDS_MISSED * slowest_s)", by="STALE_AFTER_S"),
         tests=AGES,
     ),

@@ -227,6 +227,30 @@ class TestPause:
             assert out.state().paused is paused
         assert out.told.events == ["paused", "resumed"]
 
+    async def test_the_answer_says_who_paused_and_what_else_is_not_good(self) -> None:
+        """And, once it is resumed, what still keeps a dead active NVA's group there, and until when."""
+        out = outside(steady(nvas={"a": down()}, last_switch_at=later(0)))
+        command = PauseCommanded(paused=True, by="alice", reason="an upgrade")
+        paused = await control(out).pause("g", command)
+        assert (paused["pause"]["by"], paused["pause"]["reason"]) == ("alice", "an upgrade")
+        assert {"active_down", "paused"} <= {each["code"] for each in paused["advice"]}
+        resumed = await control(out).pause("g", PauseCommanded(paused=False, by="bob"))
+        told = {each["code"]: each["text"] for each in resumed["advice"]}
+        assert (resumed["pause"], "paused" in told) == (None, False)
+        assert "hold-down after the last switch, until 12:01:00 UTC" in told["active_down"]
+
+    async def test_a_pause_is_confirmed_though_who_leads_cannot_be_read(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is written; that storage does not answer another question is no reason to say it may not be."""
+        out = outside()
+
+        async def silent(_: object) -> LeaderRecord:
+            raise StoreUnavailable("no answer")
+
+        monkeypatch.setattr(type(out.store), "load_leader", silent)
+        assert (await control(out).pause("g", PauseCommanded(paused=True, by="somebody")))["paused"]
+
     async def test_a_group_that_no_leader_has_seen_yet_can_be_paused(self) -> None:
         """The first leader finds it paused."""
         out = Outside()
@@ -453,6 +477,7 @@ class TestIllegible:
         assert "cannot be read" in one["blocked"]
         assert other["blocked"] is None
         assert "cannot be read" in (await mine.group("g"))["blocked"]
+        assert [each["code"] for each in (await mine.group("g"))["advice"]] == ["state_unreadable"]
         with pytest.raises(StateUnreadable):
             await mine.pause("g", PauseCommanded(paused=True, by="somebody"))
         assert (await mine.failover("other", TO_B))["to"] == "b"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from nvaha.model import (
     LeaderRecord,
     NvaState,
     Operation,
+    Pause,
     Phase,
     Scheduled,
     Status,
@@ -47,6 +49,7 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
         generation=3,
         epoch=5,
         paused=True,
+        pause=Pause("alice", later(-300), "an upgrade"),
         paused_until=later(7200),
         scheduled=Scheduled("b", later(3600), "alice", NOON, "why", "a", "r"),
         all_down=True,
@@ -60,7 +63,11 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
         probed_at=later(10),
         last_switch_at=later(-100),
     )
-    view = group_view(group_of(spec=SPEC, automatic=False), state)
+    leader = LeaderRecord("one", 5, later(15))
+    view: dict[str, Any] = {**group_view(group_of(spec=SPEC, automatic=False), state, leader, later(20))}
+    codes = [each["code"] for each in view.pop("advice")]
+    assert codes[0] == "active_down"
+    assert {"switch_failed", "rival", "drift_found", "discovery_failed", "held", "paused"} <= set(codes)
     assert view == {
         "name": "g",
         "phase": "steady",
@@ -70,6 +77,7 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
         "generation": 3,
         "epoch": 5,
         "paused": True,
+        "pause": {"by": "alice", "since": "2026-03-01T11:55:00.000Z", "reason": "an upgrade"},
         "paused_until": "2026-03-01T14:00:00.000Z",
         "scheduled": {
             "from": "a",
@@ -120,20 +128,20 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
 
 def test_a_group_being_switched_is_shown_with_its_target() -> None:
     """At rest the last switch's target is none of its business."""
-    assert group_view(GROUP, switching())["target"] == "b"
-    assert group_view(GROUP, replace(switching(), phase=Phase.STEADY))["target"] is None
+    assert group_view(GROUP, switching(), None, NOON)["target"] == "b"
+    assert group_view(GROUP, replace(switching(), phase=Phase.STEADY), None, NOON)["target"] is None
 
 
 def test_a_group_is_shown_as_configured_now() -> None:
     """An NVA that is new is unknown, one that is gone is not shown, nor is it active any more."""
-    view = group_view(group_of("b", "c"), steady("a"))
+    view = group_view(group_of("b", "c"), steady("a"), None, NOON)
     assert [(each["name"], each["health"]) for each in view["nvas"]] == [("b", "up"), ("c", "unknown")]
     assert (view["phase"], view["active"]) == ("unknown", None)
 
 
 def test_a_fixed_probe_address_is_shown_as_it_is() -> None:
     """Whatever Azure says of the interfaces."""
-    assert group_view(GROUP, GroupState("g"))["nvas"][0]["address"] == "127.0.0.1"
+    assert group_view(GROUP, GroupState("g"), None, NOON)["nvas"][0]["address"] == "127.0.0.1"
 
 
 @pytest.mark.parametrize(("age_s", "fresh"), [(0.0, True), (STALE_AFTER_S, True), (STALE_AFTER_S + 1, False)])
@@ -243,4 +251,5 @@ def test_a_plan_is_shown_with_its_steps_and_what_forbids_it() -> None:
 
 def test_a_group_that_is_put_back_again_and_again_shows_its_rival() -> None:
     """Nobody's mark says so, but what happened does."""
-    assert "b" in str(group_view(GROUP, steady(contested=True, owners=("b",)))["rival"])
+    view = group_view(GROUP, steady(contested=True, owners=("b",)), None, NOON)
+    assert "b" in str(view["rival"])
