@@ -282,7 +282,7 @@ class Control:
         return await self._done(group, committed.held.state)
 
     async def _done(self, group: Group, state: GroupState) -> GroupAnswer:
-        """Return a group after an order, which is done whether or not who leads can be read."""
+        """Return a group after an order, which is written: that must not be in doubt over who leads."""
         try:
             leader = await self._leader()
         except StoreUnavailable:
