@@ -45,6 +45,12 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
     return await api.health(req)
 
 
+@app.route("openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def openapi(req: func.HttpRequest) -> func.HttpResponse:
+    """Show the API as a document."""
+    return await api.openapi(req)
+
+
 @app.route("groups", methods=["GET"])
 async def groups(req: func.HttpRequest) -> func.HttpResponse:
     """Show the leader and all groups."""
@@ -109,6 +115,12 @@ async def history(req: func.HttpRequest) -> func.HttpResponse:
 async def history_of_all(req: func.HttpRequest) -> func.HttpResponse:
     """Show all groups' operations."""
     return await api.history(req)
+
+
+@app.route("notify/test", methods=["POST"])
+async def notify_test(req: func.HttpRequest) -> func.HttpResponse:
+    """Send a test to receivers."""
+    return await api.notify_test(req)
 
 
 @app.route("state", methods=["GET"], auth_level=func.AuthLevel.ADMIN)

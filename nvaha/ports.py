@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -23,8 +23,10 @@ from nvaha.model import (
     Operation,
     ProbeSpec,
     Reading,
+    Receiver,
     Resource,
     SwitchRequest,
+    Unsent,
 )
 
 
@@ -306,6 +308,50 @@ class Pinger(Protocol):
         ...
 
 
+class NotTaken(Exception):
+    """A receiver did not take what it was sent; the message has no secret in it.
+
+    Args:
+        message: why.
+        status: the receiver's answer by HTTP; None if it gave none.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Receivers(Protocol):
+    """Whom people are told through: whatever it is, and however it fails, it is outside of every switch."""
+
+    @property
+    def known(self) -> tuple[Receiver, ...]:
+        """The receivers as configured; none: nothing is sent."""
+        ...
+
+    async def send(self, receiver: Receiver, unsent: Unsent) -> int:
+        """Send a notice once, within seconds; return the receiver's status. NotTaken if it was not taken."""
+        ...
+
+    def heard(self) -> tuple[Unsent, ...]:
+        """Return what this process has told of itself, and no state holds, since this was last asked."""
+        ...
+
+
+class Nobody:
+    """The `Receivers` of a configuration that names none."""
+
+    known: tuple[Receiver, ...] = ()
+
+    async def send(self, receiver: Receiver, unsent: Unsent) -> int:
+        """Take nothing."""
+        raise NotTaken(f"{receiver.name} is not there to be sent {unsent.notice.event}")
+
+    def heard(self) -> tuple[Unsent, ...]:
+        """Return nothing."""
+        return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything that a process has of the outside, in one value."""
@@ -326,5 +372,7 @@ class Ports:
     apart."""
     pinger: Pinger | None = None
     """None: nobody outside waits for a ping."""
+    receivers: Receivers = field(default_factory=Nobody)
+    """Whom people are told through."""
     versions: Callable[[], Mapping[str, str]] = dict
     """Returns {what: version} of what this process runs on, as far as it can see that."""

@@ -135,7 +135,7 @@ class AppHolder:
                 return read_text(url, settings)
 
             loaded = await asyncio.to_thread(load, settings.config, self._folder, read_url)
-            return App(settings, loaded, self._tokens_of(settings))
+            return App(settings, loaded, self._tokens_of(settings), self._environ)
         except (SettingsError, ConfigError) as error:
             self._refused = time.monotonic(), error
             raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -25,10 +27,15 @@ from nvaha.notify import LogNotifier
 from nvaha.operate.control import Control
 from nvaha.operate.recovery import Recovery
 from nvaha.ping import UrlPinger
-from nvaha.ports import Ports
+from nvaha.ports import Nobody, Notifier, Ports, Receivers
 from nvaha.probes import NetworkProber
+from nvaha.receivers.https import HttpReceivers
 from nvaha.switch.worker import Switcher
 from nvaha.watch.monitor import Monitor
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex[:12]
 
 
 class App:
@@ -38,16 +45,33 @@ class App:
         settings: the application settings.
         loaded: the groups.
         tokens: those of this process, which are kept whether there is an app or not.
+        environ: the application settings as they are, for those that the configuration names.
     """
 
-    def __init__(self, settings: Settings, loaded: Loaded, tokens: Tokens | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        loaded: Loaded,
+        tokens: Tokens | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
         self._settings = settings
         clock = ServiceClock()
-        self._notifier = LogNotifier()
+        self._notifier: Notifier = LogNotifier()
         self._tokens = tokens = tokens or Tokens(settings)
         self._storage = storage = Storage(settings, clock, tokens.storage)
         self._prober = NetworkProber()
         self._network = ArmNetwork(settings, tokens.arm, clock)
+        receivers: Receivers = Nobody()
+        if loaded.configuration.receivers:
+            receivers = self._notifier = HttpReceivers(
+                loaded.configuration.receivers,
+                environ,
+                source=f"/nvaha/{storage.account}",
+                clock=clock,
+                log=self._notifier,
+                new_id=_new_id,
+            )
         ports = Ports(
             leases=BlobLeases(storage),
             store=TableStore(storage),
@@ -56,10 +80,11 @@ class App:
             prober=self._prober,
             clock=clock,
             notifier=self._notifier,
-            new_id=lambda: uuid.uuid4().hex[:12],
+            new_id=_new_id,
             have_token=self._network.have_token,
             account=storage.account,
             pinger=UrlPinger(settings.ping_url) if settings.ping_url else None,
+            receivers=receivers,
             versions=versions,
         )
         configuration, instance = loaded.configuration, settings.instance

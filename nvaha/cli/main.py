@@ -35,6 +35,7 @@ MODULES = {
     "history": "nvaha.cli.look",
     "targets": "nvaha.cli.targets",
     "break-glass": "nvaha.cli.break_glass",
+    "notify": "nvaha.cli.notify",
     "state": "nvaha.cli.state",
     "validate": "nvaha.cli.offline",
     "import": "nvaha.cli.offline",

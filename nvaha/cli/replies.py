@@ -48,6 +48,23 @@ class ErrorBody(Reply):
     details: Annotated[tuple[Complaint, ...], BeforeValidator(_usable)] = ()
 
 
+class TriedReply(Reply):
+    """What became of a test that one receiver was sent."""
+
+    name: Text
+    type: Text
+    taken: bool
+    status: Count | None = None
+    error: Text | None = None
+    seconds: Figure
+
+
+class NotifyTestReply(Reply):
+    """What every receiver made of its test."""
+
+    receivers: tuple[TriedReply, ...]
+
+
 class ErrorReply(Reply):
     """Any answer that is not 2xx."""
 

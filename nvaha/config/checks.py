@@ -12,7 +12,8 @@ from nvaha.config.draft import Draft, GroupDraft, NvaDraft, ProbeDraft, build_pr
 from nvaha.config.forms import write_duration
 from nvaha.config.problems import Findings, Unshown, at
 from nvaha.core.look_interval import READS_PER_HOUR
-from nvaha.model import Policy, ProbeSpec, same_id
+from nvaha.model import Policy, ProbeSpec, ReceiverKind, same_id
+from nvaha.model.events import EVENTS
 from nvaha.ports import LEASE_MARGIN_S, LEASE_S
 
 DETECTION_S = LEASE_S - LEASE_MARGIN_S
@@ -41,6 +42,7 @@ def check(draft: Draft, findings: Findings) -> None:
     _check_resources(draft, findings)
     _check_probed_twice(draft, findings)
     _check_canary(draft, findings)
+    _check_receivers(draft, findings)
 
 
 def _check_members(group: GroupDraft, findings: Findings) -> None:
@@ -250,6 +252,43 @@ def _check_canary(draft: Draft, findings: Findings) -> None:
                 message = f"is already {findings.rename(path)}, and a canary's table carries no traffic"
                 remedy = "name a table that nothing uses; docs/deploy.md says how to make one"
                 findings.error(at("canary", "route_table"), canary_table, message, remedy)
+
+
+_NEEDED = {
+    ReceiverKind.WEBHOOK: "url_setting",
+    ReceiverKind.TEAMS: "url_setting",
+    ReceiverKind.SLACK: "url_setting",
+    ReceiverKind.PAGERDUTY: "key_setting",
+}
+_KEYED = (ReceiverKind.WEBHOOK, ReceiverKind.PAGERDUTY)
+
+
+def _check_receivers(draft: Draft, findings: Findings) -> None:
+    names = ((each.name, at(path, "name"), each.name) for path, each, _ in draft.receivers)
+    _unique(names, "is already the name of {first}", "give each receiver its own name", findings)
+    groups = {group.name for group in draft.groups if group.name}
+    groups |= {draft.canary.name} if draft.canary else set()
+    for path, each, broken in draft.receivers:
+        needed = _NEEDED[each.kind]
+        if getattr(each, needed) is None and needed not in broken:
+            remedy = f"add {needed}: the name of the application setting that holds it"
+            findings.error(at(path, needed), Unshown.NONE, f"is missing for type {each.kind}", remedy)
+        if each.key_setting is not None and each.kind not in _KEYED:
+            remedy = f"delete it: what {each.kind} is sent is not signed"
+            findings.error(at(path, "key_setting"), each.key_setting, "is of no use", remedy)
+        if each.kind is ReceiverKind.WEBHOOK and each.url_setting and each.key_setting is None:
+            remedy = "add key_setting, by which the receiver can tell who has sent it"
+            findings.warn(at(path, "key_setting"), Unshown.NONE, "is missing: nothing is signed", remedy)
+        for index, event in enumerate(each.events):
+            if event not in EVENTS:
+                near = difflib.get_close_matches(event, EVENTS, n=1)
+                remedy = f"did you mean {near[0]}?" if near else "docs/monitoring.md has the events"
+                findings.error(at(at(path, "events"), index), event, "is no event", remedy)
+        for index, group in enumerate(each.groups):
+            if groups and group not in groups:
+                findings.error(
+                    at(at(path, "groups"), index), group, "is no group", "name a group of the file"
+                )
 
 
 Entries = Iterable[tuple[str, str, str]]

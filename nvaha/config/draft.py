@@ -19,6 +19,7 @@ from nvaha.config.forms import (
     PolicyForm,
     ProbeForm,
     PublicIpForm,
+    ReceiverForm,
     TargetForm,
     is_role,
     read,
@@ -36,6 +37,8 @@ from nvaha.model import (
     ProbeKind,
     ProbeSpec,
     PublicIp,
+    Receiver,
+    ReceiverKind,
 )
 
 _SOCKET = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})")
@@ -51,6 +54,7 @@ _DURATIONS = (
     "slow",
 )
 GROUPS = (1, 1000)
+RECEIVERS = (0, 10)
 NVAS = (2, 16)
 _PORTS = {"tcp": 22, "http": 80, "https": 443}
 
@@ -107,6 +111,7 @@ class Draft:
     groups: list[GroupDraft]
     control_targets: list[tuple[str, ControlTarget]]
     canary: Group | None = None
+    receivers: list[tuple[str, Receiver, frozenset[str]]] = field(default_factory=list)
 
 
 def read_draft(tree: object, findings: Findings) -> Draft:
@@ -120,6 +125,7 @@ def read_draft(tree: object, findings: Findings) -> Draft:
         [_group(value, at("groups", index), findings) for index, value in enumerate(groups)],
         _targets(targets, findings),
         None if part.form.canary is None else _canary(part.form.canary, findings),
+        _receivers(within("notify", part.form.notify or [], RECEIVERS, findings), findings),
     )
 
 
@@ -129,6 +135,29 @@ def _canary(value: object, findings: Findings) -> Group | None:
     if table is None or read_id(table, "routeTables", at("canary", "route_table"), findings) is None:
         return None
     return canary_group(table, CanarySpec(**_named_as_in_model(given)))
+
+
+def _receivers(values: list[Any], findings: Findings) -> list[tuple[str, Receiver, frozenset[str]]]:
+    """Return the receivers, each with its path and the names of its fields that cannot be read."""
+    found = []
+    for index, value in enumerate(values):
+        path = at("notify", index)
+        part = read(ReceiverForm, value, path, findings)
+        given = dict(part.given)
+        name, kind = given.pop("name", None), given.pop("type", None)
+        for each in ("events", "groups"):
+            if each in given:
+                given[each] = _words(at(path, each), given[each], findings)
+        if name is not None and kind is not None:
+            found.append((path, Receiver(name, ReceiverKind(kind), **given), part.broken))
+    return found
+
+
+def _words(path: str, values: list[Any], findings: Findings) -> tuple[str, ...]:
+    for index, value in enumerate(values):
+        if not isinstance(value, str):
+            findings.error(at(path, index), value, "is not text", "write a name")
+    return tuple(value for value in values if isinstance(value, str))
 
 
 def within(path: str, items: list[Any], bounds: tuple[int, int], findings: Findings) -> list[Any]:
@@ -230,7 +259,8 @@ def _nva(
 def build(draft: Draft) -> Configuration:
     """Turn a draft without errors into the values that flow."""
     targets = tuple(target for _, target in draft.control_targets)
-    return Configuration(tuple(_build_group(group) for group in draft.groups), targets, draft.canary)
+    groups = tuple(_build_group(group) for group in draft.groups)
+    return Configuration(groups, targets, draft.canary, tuple(each for _, each, _ in draft.receivers))
 
 
 def _build_group(group: GroupDraft) -> Group:

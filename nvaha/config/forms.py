@@ -131,6 +131,17 @@ GroupName = Annotated[
     ),
 ]
 NvaName = Annotated[str, _like(_LABEL, "is no name for an NVA", "use 1 to 64 letters, digits, . _ and -")]
+ReceiverName = Annotated[
+    str, _like(_LABEL, "is no name for a receiver", "use 1 to 64 letters, digits, . _ and -")
+]
+SettingName = Annotated[
+    str,
+    _like(
+        r"[A-Za-z_][A-Za-z0-9_]{0,99}",
+        "is not the name of an application setting",
+        "write the setting's name here, and its value, best as a Key Vault reference, into the setting",
+    ),
+]
 NO_ROLE = ("is no name for a role", "use 1 to 64 letters, digits, . _ and -")
 RoleName = Annotated[str, _like(_LABEL, *NO_ROLE)]
 IpConfigurationName = Annotated[
@@ -155,6 +166,7 @@ class FileForm(Form):
     groups: list[Any] | None = None
     control_targets: list[Any] | None = None
     canary: dict[str, Any] | None = None
+    notify: list[Any] | None = None
 
 
 class CanaryForm(Form):
@@ -164,6 +176,19 @@ class CanaryForm(Form):
     route_table: str | None = None
     every: Annotated[float, BeforeValidator(_seconds), _between_durations(600, 604800)] | None = None
     slow: Annotated[float, BeforeValidator(_seconds), _between_durations(1, 300)] | None = None
+
+
+class ReceiverForm(Form):
+    """One entry of `notify`: who is sent what people have to know."""
+
+    REQUIRED = ("name", "type")
+    name: ReceiverName | None = None
+    type: Literal["webhook", "teams", "slack", "pagerduty"] | None = None
+    url_setting: SettingName | None = None
+    key_setting: SettingName | None = None
+    events: list[Any] | None = None
+    level: Literal["info", "warning", "error"] | None = None
+    groups: list[Any] | None = None
 
 
 class GroupForm(Form):
@@ -249,6 +274,7 @@ _HOMES: Mapping[str, type[Form]] = {
     "an entry of groups": GroupForm,
     "an entry of nvas": NvaForm,
     "canary": CanaryForm,
+    "an entry of notify": ReceiverForm,
     "probe": ProbeForm,
     "policy": PolicyForm,
 }
@@ -295,7 +321,9 @@ def read(form: type[F], value: object, path: str, findings: Findings) -> Part[F]
                 message, remedy = "is not a known key", _where_instead(name, form)
                 findings.error(at(path, name), Unshown.HIDDEN, message, remedy)
             else:
-                findings.error(at(path, name), value.get(name), *_explain(detail))
+                # Where the name of a setting belongs, what is written is its secret, most often.
+                told = Unshown.HIDDEN if name.endswith("_setting") else value.get(name)
+                findings.error(at(path, name), told, *_explain(detail))
             broken.add(name)
             near = _closest(name, form)
             if near and near not in value:  # what was meant is broken, not missing

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from nvaha.config.forms import write_duration
-from nvaha.model import CanarySpec, Configuration, Group, Nva, Policy, ProbeSpec, PublicIp
+from nvaha.model import CanarySpec, Configuration, Group, Nva, Policy, ProbeSpec, PublicIp, Receiver
 
 _FILE_NAMES = {"kind": "type"}
 
@@ -27,8 +27,20 @@ def to_native(configuration: Configuration) -> str:
     if configuration.canary is not None and configuration.canary.canary is not None:
         written = _written(configuration.canary.canary, CanarySpec())
         tree["canary"] = {"route_table": configuration.canary.route_tables[0], **written}
+    if configuration.receivers:
+        tree["notify"] = [_receiver(each) for each in configuration.receivers]
     tree["groups"] = [_group(group) for group in configuration.groups]
     return yaml.dump(tree, Dumper=_WithoutAnchors, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _receiver(receiver: Receiver) -> dict[str, Any]:
+    default = Receiver(receiver.name, receiver.kind)
+    tree: dict[str, Any] = {"name": receiver.name, "type": str(receiver.kind)}
+    for item in fields(receiver):
+        value = getattr(receiver, item.name)
+        if value != getattr(default, item.name):
+            tree[item.name] = list(value) if isinstance(value, tuple) else value
+    return tree
 
 
 class _WithoutAnchors(yaml.SafeDumper):

@@ -207,7 +207,7 @@ class _Reader:
         # A reference that could not be resolved now is no reason not to watch: the ping fails, and says so.
         if value is None or value.startswith("@Microsoft.KeyVault("):
             return value
-        if not _may_be_pinged(value):
+        if not may_be_sent_to(value):
             self.problems.append(
                 f"{name} is not a URL to ping (its value is not shown): give https://host/path, "
                 "or http:// on a loopback address, without a user part"
@@ -334,7 +334,8 @@ def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
     return port_is_fine and parts.scheme in schemes and bool(parts.hostname)
 
 
-def _may_be_pinged(value: str) -> bool:
+def may_be_sent_to(value: str) -> bool:
+    """Tell whether a URL is one that something may be sent to: https, or http on loopback, no user part."""
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname or "", parts.port

@@ -13,6 +13,7 @@ class RefusalCode(StrEnum):
     UNKNOWN_GROUP = "unknown_group"
     UNKNOWN_NVA = "unknown_nva"
     UNKNOWN_OPERATION = "unknown_operation"
+    UNKNOWN_RECEIVER = "unknown_receiver"
     ALREADY_ACTIVE = "already_active"
     NOT_ACTIVE = "not_active"  # another NVA is, than the caller believes
     BAD_TIME = "bad_time"  # nothing can be scheduled then

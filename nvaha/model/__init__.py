@@ -17,6 +17,8 @@ from nvaha.model.configured import (
     ProbeKind,
     ProbeSpec,
     PublicIp,
+    Receiver,
+    ReceiverKind,
 )
 from nvaha.model.ids import same_id
 from nvaha.model.observed import Health, NvaState, Reading, Resource, Snapshot
@@ -43,7 +45,7 @@ from nvaha.model.recorded import (
     SwitchRequest,
     Trigger,
 )
-from nvaha.model.told import LEVELS, Notice
+from nvaha.model.told import LEVELS, Notice, Unsent
 
 __all__ = [
     "INSTANCES_FOR_S",
@@ -74,6 +76,8 @@ __all__ = [
     "ProbeSpec",
     "PublicIp",
     "Reading",
+    "Receiver",
+    "ReceiverKind",
     "Resource",
     "Scheduled",
     "Snapshot",
@@ -83,5 +87,6 @@ __all__ = [
     "Switch",
     "SwitchRequest",
     "Trigger",
+    "Unsent",
     "same_id",
 ]

@@ -155,13 +155,47 @@ class ControlTarget:
     port: int
 
 
+class ReceiverKind(StrEnum):
+    """In which form a receiver takes what it is sent."""
+
+    WEBHOOK = "webhook"
+    TEAMS = "teams"
+    SLACK = "slack"
+    PAGERDUTY = "pagerduty"
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Who is sent what people have to know. Where it is, and its key, are secrets: only settings are named.
+
+    Args:
+        url_setting: the application setting that holds its URL; None for the kind's own.
+        key_setting: the one that holds the key: to sign with, or PagerDuty's routing key.
+        events: what it is sent; empty for those that wake people.
+        level: what is told at a lower level is not sent.
+        groups: whose events it is sent; empty for all. What is of no group is sent to all.
+    """
+
+    name: str
+    kind: ReceiverKind
+    url_setting: str | None = None
+    key_setting: str | None = None
+    events: tuple[str, ...] = ()
+    level: str = "info"
+    groups: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All groups, the targets by which a monitor tells its own blindness from dead NVAs, and the canary."""
+    """All groups, the targets by which a monitor tells its own blindness from dead NVAs, and the canary.
+
+    `receivers` decide nothing, so instances that differ in them agree.
+    """
 
     groups: tuple[Group, ...]
     control_targets: tuple[ControlTarget, ...] = ()
     canary: Group | None = None
+    receivers: tuple[Receiver, ...] = ()
     fingerprint: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:

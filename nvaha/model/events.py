@@ -13,6 +13,8 @@ EVENTS: Final[dict[str, str]] = {
     "heartbeat": "The leader finished a round; logged every 10 seconds.",
     "following": "A monitor that does not lead tells who does; logged every minute.",
     "group_state": "How a group stands now; logged when that changes, and now and then.",
+    "notify_failed": "A receiver does not take what it is sent, or something was not sent to it; said once.",
+    "notify_test": "Somebody asked to have this sent, to see that it arrives; never sent otherwise.",
     "ping_failed": "The URL that is pinged while all is watched did not take it; said once.",
     "round_late": "Rounds began late or were dropped: the process has too much to do, or stood still.",
     "nva_down": "An NVA failed as many probes in a row as `fall` asks for.",
@@ -76,6 +78,54 @@ EVENTS: Final[dict[str, str]] = {
 }
 """Event name -> what has happened, in one sentence."""
 
+CONDITIONS: Final[dict[str, tuple[str, bool]]] = {
+    "nva_down": ("nva_down", True),
+    "nva_up": ("nva_down", False),
+    "nva_unsteady": ("nva_unsteady", True),
+    "nva_steady": ("nva_unsteady", False),
+    "all_down": ("all_down", True),
+    "all_down_over": ("all_down", False),
+    "blind": ("blind", True),
+    "blind_over": ("blind", False),
+    "control_down": ("control_down", True),
+    "control_up": ("control_down", False),
+    "switch_unclaimed": ("switch", True),
+    "switch_held_up": ("switch", True),
+    "switch_failed": ("switch", True),
+    "message_poisoned": ("switch", True),
+    "switch_done": ("switch", False),
+    "drift_found": ("drift", True),
+    "drift_repaired": ("drift", False),
+    "nva_not_ready": ("not_ready", True),
+    "nva_ready": ("not_ready", False),
+    "rival": ("rival", True),
+    "rival_over": ("rival", False),
+    "held": ("held", True),
+    "held_over": ("held", False),
+    "no_standby": ("no_standby", True),
+    "standby_back": ("no_standby", False),
+    "leader_lost": ("no_leader", True),
+    "leader_elected": ("no_leader", False),
+    "state_unreadable": ("unreadable", True),
+    "state_readable": ("unreadable", False),
+    "no_token": ("no_token", True),
+    "token_back": ("no_token", False),
+    "canary_failed": ("canary", True),
+    "canary_done": ("canary", False),
+    "notify_test": ("test", True),
+}
+"""Event -> the condition that it is about, and whether that begins with it or ends."""
+
+WAKES: Final = frozenset(
+    {
+        name
+        for name, (condition, _) in CONDITIONS.items()
+        if condition not in {"held", "no_leader", "control_down"}
+    }
+    | {"switch_requested", "failover_dropped", "unwatched", "round_failed"}
+) - {"canary_done"}
+"""What receivers are sent that name no events: what wakes people, and that it is over."""
+
 TROUBLE: Final = frozenset(
     {
         "all_down",
@@ -100,6 +150,7 @@ TROUBLE: Final = frozenset(
         "no_token",
         "nva_down",
         "nva_not_ready",
+        "notify_failed",
         "nva_unsteady",
         "paused",
         "ping_failed",
@@ -174,5 +225,6 @@ FIELDS: Final[dict[str, str]] = {
     "standbys": "Number of other instances that could lead in the leader's place.",
     "alone": "Whether no other instance could lead, for a minute, where one could within the day before.",
     "round_ms": "Length of the round in milliseconds.",
+    "receiver": "The receiver that the line speaks of.",
 }
 """Name of a field in an event's JSON -> what it holds; an event carries those that apply."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from nvaha.model.observed import NvaState
-from nvaha.model.told import Notice
+from nvaha.model.told import Notice, Unsent
 
 LARGEST: Final = 10**9
 """No epoch, generation or count that is ever written is larger."""
@@ -268,6 +268,7 @@ class GroupState:
         request_ids: the last few (request id, operation id) pairs of manual failovers; without an operation
             where a scheduled one was cancelled or dropped.
         untold: notices that whoever wrote this state may not have told yet.
+        unsent: notices that receivers have not taken yet; empty where there are none.
         write_ids: of the last few writes, newest last, by which a writer whose answer was lost finds its own.
         rest: what another release has stored of the group and this one does not know, or None: whoever stores
             states knows what it is, and nobody else looks at it.
@@ -298,6 +299,7 @@ class GroupState:
     closings: tuple[Closing, ...] = ()
     request_ids: tuple[tuple[str, str], ...] = ()
     untold: tuple[Notice, ...] = ()
+    unsent: tuple[Unsent, ...] = ()
     write_ids: tuple[str, ...] = ()
     rest: object = None
     canary: CanaryRecord | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 LEVELS: Final = ("info", "warning", "error")
@@ -24,3 +25,23 @@ class Notice:
     level: str
     text: str
     fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A notice that receivers have not taken yet.
+
+    Args:
+        notice: what happened; its field `id` is the same however often it is sent.
+        at: when that was decided.
+        to: the receivers, by name.
+    """
+
+    notice: Notice
+    at: datetime
+    to: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """By which a receiver tells that it has had this before."""
+        return str(self.notice.fields.get("id", ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nvaha.core.by_hand import ByHand, by_hand
 from nvaha.core.commands import refuses
@@ -25,14 +25,16 @@ from nvaha.model import (
     GroupState,
     InstanceRecord,
     LeaderRecord,
+    Notice,
     Operation,
+    Receiver,
     Snapshot,
     Status,
     Switch,
+    Unsent,
 )
 from nvaha.operate.kept import Kept
 from nvaha.operate.views import (
-    Json,
     break_glass_view,
     canary_view,
     check_view,
@@ -46,6 +48,7 @@ from nvaha.ports import (
     LONGEST_WAIT_S,
     NetworkError,
     NetworkFault,
+    NotTaken,
     Ports,
     StateUnreadable,
     StoreUnavailable,
@@ -54,6 +57,20 @@ from nvaha.ports import (
 from nvaha.state.commit import Committer
 from nvaha.state.snapshot import read_snapshot
 from nvaha.text import shown
+
+if TYPE_CHECKING:
+    from nvaha.operate.answers import (
+        BreakGlassAnswer,
+        CanaryAnswer,
+        CheckAnswer,
+        GroupAnswer,
+        GroupsAnswer,
+        HistoryAnswer,
+        NotifyTestAnswer,
+        OperationAnswer,
+        PlanAnswer,
+        TriedAnswer,
+    )
 
 MAX_HISTORY = 100
 HISTORIES_AT_ONCE = 20
@@ -97,6 +114,8 @@ class Control:
         self._network = ports.network
         self._clock = ports.clock
         self._account = ports.account
+        self._receivers = ports.receivers
+        self._new_id = ports.new_id
         self._committer = Committer(ports)
         self._aside = aside
         self._app = app
@@ -149,22 +168,22 @@ class Control:
 
         return all(probed(group) for group in self._groups.values())
 
-    async def groups(self) -> Json:
+    async def groups(self) -> GroupsAnswer:
         """Return the leader, the instances beside it, every configured group, and the canary."""
         stored, now = await self._store.load_all(), self._clock.now()
         record, rows = await asyncio.gather(self._leader(), self._instances())
-        canary = None
+        canary: CanaryAnswer | None = None
         if self._canary is not None:
             canary = canary_view(self._canary, _shown(self._canary, stored.get(self._canary.name)), now)
 
-        def views() -> list[Json]:
+        def views() -> list[GroupAnswer]:
             return [_view(group, stored.get(group.name), record, now) for group in self._groups.values()]
 
         instances = instances_view(rows, record, self._fingerprint, now)
         groups = await self._aside(views)
         return {"leader": leader_view(record, now), **instances, "groups": groups, "canary": canary}
 
-    async def group(self, name: str) -> Json:
+    async def group(self, name: str) -> GroupAnswer:
         """Return one group with its last operation; Refused if there is none of that name."""
         group = self._group(name)
         held: Versioned | StateUnreadable | None
@@ -179,7 +198,7 @@ class Control:
         view["operation"] = operation_view(await self._last(state.switch)) if state.switch else None
         return view
 
-    async def plan(self, name: str, to: str) -> Json:
+    async def plan(self, name: str, to: str) -> PlanAnswer:
         """Return what a failover would change and what forbids it; Refused if that cannot be told.
 
         A switch never uses it: it reads and plans for itself.
@@ -199,7 +218,7 @@ class Control:
             forbids = f"it could not end well: {listed(todo.problems)}; force moves what can be moved"
         return plan_view(group, todo, forbids, read_at, tagged.hold)
 
-    async def check(self, name: str) -> Json:
+    async def check(self, name: str) -> CheckAnswer:
         """Return how a group stands in Azure now, against its record; Refused if that cannot be told."""
         group = self._group(name)
         state, read_at = await self._state(group), self._clock.now()
@@ -207,7 +226,7 @@ class Control:
         found = await self._aside(survey, group, snapshot, state.nvas)
         return check_view(group, state, found, read_tags(group, snapshot, self._account), read_at)
 
-    async def break_glass(self, name: str) -> Json:
+    async def break_glass(self, name: str) -> BreakGlassAnswer:
         """Return what brings a group to each of its NVAs by hand; Refused if that cannot be told."""
         group = self._group(name)
         state, read_at = await self._state(group), self._clock.now()
@@ -232,7 +251,7 @@ class Control:
             raise _throttled(next(missing), snapshot.retry_after_s)
         return snapshot
 
-    async def failover(self, name: str, command: FailoverCommanded) -> Json:
+    async def failover(self, name: str, command: FailoverCommanded) -> OperationAnswer | GroupAnswer:
         """Start a failover, or find the one that the same request id started; Refused with the reason.
 
         One that is only scheduled has no operation yet: then the group is returned.
@@ -248,7 +267,7 @@ class Control:
             return operation_view(await self._last(switch))
         return await self.operation(committed.operation)
 
-    async def cancel(self, name: str, command: CancelCommanded) -> Json:
+    async def cancel(self, name: str, command: CancelCommanded) -> GroupAnswer:
         """Let a scheduled failover not be begun; Refused if none is scheduled any more."""
         group = self._group(name)
         committed = await self._committer.commit(group, command)
@@ -256,13 +275,13 @@ class Control:
             raise Refused(committed.refusal)
         return await self._done(group, committed.held.state)
 
-    async def pause(self, name: str, command: PauseCommanded) -> Json:
+    async def pause(self, name: str, command: PauseCommanded) -> GroupAnswer:
         """Pause or resume a group; doing so twice changes nothing."""
         group = self._group(name)
         committed = await self._committer.commit(group, command)
         return await self._done(group, committed.held.state)
 
-    async def _done(self, group: Group, state: GroupState) -> Json:
+    async def _done(self, group: Group, state: GroupState) -> GroupAnswer:
         """Return a group after an order, which is written: that must not be in doubt over who leads."""
         try:
             leader = await self._leader()
@@ -270,7 +289,35 @@ class Control:
             leader = None
         return group_view(group, state, leader, self._clock.now())
 
-    async def history(self, name: str | None, limit: int) -> Json:
+    async def notify_test(self, name: str | None, by: str) -> NotifyTestAnswer:
+        """Send a test once to a receiver, or to all; return what each answers, Refused if there is none."""
+        known = self._receivers.known
+        chosen = [each for each in known if name in (None, each.name)]
+        if name is not None and not chosen:
+            names = ", ".join(each.name for each in known) or "none"
+            text = f"there is no receiver '{shown(name, 80)}'; configured are: {names}"
+            raise Refused(Refusal(RefusalCode.UNKNOWN_RECEIVER, text))
+        return {"receivers": list(await asyncio.gather(*(self._tried(each, by) for each in chosen)))}
+
+    async def _tried(self, receiver: Receiver, by: str) -> TriedAnswer:
+        text = f"this is a test of {receiver.name}, asked for by {by}: nothing is wrong"
+        notice = Notice("notify_test", "info", text, {"id": self._new_id(), "receiver": receiver.name})
+        began, status, error = self._clock.monotonic(), None, None
+        try:
+            unsent = Unsent(notice, self._clock.now(), (receiver.name,))
+            status = await self._receivers.send(receiver, unsent)
+        except NotTaken as refused:
+            status, error = refused.status, str(refused)
+        return {
+            "name": receiver.name,
+            "type": receiver.kind,
+            "taken": error is None,
+            "status": status,
+            "error": error,
+            "seconds": round(self._clock.monotonic() - began, 3),
+        }
+
+    async def history(self, name: str | None, limit: int) -> HistoryAnswer:
         """Return operations, newest first, and why those cannot be read that are missing there.
 
         Args:
@@ -293,7 +340,7 @@ class Control:
             "unreadable": [str(each) for each in found if isinstance(each, StateUnreadable)],
         }
 
-    async def operation(self, operation_id: str) -> Json:
+    async def operation(self, operation_id: str) -> OperationAnswer:
         """Return one operation; Refused if there is none."""
         operation = await self._store.operation(operation_id)
         if operation is None:
@@ -345,7 +392,7 @@ def _throttled(reason: str, retry_after_s: float | None) -> Refused:
 
 def _view(
     group: Group, held: Versioned | StateUnreadable | None, leader: LeaderRecord | None, now: datetime
-) -> Json:
+) -> GroupAnswer:
     unreadable = str(held) if isinstance(held, StateUnreadable) else None
     return group_view(group, _shown(group, held), leader, now, unreadable)
 

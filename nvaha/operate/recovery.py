@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nvaha.core.recovery import adopted, adopts, is_adopted
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import Configuration, GroupState, Notice
 from nvaha.operate.control import Refused
-from nvaha.operate.views import Json
 from nvaha.ports import Conflict, Ports, StateUnreadable, StoreUnavailable, Versioned
 from nvaha.text import shown
+
+if TYPE_CHECKING:
+    from nvaha.operate.answers import AdoptedAnswer, ExportAnswer
 
 EXPORT_SCHEMA = 1
 TRIES = 5
@@ -21,7 +23,7 @@ TRIES = 5
 class Documents(Protocol):
     """Turns a group's state into JSON as it is stored, and back."""
 
-    def write(self, state: GroupState) -> Json:
+    def write(self, state: GroupState) -> dict[str, Any]:
         """Return a state as it is stored."""
         ...
 
@@ -44,7 +46,7 @@ class Recovery:
         self._ports = ports
         self._documents = documents
 
-    async def export(self) -> Json:
+    async def export(self) -> ExportAnswer:
         """Return every stored state, configured here or not, and why the missing ones cannot be read."""
         stored, now = await self._ports.store.load_all(), self._ports.clock.now()
         states = [held.state for held in stored.values() if isinstance(held, Versioned)]
@@ -58,13 +60,14 @@ class Recovery:
             },
         }
 
-    async def adopt(self, name: str, epoch: int, document: Json) -> Json:
+    async def adopt(self, name: str, epoch: int, document: Mapping[str, Any], by: str = "") -> AdoptedAnswer:
         """Begin a group here with what was exported of it; doing so twice changes nothing.
 
         Args:
             name: the group.
             epoch: of the export.
             document: the group's state in it.
+            by: who asks.
 
         Raises:
             Refused: there is no such group, the document is none of it, or a newer state is here.
@@ -88,7 +91,7 @@ class Recovery:
             if (refusal := adopts(there, new)) is not None:
                 raise Refused(refusal)
             if not isinstance(await self._ports.store.save(new, held.version if held else None), Conflict):
-                self._tell(new)
+                self._tell(new, by)
                 return _view(new)
         raise StoreUnavailable(f"{name}: lost {TRIES} races for its state in a row")
 
@@ -99,16 +102,16 @@ class Recovery:
             return 0
         return leader.epoch if leader else 0
 
-    def _tell(self, new: GroupState) -> None:
+    def _tell(self, new: GroupState, by: str) -> None:
         text = (
             f"{new.group}: taken over with {new.active} as the last active NVA, generation {new.generation}"
         )
-        text += "; paused" if new.paused else ""
+        text += ("; paused" if new.paused else "") + (f"; by {by}" if by else "")
         fields = {"group": new.group, "nva": new.active or "", "generation": new.generation}
         self._ports.notifier.notify(Notice("state_adopted", "warning", text, fields))
 
 
-def _view(new: GroupState) -> Json:
+def _view(new: GroupState) -> AdoptedAnswer:
     return {
         "group": new.group,
         "active": new.active,

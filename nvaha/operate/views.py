@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nvaha.core import conditions
 from nvaha.core.advice import Advice
@@ -28,12 +28,28 @@ from nvaha.model import (
 )
 from nvaha.ports import correlation_id
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from nvaha.operate.answers import (
+        AdviceAnswer,
+        BreakGlassAnswer,
+        CanaryAnswer,
+        CheckAnswer,
+        GroupAnswer,
+        InstanceAnswer,
+        InstancesAnswer,
+        LeaderAnswer,
+        NvaAnswer,
+        OperationAnswer,
+        PauseAnswer,
+        PlanAnswer,
+        ScheduledAnswer,
+        StepAnswer,
+    )
 
 
 def group_view(
     group: Group, state: GroupState, leader: LeaderRecord | None, now: datetime, unreadable: str | None = None
-) -> Json:
+) -> GroupAnswer:
     """Return one group as `GET /groups/{group}` answers it, without its last operation.
 
     Args:
@@ -51,7 +67,7 @@ def group_view(
     unread = [unread_sentence(state.unread)] if state.unread is not None else []
     return {
         "name": group.name,
-        "phase": str(state.phase),
+        "phase": state.phase,
         "active": state.active,
         "target": state.target,
         "generation": state.generation,
@@ -74,7 +90,7 @@ def group_view(
     }
 
 
-def advice_view(advice: Iterable[Advice]) -> list[Json]:
+def advice_view(advice: Iterable[Advice]) -> list[AdviceAnswer]:
     """Return what is not plain good, each with what to do about it; the worst first."""
     return [
         {
@@ -88,14 +104,14 @@ def advice_view(advice: Iterable[Advice]) -> list[Json]:
     ]
 
 
-def _pause_view(state: GroupState) -> Json | None:
+def _pause_view(state: GroupState) -> PauseAnswer | None:
     pause = state.pause
     if pause is None or not state.paused:
         return None
     return {"by": pause.by, "since": _time(pause.since), "reason": pause.reason}
 
 
-def _scheduled_view(scheduled: Scheduled | None) -> Json | None:
+def _scheduled_view(scheduled: Scheduled | None) -> ScheduledAnswer | None:
     if scheduled is None:
         return None
     return {
@@ -109,7 +125,9 @@ def _scheduled_view(scheduled: Scheduled | None) -> Json | None:
     }
 
 
-def check_view(group: Group, state: GroupState, found: Survey, tagged: Tagged, read_at: datetime) -> Json:
+def check_view(
+    group: Group, state: GroupState, found: Survey, tagged: Tagged, read_at: datetime
+) -> CheckAnswer:
     """Return how a group stands in Azure, as `GET /groups/{group}/check` answers it.
 
     `state` is as the configuration allows it.
@@ -118,7 +136,7 @@ def check_view(group: Group, state: GroupState, found: Survey, tagged: Tagged, r
     differs = (*found.off[active], *found.problems.get(active, ())) if active else ()
     return {
         "group": group.name,
-        "phase": str(state.phase),
+        "phase": state.phase,
         "active": active,
         "found": found.owner(),
         "agrees": known and active is not None and not differs,
@@ -141,7 +159,7 @@ def check_view(group: Group, state: GroupState, found: Survey, tagged: Tagged, r
     }
 
 
-def canary_view(canary: Group, state: GroupState, now: datetime) -> Json:
+def canary_view(canary: Group, state: GroupState, now: datetime) -> CanaryAnswer:
     """Return what the canary's last run came to, and how long it is since one ended well."""
     state, record = as_configured(canary, state), state.canary
     done_at, ended = state.guards.last_switch_at, state.switch.ended if state.switch else None
@@ -163,12 +181,12 @@ def canary_view(canary: Group, state: GroupState, now: datetime) -> Json:
     }
 
 
-def _nva_view(group: Group, state: GroupState, name: str) -> Json:
+def _nva_view(group: Group, state: GroupState, name: str) -> NvaAnswer:
     nva, spec = state.nvas[name], group.nva(name).probe
     role = spec.interface or ""
     return {
         "name": name,
-        "health": str(nva.health),
+        "health": nva.health,
         "since": _time(nva.since),
         "failures": nva.failures,
         "latency_ms": None if nva.latency_ms is None else round(nva.latency_ms, 1),
@@ -180,7 +198,7 @@ def _nva_view(group: Group, state: GroupState, name: str) -> Json:
     }
 
 
-def leader_view(leader: LeaderRecord | None, now: datetime) -> Json | None:
+def leader_view(leader: LeaderRecord | None, now: datetime) -> LeaderAnswer | None:
     """Return who leads, and whether its last round is recent enough to say so."""
     if leader is None:
         return None
@@ -198,7 +216,7 @@ def leader_view(leader: LeaderRecord | None, now: datetime) -> Json | None:
 
 def instances_view(
     rows: Iterable[InstanceRecord], leader: LeaderRecord | None, configuration: str, now: datetime
-) -> Json:
+) -> InstancesAnswer:
     """Return the instances, how many of them could lead in the leader's place, and what is wrong with both.
 
     Args:
@@ -218,7 +236,9 @@ def instances_view(
     }
 
 
-def _instance_view(record: InstanceRecord, leading: str | None, configuration: str, now: datetime) -> Json:
+def _instance_view(
+    record: InstanceRecord, leading: str | None, configuration: str, now: datetime
+) -> InstanceAnswer:
     return {
         "name": record.instance,
         "app": record.app,
@@ -240,7 +260,7 @@ def _instance_view(record: InstanceRecord, leading: str | None, configuration: s
     }
 
 
-def operation_view(operation: Operation) -> Json:
+def operation_view(operation: Operation) -> OperationAnswer:
     """Return one operation as `GET /operations/{id}` answers it."""
     request = operation.request
     started, ended = request.requested_at, operation.ended_at
@@ -248,8 +268,8 @@ def operation_view(operation: Operation) -> Json:
         "id": operation.id,
         "correlation_id": correlation_id(operation.id),
         "group": request.group,
-        "status": str(operation.status),
-        "trigger": str(request.trigger),
+        "status": operation.status,
+        "trigger": request.trigger,
         "from": request.source,
         "to": request.target,
         "reason": request.reason,
@@ -270,12 +290,12 @@ def operation_view(operation: Operation) -> Json:
     }
 
 
-def _step_view(step: StepRecord) -> Json:
+def _step_view(step: StepRecord) -> StepAnswer:
     return {
         "kind": step.kind,
         "resource_id": step.resource_id,
         "detail": step.detail,
-        "status": str(step.status),
+        "status": step.status,
         "attempts": step.attempts,
         "started_at": _time(step.started_at),
         "ended_at": _time(step.ended_at),
@@ -285,7 +305,7 @@ def _step_view(step: StepRecord) -> Json:
 
 def plan_view(
     group: Group, todo: Plan, forbids: str | None, read_at: datetime, hold: str | None = None
-) -> Json:
+) -> PlanAnswer:
     """Return what a failover would change, as `GET /groups/{group}/plan` answers it."""
     return {
         "group": group.name,
@@ -301,7 +321,7 @@ def plan_view(
     }
 
 
-def break_glass_view(group: Group, sheets: Sequence[ByHand], read_at: datetime) -> Json:
+def break_glass_view(group: Group, sheets: Sequence[ByHand], read_at: datetime) -> BreakGlassAnswer:
     """Return how a group is moved by hand, as `GET /groups/{group}/break-glass` answers it."""
     return {
         "group": group.name,

@@ -11,7 +11,7 @@ last few: whoever finds its own there has written, whatever he was told.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass, replace
 
 from nvaha.concurrency import uninterrupted
@@ -19,7 +19,8 @@ from nvaha.core.decide import decide, worth_writing
 from nvaha.core.decision import Decision
 from nvaha.core.inputs import Input
 from nvaha.core.refusal import Refusal
-from nvaha.model import Closing, Group, GroupState, Notice, Operation, SwitchRequest
+from nvaha.core.sending import Done, kept, owed, untaken
+from nvaha.model import Closing, Group, GroupState, Notice, Operation, SwitchRequest, Unsent
 from nvaha.ports import Conflict, Ports, StateUnreadable, StoreUnavailable, Versioned
 from nvaha.state.lease import LeaseLost
 
@@ -122,13 +123,33 @@ class Committer:
     ) -> Committed | None:
         """Write a decision's state and do what follows; None if somebody else wrote first."""
         state = decision.state
-        untold = (*state.untold, *_with_ids(decision.notices, write_id))
-        ids = (*state.write_ids, write_id)
+        news = _with_ids(decision.notices, write_id)
+        untold, ids = (*state.untold, *news), (*state.write_ids, write_id)
         state = replace(state, untold=untold[-MOST_UNTOLD:], write_ids=ids[-KEPT_WRITE_IDS:])
+        state = replace(state, unsent=self._unsent(state, news))
         written = await self._ports.store.save(state, held.version if held else None)
         if isinstance(written, Conflict):
             return None
         return await self._written(Versioned(state, written), decision, guard)
+
+    def _unsent(self, state: GroupState, news: tuple[Notice, ...]) -> tuple[Unsent, ...]:
+        """Return what receivers have not taken yet, with what they are to be sent of this."""
+        now = self._ports.clock.now()
+        more = (owed(self._ports.receivers.known, each, now) for each in news)
+        unsent = (*state.unsent, *(each for each in more if each is not None))
+        if len(keeps := kept(unsent)) < len(unsent):
+            text = (
+                f"{state.group}: its receivers take too little: the oldest of what waits for them is dropped"
+            )
+            self._ports.notifier.notify(Notice("notify_failed", "error", text, {"group": state.group}))
+        return keeps
+
+    async def sent(self, held: Versioned, done: Set[Done], guard: Guard) -> Versioned | None:
+        """Write that receivers took something; None if somebody else wrote first."""
+        guard()
+        state = replace(held.state, unsent=untaken(held.state.unsent, done))
+        written = await uninterrupted(self._ports.store.save(state, held.version))
+        return None if isinstance(written, Conflict) else Versioned(state, written)
 
     async def _written(self, held: Versioned, decision: Decision, guard: Guard | None) -> Committed:
         self._wrote(held.state)

@@ -13,6 +13,7 @@ from nvaha.state.lease import HeldLease, LeaseLost
 from nvaha.watch.abstention import Abstention
 from nvaha.watch.blindness import Blindness
 from nvaha.watch.canary import CanaryWatch
+from nvaha.watch.deliveries import Deliveries
 from nvaha.watch.following import Following
 from nvaha.watch.leader_record import LeaderRecorder
 from nvaha.watch.looks import Looks
@@ -67,6 +68,7 @@ class Monitor:
         self._pings = Pings(ports, self._record.all_is_watched, instance)
         self._looks = Looks(ports, self._watched, self._lease)
         self._canary = CanaryWatch(ports, self._watched, self._lease)
+        self._deliveries = Deliveries(ports, self._watched, self._lease, instance)
         self._eager_until = self._clock.monotonic() + EAGER_FOR_S
         self._leading = False
         self._complained = False
@@ -89,7 +91,8 @@ class Monitor:
         self._ticking = True
         try:
             async with unwrapped(), asyncio.TaskGroup() as tasks:
-                beside = [tasks.create_task(each.run()) for each in (self._presence, self._following)]
+                duties = (self._presence, self._following, self._deliveries)
+                beside = [tasks.create_task(each.run()) for each in duties]
                 await self._lead_or_follow(until)
                 for duty in beside:
                     duty.cancel()

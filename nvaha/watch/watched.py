@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field, replace
 
 from nvaha.concurrency import run_all
 from nvaha.core.inputs import Elected, OfLeader
 from nvaha.core.lifecycle import abandoned, as_remembered
 from nvaha.core.present import present
+from nvaha.core.sending import Done
 from nvaha.model import Configuration, Group, GroupState, Notice
 from nvaha.ports import Ports, StateUnreadable, Versioned
 from nvaha.state.commit import Committer, Outdated
@@ -178,6 +179,26 @@ class WatchedGroups:
             watched.unsure = False
             self.troubles.readable(watched.group.name)
             return True
+
+    @property
+    def unsent(self) -> tuple[WatchedGroup, ...]:
+        """Those, the canary among them, of which receivers have not taken everything."""
+        return tuple(each for each in self._watched.values() if each.state.unsent)
+
+    async def sent(self, watched: WatchedGroup, done: Set[Done]) -> None:
+        """Write down what receivers took; what cannot be written now is found again.
+
+        Raises:
+            LeaseLost: the lease cannot be relied on any more.
+            StoreUnavailable: storage did not answer.
+        """
+        async with watched.lock:
+            if watched.unsure:
+                return
+            watched.unsure = True
+            held = await self._committer.sent(watched.held, done, self._lease.check)
+            if held is not None:
+                watched.held, watched.unsure = held, False
 
     async def _stamp(self, group: Group, held: Versioned | None) -> None:
         """Stamp the epoch on a group, also on one that is watched: its row may have gone back in time."""

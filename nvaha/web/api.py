@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -28,6 +28,7 @@ from nvaha.web.bodies import (
     MAX_STATE_BYTES,
     AdoptBody,
     FailoverBody,
+    NotifyTestBody,
     PauseBody,
     ReasonBody,
     complaints,
@@ -39,10 +40,11 @@ if TYPE_CHECKING:
 
 Request = func.HttpRequest
 Response = func.HttpResponse
-Body = TypeVar("Body", FailoverBody, PauseBody, ReasonBody, AdoptBody)
+Body = TypeVar("Body", FailoverBody, PauseBody, ReasonBody, AdoptBody, NotifyTestBody)
 Part = TypeVar("Part")
-Call = Callable[[Part], Awaitable[dict[str, Any]]]
+Call = Callable[[Part], Awaitable[Mapping[str, object]]]
 _MIMETYPE = "application/json"
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 STATUS = dict.fromkeys(RefusalCode, 412) | {
@@ -50,6 +52,7 @@ STATUS = dict.fromkeys(RefusalCode, 412) | {
     RefusalCode.BAD_TIME: 400,
     RefusalCode.UNKNOWN_GROUP: 404,
     RefusalCode.UNKNOWN_OPERATION: 404,
+    RefusalCode.UNKNOWN_RECEIVER: 404,
     RefusalCode.SWITCHING: 409,
     RefusalCode.SCHEDULED: 409,
     RefusalCode.NOT_SCHEDULED: 409,
@@ -97,6 +100,7 @@ class Api:
         self._holder = holder
         self._aside = aside
         self._signed_in = signed_in
+        self._document: bytes | None = None
         # Together no more than the host carries out at once: what is asked leaves room for what is commanded.
         self._reads = Lane[Response](at_once=4, asking=16)
         self._plans = Lane[Response](at_once=2, asking=8, kept_s=PLAN_KEPT_S)
@@ -118,6 +122,15 @@ class Api:
         except (StoreUnavailable, SettingsError, ConfigError):
             healthy = False
         return _json(200 if healthy else 503, {"status": "healthy" if healthy else "unhealthy"})
+
+    async def openapi(self, request: Request) -> Response:  # noqa: ARG002 - as all calls
+        """All of this as a document; needs no key, and says nothing of any group."""
+        if self._document is None:
+            # Only who asks for it pays for it.
+            from nvaha.web.openapi import document  # noqa: PLC0415
+
+            self._document = (await self._aside(_json, 200, document())).get_body()
+        return func.HttpResponse(self._document, headers=_HEADERS, mimetype=_MIMETYPE)
 
     async def groups(self, request: Request) -> Response:
         """The leader and all groups."""
@@ -174,7 +187,7 @@ class Api:
     async def failover(self, request: Request) -> Response:
         """Start a failover: 202 with the operation and where to follow it; scheduled, with the group."""
 
-        async def call(control: Control) -> dict[str, Any]:
+        async def call(control: Control) -> Mapping[str, object]:
             body = _body(request, FailoverBody, may_be_empty=False)
             command = FailoverCommanded(
                 to=body.to,
@@ -192,7 +205,7 @@ class Api:
     async def cancel(self, request: Request) -> Response:
         """Let a scheduled failover not be begun."""
 
-        async def call(control: Control) -> dict[str, Any]:
+        async def call(control: Control) -> Mapping[str, object]:
             body = _body(request, ReasonBody, may_be_empty=True)
             command = CancelCommanded(by=self._caller(request), reason=body.reason)
             return await control.cancel(_group(request), command)
@@ -206,16 +219,25 @@ class Api:
     async def adopt(self, request: Request) -> Response:
         """Take one group's state over from an export."""
 
-        async def call(recovery: Recovery) -> dict[str, Any]:
+        async def call(recovery: Recovery) -> Mapping[str, object]:
             body = _body(request, AdoptBody, may_be_empty=False, at_most=MAX_STATE_BYTES)
-            return await recovery.adopt(_group(request), body.epoch, body.state)
+            return await recovery.adopt(_group(request), body.epoch, body.state, self._caller(request))
 
         return await self._command(request, call, of=_recovery)
+
+    async def notify_test(self, request: Request) -> Response:
+        """Send a test to one receiver, or to all."""
+
+        async def call(control: Control) -> Mapping[str, object]:
+            body = _body(request, NotifyTestBody, may_be_empty=True)
+            return await control.notify_test(body.receiver, self._caller(request))
+
+        return await self._command(request, call)
 
     async def pause(self, request: Request) -> Response:
         """Stop what the leader does to a group by itself, for a while or until somebody resumes it."""
 
-        async def call(control: Control) -> dict[str, Any]:
+        async def call(control: Control) -> Mapping[str, object]:
             body = _body(request, PauseBody, may_be_empty=True)
             for_s = None if body.for_ is None else read_duration(body.for_)
             command = PauseCommanded(paused=True, by=self._caller(request), reason=body.reason, for_s=for_s)
@@ -226,7 +248,7 @@ class Api:
     async def resume(self, request: Request) -> Response:
         """Let it go on."""
 
-        async def call(control: Control) -> dict[str, Any]:
+        async def call(control: Control) -> Mapping[str, object]:
             body = _body(request, ReasonBody, may_be_empty=True)
             command = PauseCommanded(paused=False, by=self._caller(request), reason=body.reason)
             return await control.pause(_group(request), command)
@@ -353,7 +375,7 @@ def _error(
     return _json(status, {"error": {"code": code, "message": message, "details": details or []}}, headers)
 
 
-def _json(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    sent = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})}
+def _json(status: int, content: Mapping[str, object], headers: dict[str, str] | None = None) -> Response:
+    sent = {**_HEADERS, **(headers or {})}
     text = json.dumps(in_texts(content, safe), ensure_ascii=False, indent=2) + "\n"
     return func.HttpResponse(text, status_code=status, headers=sent, mimetype=_MIMETYPE)

@@ -59,6 +59,11 @@ Time = Annotated[datetime, BeforeValidator(_time)]
 PauseDuration = Annotated[str, StringConstraints(max_length=30), AfterValidator(_pause)]
 
 
+def _whole(value: object) -> object:
+    # To JSON Schema, and to clients whose only numbers are floats, 65.0 is an integer.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -93,10 +98,16 @@ class ReasonBody(_Body):
     reason: Text = ""
 
 
+class NotifyTestBody(_Body):
+    """What `POST /notify/test` takes; without a receiver all are meant."""
+
+    receiver: Name | None = None
+
+
 class AdoptBody(_Body):
     """What `POST /state/{group}` takes: one group's part of an export, and the epoch in it."""
 
-    epoch: Annotated[int, Field(ge=0, le=LARGEST)]
+    epoch: Annotated[int, Field(ge=0, le=LARGEST), BeforeValidator(_whole)]
     state: dict[str, Any]
 
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 HTTP = {
     "health": ("health", "GET", "anonymous"),
+    "openapi": ("openapi.json", "GET", "anonymous"),
     "groups": ("groups", "GET", "function"),
     "group": ("groups/{group}", "GET", "function"),
     "plan": ("groups/{group}/plan", "GET", "function"),
@@ -28,6 +29,7 @@ HTTP = {
     "history": ("groups/{group}/history", "GET", "function"),
     "history_of_all": ("history", "GET", "function"),
     "operation": ("operations/{id}", "GET", "function"),
+    "notify_test": ("notify/test", "POST", "function"),
     "export": ("state", "GET", "admin"),
     "adopt": ("state/{group}", "POST", "admin"),
 }
@@ -51,7 +53,7 @@ def hook(event, args):
 sys.addaudithook(hook)
 sys.dont_write_bytecode = True
 import function_app
-heavy = ("azure.identity", "azure.storage.blob", "azure.data.tables", "aiohttp")
+heavy = ("azure.identity", "azure.storage.blob", "azure.data.tables", "aiohttp", "nvaha.web.openapi")
 print(touched, [name for name in heavy if name in sys.modules])
 """
 

@@ -25,6 +25,7 @@ from nvaha.lab.stage.azurite import Azurite
 from nvaha.lab.stage.profiles import PROFILES, Profile
 from nvaha.lab.stage.sample import Environment, configuration
 from nvaha.web.api import Api
+from tests.contract.answers import problems
 
 Json = dict[str, Any]
 FAST_PROBE = {"interval": "200ms", "fast_interval": "100ms", "timeout": "200ms"}
@@ -87,7 +88,7 @@ class Running:
     async def call(
         self, function: str, body: object = None, params: Mapping[str, str] | None = None, **route: str
     ) -> tuple[int, Json]:
-        """Call an HTTP function as the host would; return status and JSON."""
+        """Call an HTTP function as the host would; return status and JSON, as the API's document has them."""
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         request = func.HttpRequest(
             method="POST" if body is not None else "GET",
@@ -97,7 +98,9 @@ class Running:
             body=raw,
         )
         response = await getattr(self._api, function)(request)
-        return response.status_code, json.loads(response.get_body())
+        content = json.loads(response.get_body())
+        assert problems(function, response.status_code, content, response.headers) == []
+        return response.status_code, content
 
     async def group(self) -> Json:
         """Return the group as GET shows it."""
@@ -128,13 +131,14 @@ class Running:
 async def running(
     azurite: Azurite, folder: Path, sample: Environment, *, switches: Switches | None = None,
     policy: Mapping[str, object] | None = None, edit: Callable[[Json], object] | None = None,
-    profile: Profile = PROFILES["fast"],
+    profile: Profile = PROFILES["fast"], more: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Running]:  # fmt: skip
     """Run the app on a sample environment and empty tables; every NVA answers at first.
 
     Args:
         edit: changes the configuration before it is used.
         profile: how long Azure takes.
+        more: application settings.
     """
     await _empty(azurite)
     arm = ArmSimulator(sample.resources, profile, folder=folder, switches=switches)
@@ -154,6 +158,7 @@ async def running(
         "NVAHA_CONFIG": json.dumps(config),
         "NVAHA_INSTANCE": "test",
         **arm.client_settings("monitor"),
+        **(more or {}),
     }
     # The identity library reads its endpoint from the process's environment only.
     os.environ.update({name: settings[name] for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")})

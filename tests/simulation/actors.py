@@ -305,7 +305,7 @@ class Operator:
         self, group: str, to: str, *, force: bool = False, request_id: str | None = None
     ) -> None:
         command = FailoverCommanded(to, "operator", force=force, request_id=request_id)
-        view = await self._control.failover(group, command)
+        view: dict[str, Any] = {**await self._control.failover(group, command)}
         if request_id is not None:
             self._world.oracle.operations.commanded(group, request_id, view["id"])
 
@@ -321,7 +321,7 @@ class Operator:
 
     async def _help_group(self, group: Group) -> None:
         world = self._world
-        view = await self._control.group(group.name)
+        view: dict[str, Any] = {**await self._control.group(group.name)}
         if view["paused"] and view["paused_until"]:
             return  # ends by itself
         if view["paused"]:

@@ -149,7 +149,7 @@ def operation(status: Status = Status.REQUESTED, steps: int = 0, **changes: Any)
         steps=records if status is not Status.REQUESTED else (),
         **changes,
     )
-    return operation_view(record)
+    return {**operation_view(record)}
 
 
 def plan(forbids: str | None = None) -> Json:
@@ -157,7 +157,7 @@ def plan(forbids: str | None = None) -> Json:
     step = Step(
         "routes", "routes", TABLE, "route table ha-nva-udr: default (0.0.0.0/0) from 10.0.0.100 to 10.0.0.101"
     )
-    return plan_view(GROUP, Plan("nva2", (step,)), forbids, now())
+    return {**plan_view(GROUP, Plan("nva2", (step,)), forbids, now())}
 
 
 def break_glass(read_at: datetime, *problems: str, route: str = "default") -> Json:
@@ -174,7 +174,7 @@ def break_glass(read_at: datetime, *problems: str, route: str = "default") -> Js
         )
         for to, hop, nic, other in (("nva1", "10.0.0.100", NIC1, NIC2), ("nva2", "10.0.0.101", NIC2, NIC1))
     ]
-    return break_glass_view(GROUP, sheets, read_at)
+    return {**break_glass_view(GROUP, sheets, read_at)}
 
 
 def error(code: str, message: str, details: list[Json] | None = None) -> Json:

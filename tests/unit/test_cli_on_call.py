@@ -76,7 +76,7 @@ def check(*, off: tuple[str, ...] = (), unanswered: tuple[str, ...] = ()) -> Jso
     survey = Survey(
         {"nva1": 1}, {}, {"nva1": off, "nva2": ("route default is elsewhere",)}, unanswered=unanswered
     )
-    return check_view(GROUP, state(), survey, Tagged(), now())
+    return {**check_view(GROUP, state(), survey, Tagged(), now())}
 
 
 def _history(name: str | None) -> Json:

@@ -9,10 +9,19 @@ import pytest
 
 from nvaha.config import ConfigError, Problem, describe, load, parse
 from nvaha.config.checks import detection_s
-from nvaha.config.forms import CanaryForm, FileForm, GroupForm, NvaForm, PolicyForm, ProbeForm
+from nvaha.config.forms import CanaryForm, FileForm, GroupForm, NvaForm, PolicyForm, ProbeForm, ReceiverForm
 from nvaha.config.settings import Settings
 from nvaha.core.canary import canary_group
-from nvaha.model import CanarySpec, ControlTarget, Policy, ProbeKind, ProbeSpec, PublicIp
+from nvaha.model import (
+    CanarySpec,
+    ControlTarget,
+    Policy,
+    ProbeKind,
+    ProbeSpec,
+    PublicIp,
+    Receiver,
+    ReceiverKind,
+)
 
 ROOT = Path(__file__).parents[2]
 CASES = Path(__file__).parent / "config_cases"
@@ -102,6 +111,13 @@ def test_every_key_arrives_in_the_model() -> None:
         ControlTarget("fd00::1", 53),
         ControlTarget("10.0.1.4", 443),
     )
+    assert loaded.configuration.receivers == (
+        Receiver(
+            "oncall", ReceiverKind.PAGERDUTY, "PD_URL", "PD_KEY",
+            ("switch_failed", "all_down"), "error", ("edge",),
+        ),
+        Receiver("chat", ReceiverKind.TEAMS, "TEAMS_URL"),
+    )  # fmt: skip
     spec = CanarySpec(every_s=43200.0, slow_s=90.0)
     assert loaded.configuration.canary == canary_group(f"{NETWORK}/routeTables/rt-nvaha-canary", spec)
 
@@ -369,7 +385,7 @@ def test_the_page_on_configuration_is_right() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
     example = page.split("```yaml\n")[1].split("```")[0]
     assert parse(example).warnings == ()
-    for form in (FileForm, CanaryForm, GroupForm, NvaForm, ProbeForm, PolicyForm):
+    for form in (FileForm, CanaryForm, ReceiverForm, GroupForm, NvaForm, ProbeForm, PolicyForm):
         for key in form.model_fields:
             assert f"\n| `{key}` | " in page
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from nvaha.config import ConfigError, parse
-from nvaha.web.bodies import FailoverBody, PauseBody
+from nvaha.web.bodies import FailoverBody, NotifyTestBody, PauseBody
+from nvaha.web.openapi import CALLS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "nvaha.sample.yaml", *sorted((ROOT / "docs").glob("*.md"))]
@@ -20,6 +21,7 @@ CALL = re.compile(r"/api((?:/[\w{}.-]+)+)|\b(?:GET|POST) ((?:/[\w{}.-]+)+)")
 
 
 KEY, MASTER_KEY = "x-functions-key: $NVAHA_KEY", "x-functions-key: $NVAHA_MASTER_KEY"
+KEYLESS = {f"/{call.path}" for call in CALLS if call.level == "anonymous"}
 
 
 def methods() -> list[tuple[re.Pattern[str], str]]:
@@ -58,11 +60,13 @@ def curl_problems(words: list[str]) -> Iterator[str]:
     if not any(route.fullmatch(path) and taken == method for route, taken in methods()):
         yield f"{method} {path} is no route"
     key = MASTER_KEY if path.partition("/state")[0] == "" else KEY
-    if path != "/health" and "//localhost" not in address and given.get("-H") != key:
+    if path not in KEYLESS and "//localhost" not in address and given.get("-H") != key:
         yield f"{address} is called without its key"
     try:
         if "-d" in given:
-            body = FailoverBody if path.endswith("/failover") else PauseBody
+            last = path.rpartition("/")[2]
+            models: dict[str, type[BaseModel]] = {"failover": FailoverBody, "test": NotifyTestBody}
+            body = models.get(last, PauseBody)
             body.model_validate_json(given["-d"])
     except ValidationError as error:
         yield f"{address}: {error}"

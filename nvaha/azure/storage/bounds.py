@@ -40,7 +40,9 @@ _LONGEST_NAME = 256
 _NAMES = frozenset({"active", "wanted", "target", "source"})
 _MOST = 10_000
 _MOST_KEPT = 100
-_KEPT = frozenset({"closings", "request_ids", "write_ids", "untold", "switches", "repairs", "put_back"})
+_KEPT = frozenset(
+    {"closings", "request_ids", "write_ids", "untold", "unsent", "switches", "repairs", "put_back"}
+)
 """Lists of which a state keeps the last few, and each entry of which costs work or storage each time."""
 _DEEPEST = 16
 _MOST_CARRIED = 32_000

@@ -10,6 +10,7 @@ from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORIN
 from tests.mutants.catalogue.past import PASSING
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
 from tests.mutants.catalogue.rivals import RIVALS
+from tests.mutants.catalogue.sending import SENDING
 from tests.mutants.catalogue.sharing import SHARING
 from tests.mutants.catalogue.showing import SHOWING
 from tests.mutants.catalogue.standing import STANDING_BY, YIELDING
@@ -60,6 +61,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *TALKING,
     *ERRORS,
     *SHARING,
+    *SENDING,
     *IDENTITY,
     *AUDIT,
     *YIELDING,

@@ -33,7 +33,7 @@ async def test_the_lack_of_a_token_is_told_in_a_run(tmp_path: Path) -> None:
     settings = Settings.from_environ({"AzureWebJobsStorage": "UseDevelopmentStorage=true"})
     tokens, told = Tokens(settings), Told()
     app = wiring.App(settings, load("nvaha.yaml", tmp_path, lambda _: ""), tokens)
-    app._notifier = told  # type: ignore[assignment]
+    app._notifier = told
     tokens.arm.trouble = "no token for ARM: it is silent"
     await app.switch(b"nothing that anybody wrote")
     await app.close()

@@ -21,11 +21,14 @@ from nvaha.model import (
     Operation,
     Phase,
     PublicIp,
+    Receiver,
+    ReceiverKind,
     Status,
+    Unsent,
 )
 from nvaha.operate.control import PLAN_WITHIN_S, Control, Refused
 from nvaha.operate.kept import KEPT_S
-from nvaha.ports import NetworkError, NetworkFault, StateUnreadable, StoreUnavailable
+from nvaha.ports import NetworkError, NetworkFault, NotTaken, StateUnreadable, StoreUnavailable
 from tests.builders import (
     SPEC,
     azure_of,
@@ -52,8 +55,8 @@ def outside(state: GroupState | None = None) -> Outside:
     return out
 
 
-def control(out: Outside, *groups: Group) -> Control:
-    """Return what answers operators of these groups."""
+def control(out: Outside, *groups: Group) -> Any:
+    """Return what answers operators of these groups: a `Control`, whose answers are looked at as JSON."""
     return Control(Configuration(groups or (GROUP,)), out.ports)
 
 
@@ -684,3 +687,43 @@ class TestInstances:
         monkeypatch.setattr(FakeStore, "instances", unavailable)
         answer = await control(outside()).groups()
         assert (len(answer["groups"]), answer["instances"], answer["standbys"]) == (1, [], 0)
+
+
+class TestNotify:
+    """An operator sees whether what people are to be told arrives."""
+
+    async def test_each_is_sent_a_test_and_its_answer_is_shown(self) -> None:
+        """Whatever it is; what is wrong with one hides no other."""
+        out = outside()
+        hook, chat = (Receiver(name, ReceiverKind.WEBHOOK) for name in ("hook", "chat"))
+        sent: list[tuple[str, Unsent]] = []
+
+        class Receivers:
+            known = (hook, chat)
+
+            async def send(self, receiver: Receiver, unsent: Unsent) -> int:
+                sent.append((receiver.name, unsent))
+                if receiver is chat:
+                    raise NotTaken("it answers with status 500", 500)
+                return 202
+
+            def heard(self) -> tuple[Unsent, ...]:
+                return ()
+
+        mine = Control(Configuration((GROUP,)), replace(out.ports, receivers=Receivers()))
+        both = (await mine.notify_test(None, "ann"))["receivers"]
+        assert [(each["name"], each["taken"], each["status"]) for each in both] == [
+            ("hook", True, 202),
+            ("chat", False, 500),
+        ]
+        assert len((await mine.notify_test("chat", "ann"))["receivers"]) == 1
+        assert [name for name, _ in sent] == ["hook", "chat", "chat"]
+        assert {unsent.notice.event for _, unsent in sent} == {"notify_test"}
+        assert len({unsent.id for _, unsent in sent}) == 3
+        with pytest.raises(Refused) as raised:
+            await mine.notify_test("nobody", "ann")
+        assert raised.value.refusal.code is RefusalCode.UNKNOWN_RECEIVER
+
+    async def test_without_receivers_there_is_nobody(self) -> None:
+        """It is off by default."""
+        assert await control(outside()).notify_test(None, "ann") == {"receivers": []}

@@ -45,7 +45,7 @@ def new_account() -> Outside:
 
 async def adopt(out: Outside, export: dict[str, Any], name: str = "g") -> dict[str, Any]:
     """Adopt one group of an export."""
-    return await recovery(out).adopt(name, export["epoch"], export["groups"][name])
+    return {**await recovery(out).adopt(name, export["epoch"], export["groups"][name])}
 
 
 async def test_an_export_says_what_and_when() -> None:

@@ -334,7 +334,7 @@ async def test_a_person_may_have_it_switched_at_any_time() -> None:
 async def test_status_says_how_the_last_run_went_and_when() -> None:
     """The canary stands beside the groups, and is none of them."""
     out = there()
-    control = Control(CONFIGURATION, out.ports)
+    control: Any = Control(CONFIGURATION, out.ports)
     before = (await control.groups())["canary"]
     assert (before["status"], before["done_at"], before["overdue"]) == (None, None, False)
     await lead(out, 60.0)

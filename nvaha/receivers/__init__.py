@@ -1,0 +1,1 @@
+"""Whom people are told through: CloudEvents by webhook, Teams, Slack, PagerDuty."""
