@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import azure.functions as func
 from pydantic import ValidationError
@@ -169,7 +169,7 @@ class Api:
             body = _body(request, FailoverBody, may_be_empty=False)
             command = FailoverCommanded(
                 to=body.to,
-                by=self._caller(request),
+                by=self.caller(request),
                 reason=body.reason,
                 force=body.force,
                 request_id=body.request_id,
@@ -199,10 +199,11 @@ class Api:
         """Let it go on."""
         return await self._pause(request, paused=False)
 
-    def _caller(self, request: Request) -> str:
+    def caller(self, request: Request) -> str:
         """Return who asks, by the platform's word if there is one, else what it claims to be.
 
-        A function key has no name: the host knows it and does not pass it on (azure-facts A12).
+        A function key has no name: the host knows it and does not pass it on (azure-facts A12). The status
+        page says in `x-nvaha-caller`, percent-encoded, what its reader has called himself.
         """
 
         def said(header: str, longest: int) -> str:
@@ -211,13 +212,14 @@ class Api:
         if self._signed_in and (principal := said("id", 50)):
             by = {"aad": "Entra"}.get(provider := said("idp", 20), provider or "sign-in")
             return f"{said('name', 80) or 'no name'} ({by} {principal})"
-        claim = request.headers.get("user-agent") or "HTTP"
+        named = unquote(request.headers.get("x-nvaha-caller") or "")
+        claim = named or request.headers.get("user-agent") or "HTTP"
         return f"{safe(claim)[:90]}{CLAIMED}"
 
     async def _pause(self, request: Request, *, paused: bool) -> Response:
         async def call(control: Control) -> dict[str, Any]:
             body = _body(request, PauseBody, may_be_empty=True)
-            command = PauseCommanded(paused=paused, by=self._caller(request), reason=body.reason)
+            command = PauseCommanded(paused=paused, by=self.caller(request), reason=body.reason)
             return await control.pause(_group(request), command)
 
         return await self._command(request, call)
