@@ -37,6 +37,10 @@ class _Loop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return time.monotonic() - self._began
 
+    def pass_by(self, seconds: float) -> None:
+        """Let so much time have passed."""
+        self._began -= seconds
+
 
 class Site:
     """The app's HTTP functions on a free port of loopback.
@@ -45,8 +49,8 @@ class Site:
         key: the function key; None asks for none.
         signed_in: whether App Service authentication is said to stand before the app.
 
-    `answers` is what the network in between does: False ends every connection. `asked` are the requests
-    that came, as "METHOD /path".
+    `answers` is what the network in between does: False ends every connection; the answers to requests of the
+    method `loses` are lost. `asked` are the requests that came, as "METHOD /path".
     """
 
     def __init__(self, *, key: str | None = None, signed_in: bool = False) -> None:
@@ -56,6 +60,7 @@ class Site:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._held = AsyncExitStack()
         self.answers = True
+        self.loses = ""
         self.asked: list[str] = []
         self.now: Callable[[], datetime] | None = None
         self.url = ""
@@ -79,6 +84,10 @@ class Site:
         """Run something in the site's loop, and return what it returns."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
 
+    def pass_by(self, seconds: float) -> None:
+        """Let the app's clock go forward."""
+        self._loop.call_soon_threadsafe(self._loop.pass_by, seconds)
+
     async def holder(self, held: AsyncExitStack) -> object:
         """Return what holds the app; `held` is left when the site ends."""
         raise NotImplementedError
@@ -87,10 +96,10 @@ class Site:
         api = Api(cast("AppHolder", await self.holder(self._held)), signed_in=self._signed_in)
         server = application(_functions(api), Invoker(ROOT, None), prefix="api", key=self._key)
         server.middlewares.append(self._between)
-        runner = web.AppRunner(server)
+        runner = web.AppRunner(server, shutdown_timeout=0.1)
         await runner.setup()
         self._held.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1).start()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/api"
 
     async def _stop(self) -> None:
@@ -106,6 +115,8 @@ class Site:
         if not self.answers and request.transport is not None:
             request.transport.abort()
         response = await handler(request)
+        if request.method == self.loses and request.transport is not None:
+            request.transport.abort()
         if self.now is not None:
             response.headers["Date"] = format_date_time(self.now().timestamp())
         return response

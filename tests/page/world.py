@@ -1,4 +1,4 @@
-"""A site on a world in memory: the real API, decisions and worker; storage, Azure and leader are stand-ins."""
+"""A site on a world in memory: the real API, decisions and worker; the rest stands in for it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def group(name: str, *nvas: str, tables: int = 2, public_ips: int = 1, port: int
         name,
         appliances,
         tuple(table_id(f"{name}-udr-{each}") for each in spokes[:tables]),
-        tuple(PublicIp("external", pip_id(f"{name}-pip{index + 1}")) for index in range(public_ips)),
+        tuple(PublicIp("external", pip_id(f"{name}-pip{n + 1}"), f"ip{n}") for n in range(public_ips)),
         Policy(),
     )
 
@@ -67,13 +67,10 @@ def azure(of: Group, active: str) -> list[Resource]:
     found = [table(each.rpartition("/")[2], hops) for each in of.route_tables]
     for index, nva in enumerate(of.nvas):
         for role in ROLES:
-            carried = {
-                f"ip{number}": each.id
-                for number, each in enumerate(of.public_ips)
-                if each.role == role and index == at
-            }
-            names = {f"ip{number}": _address(index, role) for number in range(max(1, len(carried)))}
-            found.append(nic(nva.name, role, names, carried))
+            names = [each.ip_configuration or "ip0" for each in of.public_ips if each.role == role] or ["ip0"]
+            carried = {each.ip_configuration or "ip0": each.id for each in of.public_ips if each.role == role}
+            addresses = dict.fromkeys(names, _address(index, role))
+            found.append(nic(nva.name, role, addresses, carried if index == at else {}))
     return [*found, *(pip(each.id.rpartition("/")[2]) for each in of.public_ips)]
 
 

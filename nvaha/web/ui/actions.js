@@ -92,7 +92,7 @@ function planned(plan) {
     ${plan.steps.length ? html`<p><b>${amount(plan)}</b>, read from Azure ${ago(plan.read_at, now)}:</p>
       <ol class="plan">${plan.steps.map((each) => html`<li><span class="mark grey">${each.kind}</span> ${each.detail}</li>`)}</ol>`
     : html`<p><b>Nothing to write:</b> everything is there already.</p>`}
-    ${plan.problems.map((each) => html`<p class="wrong-text">Stays behind: ${each}</p>`)}`;
+    ${plan.problems.filter((each) => !plan.forbids?.includes(each)).map((each) => html`<p class="wrong-text">Stays behind: ${each}</p>`)}`;
 }
 
 /** Return how much a plan changes, in numbers. */

@@ -72,7 +72,7 @@ export async function call(path, body) {
     text = await response.text();
   } catch (error) {
     const late = error.name === "TimeoutError";
-    throw new ApiError("no_answer", late ? `no answer within ${PATIENCE_MS / 1000} s` : "no connection to the app", {
+    throw new ApiError("no_answer", late ? `No answer within ${PATIENCE_MS / 1000} s` : "No connection to the app", {
       remedy: "Is this device online, and the app running? nvaha status asks it from elsewhere.",
       maybeDone: Boolean(body),
     });
@@ -82,21 +82,21 @@ export async function call(path, body) {
   try {
     return { data: JSON.parse(text), at, took: Date.now() - at, skew: Number.isNaN(date) ? null : date - Date.now() };
   } catch {
-    throw new ApiError("not_json", "the app's answer is none of its own", { maybeDone: Boolean(body) });
+    throw new ApiError("not_json", "The answer is none of the app's own", { maybeDone: Boolean(body) });
   }
 }
 
 function refusal(response, text, acting) {
   const retryAfterS = Number(response.headers.get("retry-after")) || 0;
   if (response.type === "opaqueredirect")
-    return new ApiError("signed_out", "the sign-in has ended", { remedy: "Load the page again to sign in." });
+    return new ApiError("signed_out", "The sign-in has ended", { remedy: "Load the page again to sign in." });
   try {
     const { code, message, details } = JSON.parse(text).error;
     return new ApiError(code, message, { details, retryAfterS, maybeDone: acting && code === "storage_unavailable" });
   } catch {
     if (response.status === 401 || response.status === 403)
-      return new ApiError("key", key() ? "the app does not accept this key" : "the app asks for a key");
-    const what = `the Functions host answered ${response.status}`;
+      return new ApiError("key", key() ? "The app does not accept this key" : "The app asks for a key");
+    const what = `The Functions host answered ${response.status}`;
     return new ApiError("host", what, { remedy: "The app may be starting, or be of another release. Try again.", retryAfterS, maybeDone: acting });
   }
 }

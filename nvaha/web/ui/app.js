@@ -5,7 +5,7 @@ import { caller, keep, key, name } from "./api.js";
 import { groupPage } from "./group.js";
 import { html, nothing, render } from "./lit-html.js";
 import { monitorTroubles, overview } from "./overview.js";
-import { ageS, appNow, isOld, start, state, update, wake } from "./poll.js";
+import { LIVE_S, ageS, appNow, isOld, start, state, update, wake } from "./poll.js";
 import { age, clock, judge } from "./words.js";
 
 const root = document.querySelector("#page");
@@ -14,12 +14,13 @@ const said = document.querySelector("#said");
 
 function page() {
   const asksForKey = state.failures > 0 && state.error.code === "key";
+  const old = state.overview && !asksForKey && isOld();
   return html`<header>
       <a class="brand" href="#/">nvaha</a>${watchers()}
       <span class="aside">${contact()}${key() ? html`<button class="link" @click=${forget}>Forget the key</button>` : nothing}</span>
     </header>
     ${banners()}
-    <main class=${isOld() ? "old" : ""}>${asksForKey ? keyForm() : body()}</main>
+    <main class=${old ? "old" : ""}>${asksForKey ? keyForm() : body()}</main>
     <dialog aria-label="Confirm" @cancel=${cancel}>${state.dialog ? dialog() : nothing}</dialog>
     <footer class="quiet">Times are UTC. What you ask for is recorded as asked by <b>${caller()}</b>.</footer>`;
 }
@@ -38,7 +39,7 @@ function watchers() {
 function contact() {
   if (!state.overview) return nothing;
   const s = ageS(state.overview);
-  return html`<span class="contact ${isOld() || state.failures ? "lost" : ""}"><span class="dot" aria-hidden="true"></span>${s < 8 && !state.failures ? "live" : `as of ${age(s)} ago`}</span>`;
+  return html`<span class="contact ${isOld() || state.failures ? "lost" : ""}"><span class="dot" aria-hidden="true"></span>${s < LIVE_S && !state.failures ? "live" : `as of ${age(s)} ago`}</span>`;
 }
 
 function banners() {
@@ -105,8 +106,7 @@ function focusHeading(question, box) {
 function title() {
   if (!state.overview) return "nvaha status";
   if (isOld() || state.failures > 1) return "No contact: nvaha status";
-  const now = appNow();
-  const bad = state.overview.data.groups.filter((group) => judge(group, now).level === "bad").length;
+  const bad = state.overview.data.groups.filter((group) => judge(group, appNow()).level === "bad").length;
   return `${bad ? `(${bad}) ` : ""}${state.selected === null ? "" : `${state.selected}: `}nvaha status`;
 }
 

@@ -4,7 +4,7 @@ import { openFailover, openPause } from "./actions.js";
 import { chart } from "./chart.js";
 import { html, nothing } from "./lit-html.js";
 import { path } from "./path.js";
-import { appNow, isOld, state } from "./poll.js";
+import { appNow, isOld, judgedAt, state } from "./poll.js";
 import { timeline } from "./timeline.js";
 import { LABELS, ago, judge, since, utc } from "./words.js";
 
@@ -19,7 +19,7 @@ export function groupPage() {
   if (group?.data.name !== selected) return html`${back}<h1 tabindex="-1">${selected}</h1><p class="loading">Asking the app.</p>`;
   const now = appNow();
   const view = group.data;
-  const { level, troubles } = judge(view, now);
+  const { level, troubles } = judge(view, judgedAt(group));
   const shut = isOld(group);
   return html`${back}
     <div class="title"><h1 tabindex="-1">${view.name}</h1><span class="mark ${level}">${LABELS[level]}</span>
@@ -53,7 +53,7 @@ function nvaCard(group, nva, now, shut) {
   const last = nva.failures || nva.health !== "up" ? nva.last_error : null;
   const again = active && (group.drift.length > 0 || group.wanted !== null);
   return html`<article class="card nva ${nva.health}">
-    <h3>${nva.name} <span class="mark ${nva.health}">${nva.health}</span>${active ? html`<span class="mark ok">active</span>` : html`<span class="mark grey">standby</span>`}</h3>
+    <h3>${nva.name} <span class="mark ${nva.health}">${nva.health}</span>${active ? html`<span class="mark ${nva.health === "down" ? "bad" : "ok"}">active</span>` : html`<span class="mark grey">standby</span>`}</h3>
     <p class="quiet"><span title=${nva.since ? utc(nva.since) : ""}>${nva.health} ${since(nva.since, now)}</span>; ${nva.address ?? "address not known"}:${nva.port}${nva.latency_ms === null ? "" : `; ${nva.latency_ms} ms`}</p>
     ${last ? html`<p class="wrong-text">${nva.failures} failed in a row: ${last}</p>` : nothing}
     ${chart(group.name, nva.name, state.opened, Date.now())}

@@ -1,7 +1,7 @@
 // All groups at a glance, those in trouble first.
 
 import { html, nothing } from "./lit-html.js";
-import { appNow, state, update } from "./poll.js";
+import { appNow, judgedAt, state, update } from "./poll.js";
 import { LABELS, LEVELS, age, ago, count, duration, judge, sinceS } from "./words.js";
 
 let order = []; // the groups' names as they are listed
@@ -10,7 +10,7 @@ let order = []; // the groups' names as they are listed
 export function overview() {
   const { groups, canary } = state.overview.data;
   const now = appNow();
-  const judged = groups.map((group) => ({ group, ...judge(group, now) }));
+  const judged = groups.map((group) => ({ group, ...judge(group, judgedAt(state.overview)) }));
   const listed = sorted(judged);
   const wanted = state.filter.trim().toLowerCase();
   const shown = listed.filter(({ group, troubles }) => matches(wanted, group, troubles));

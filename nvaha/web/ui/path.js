@@ -4,7 +4,7 @@ import { html, svg } from "./lit-html.js";
 import { count, last, nvaOf } from "./words.js";
 
 const SHOWN = 4; // so many public IPs or tables are drawn one by one, the others as one box
-const WIDE = { along: 196, across: 76, w: 148, h: 56, upright: false };
+const WIDE = { along: 202, across: 76, w: 156, h: 56, upright: false };
 const NARROW = { along: 96, across: 118, w: 110, h: 56, upright: true };
 
 /** Return the drawing; `narrow` makes it run downward. */
@@ -22,7 +22,7 @@ export function path(group, narrow) {
   );
   const at = new Map(columns.flatMap((column) => column.boxes).map((box) => [box.id, box]));
   const [w, h] = narrow ? [size.across, size.along] : [size.along, size.across];
-  return html`<svg class="path ${narrow ? "narrow" : ""}" viewBox="-4 -4 ${w + 8} ${h + 8}" role="img" aria-label=${inWords(group, columns)}>
+  return html`<svg class="path" width=${w + 8} viewBox="-4 -4 ${w + 8} ${h + 8}" role="img" aria-label=${inWords(group, columns)}>
     ${edgesOf(group, columns).map(({ from, to, how }) => svg`<path class="edge ${how}" d=${curve(at.get(from), at.get(to), shape)}></path>`)}
     ${columns.flatMap((column) => column.boxes).map((box) => draw(box, shape))}
   </svg>`;
@@ -121,8 +121,9 @@ function curve(from, to, { w, h, upright }) {
 }
 
 function draw(box, { w, h, upright }) {
-  const fits = upright ? 13 : 19;
-  const cut = (text) => (text.length > fits ? `${text.slice(0, fits - 1)}…` : text);
+  const fits = upright ? 12 : 17;
+  const ends = Math.floor(fits / 2);
+  const cut = (text) => (text.length > fits ? `${text.slice(0, fits - ends - 1)}…${text.slice(-ends)}` : text); // names differ at their ends
   return svg`<g class="box ${box.how} ${box.health ?? ""}" transform="translate(${box.x} ${box.y})">
     <title>${box.title}</title>
     <rect width=${w} height=${h} rx="10"></rect>

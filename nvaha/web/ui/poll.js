@@ -4,11 +4,13 @@ import { call, key } from "./api.js";
 import { record } from "./samples.js";
 
 const REST_MS = 5000;
+const MANY = 50; // groups: their answer is long, so it is asked for half as often
 const MOVING_MS = 1000;
 const HIDDEN_MS = 30_000;
 const LONGEST_MS = 30_000;
-const OLD_MS = 15_000;
-const SHARE = 10; // of the time that an answer takes, so long at least is waited before asking again
+const OLD_MS = 20_000;
+const SHARE = 10; // so many times as long as an answer takes is waited before asking again, within the limits above
+export const LIVE_S = 12;
 
 export const state = {
   opened: Date.now(),
@@ -36,6 +38,9 @@ export const ageS = (seen) => (Date.now() - seen.at) / 1000;
 
 /** Tell whether what is shown may not be taken for how things stand now. */
 export const isOld = (seen = state.overview) => !seen || Date.now() - seen.at > OLD_MS;
+
+/** Return the app's time to judge by: what is old is judged by the time that it is from. */
+export const judgedAt = (seen) => (isOld(seen) ? seen.at + state.skewMs : appNow());
 
 /** Change what is known or shown, and draw it. */
 export function update(change) {
@@ -106,6 +111,8 @@ function waitMs(took) {
     return Math.max(backOff, (state.error.retryAfterS ?? 0) * 1000);
   }
   if (document.hidden) return HIDDEN_MS;
-  const moving = Date.now() < hurryUntil || state.overview.data.groups.some((group) => group.phase === "switching");
-  return Math.max(moving ? MOVING_MS : REST_MS, SHARE * took);
+  const { groups } = state.overview.data;
+  const moving = Date.now() < hurryUntil || groups.some((group) => group.phase === "switching");
+  const longest = groups.length > MANY ? 2 * REST_MS : REST_MS;
+  return moving ? Math.min(longest, Math.max(MOVING_MS, SHARE * took)) : longest;
 }

@@ -41,6 +41,12 @@ export function judge(group, now) {
     if (LEVELS.indexOf(as) < LEVELS.indexOf(level)) level = as;
   };
   const resume = "Resume it when the work is done.";
+  if (group.canary) {
+    if (group.canary.error) tell("care", `the last run: ${group.canary.error}`);
+    if (group.canary.overdue) tell("care", "no run has ended well for too long", "See why the last ones failed.");
+    if (group.paused) tell("care", "paused: it is not switched, so nothing is known of whether switching works", resume);
+    return { level, troubles };
+  }
   if (group.all_down) tell("bad", "every NVA is down", "Bring one of them back; nvaha moves to it as soon as it is up.");
   if (sinceS(group.probed_at, now) > STALE_S)
     tell("bad", `nobody watches it: probed ${ago(group.probed_at, now)}, so its health is not known`, "See whether a leader is there, and whether the app runs.");
