@@ -1,4 +1,4 @@
-"""Take the documentation's pictures of the status page: `python -m tests.page.pictures docs/pictures`."""
+"""Take the documentation's pictures of the status page: `python -m tests.page docs/pictures`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.builders import NOON
 from tests.page.browser import chromium
 from tests.page.world import World, group, nva_down, nva_up, steady
 
-DESK, PHONE = {"width": 960, "height": 690}, {"width": 390, "height": 780}
+DESK, PHONE = {"width": 900, "height": 690}, {"width": 390, "height": 780}
 EDGE = group("edge", "fw-weu-1", "fw-weu-2")
 
 
