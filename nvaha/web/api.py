@@ -169,7 +169,7 @@ class Api:
             body = _body(request, FailoverBody, may_be_empty=False)
             command = FailoverCommanded(
                 to=body.to,
-                by=self.caller(request),
+                by=self._caller(request),
                 reason=body.reason,
                 force=body.force,
                 request_id=body.request_id,
@@ -200,6 +200,10 @@ class Api:
         return await self._pause(request, paused=False)
 
     def caller(self, request: Request) -> str:
+        """Return who asks, as the history would have it."""
+        return self._caller(request)
+
+    def _caller(self, request: Request) -> str:
         """Return who asks, by the platform's word if there is one, else what it claims to be.
 
         A function key has no name: the host knows it and does not pass it on (azure-facts A12). The status
@@ -219,7 +223,7 @@ class Api:
     async def _pause(self, request: Request, *, paused: bool) -> Response:
         async def call(control: Control) -> dict[str, Any]:
             body = _body(request, PauseBody, may_be_empty=True)
-            command = PauseCommanded(paused=paused, by=self.caller(request), reason=body.reason)
+            command = PauseCommanded(paused=paused, by=self._caller(request), reason=body.reason)
             return await control.pause(_group(request), command)
 
         return await self._command(request, call)

@@ -51,7 +51,7 @@ function banners() {
     ${lost || (failures && seen && !isOld()) || (seen && isOld()) ? html`<div class="banner lost" role="alert"><p>
       ${seen ? html`<b>${isOld() ? "What is shown is old" : "The last answer is missing"}: it is from ${clock(seen.at + state.skewMs)}, ${age(ageS(seen))} ago.</b> Things may stand otherwise now. ` : html`<b>No contact with the app. </b>`}
       ${error && failures ? html`${error.message}. ${error.remedy}` : nothing}</p><p>${again}</p></div>` : nothing}
-    ${seen && !isOld() ? monitorTroubles(seen.data, appNow()).map((each) => html`<div class="banner bad"><p><b>${each}</b></p></div>`) : nothing}
+    ${seen && !isOld() ? monitorTroubles(seen.data, appNow()).map((each) => html`<div class="banner ${each.level}"><p><b>${each.text}</b> ${each.todo}</p></div>`) : nothing}
     ${flash ? html`<div class="banner flash" role="status"><p>${flash}</p><p><button class="link" @click=${() => update({ flash: null })}>Dismiss</button></p></div>` : nothing}`;
 }
 

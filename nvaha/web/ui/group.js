@@ -27,7 +27,7 @@ export function groupPage() {
       <button class="aside" ?disabled=${shut} @click=${() => openPause(view)}>${view.paused ? "Resume…" : "Pause…"}</button></div>
     ${view.automatic ? nothing : html`<p class="quiet">Nothing is switched by itself here: policy.automatic is off.</p>`}
     ${troubles.length ? html`<section aria-labelledby="wrong"><h2 id="wrong">What is wrong</h2>
-      <ul class="troubles ${level}">${troubles.map(trouble)}</ul></section>` : nothing}
+      <ul class="troubles">${troubles.map(trouble)}</ul></section>` : nothing}
     <section aria-labelledby="way"><h2 id="way">The way of traffic</h2><div class="card scroll">${path(view, narrow.matches)}</div></section>
     <section aria-labelledby="nvas"><h2 id="nvas">NVAs</h2>
       <div class="cards">${view.nvas.map((nva) => nvaCard(view, nva, now, shut))}</div></section>
@@ -42,9 +42,9 @@ function live({ data, history }) {
   return { ...history, operations: known.slice(0, 5) };
 }
 
-function trouble({ text, todo, runbook }) {
+function trouble({ level, text, todo, runbook }) {
   const page = /^https:\/\//.test(runbook ?? "");
-  return html`<li><b>${text}</b>${todo ? html`<span>${todo}</span>` : nothing}
+  return html`<li class=${level}><b>${text}</b>${todo ? html`<span>${todo}</span>` : nothing}
     ${page ? html`<a href=${runbook} target="_blank" rel="noopener noreferrer">What to do, step by step</a>` : runbook ? html`<span class="quiet">${runbook}</span>` : nothing}</li>`;
 }
 

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "./lit-html.js";
 import { appNow, judgedAt, state, update } from "./poll.js";
-import { LABELS, LEVELS, age, ago, count, duration, judge, sinceS } from "./words.js";
+import { LABELS, LEVELS, advised, age, ago, count, duration, judge, sinceS } from "./words.js";
 
 let order = []; // the groups' names as they are listed
 
@@ -85,13 +85,15 @@ function canaryWords(canary, now) {
   return html`Canary <a href="#/${encodeURIComponent(canary.name)}">${canary.name}</a> ${parts.join("; ")}`;
 }
 
-/** Return what is wrong with whoever watches, one sentence each, for a banner above everything. */
-export function monitorTroubles({ leader, standbys }, now) {
-  if (!leader) return ["No monitor leads: nothing is probed, and nothing is moved by itself. Is the app running?"];
+/** Return what is wrong with whoever watches, for banners above everything. */
+export function monitorTroubles({ leader, standbys, advice }, now) {
+  if (advice) return advised(advice);
+  const bad = (text) => ({ level: "bad", text, todo: "" });
+  if (!leader) return [bad("No monitor leads: nothing is probed, and nothing is moved by itself. Is the app running?")];
   const found = [];
-  if (!leader.fresh) found.push(`The leader ${leader.instance} was last seen ${age(sinceS(leader.round_at, now))} ago: nothing is probed or moved by itself.`);
-  if (leader.blind) found.push("The leader is blind: none of its probes is answered, so none is believed, and nothing is moved by itself.");
-  if (leader.unattended) found.push(`${count(leader.unattended, "switch", "switches")} asked for, and no worker takes it up.`);
-  if (leader.alone && !standbys) found.push("No standby: no other instance could lead if this one ends.");
+  if (!leader.fresh) found.push(bad(`The leader ${leader.instance} was last seen ${age(sinceS(leader.round_at, now))} ago: nothing is probed or moved by itself.`));
+  if (leader.blind) found.push(bad("The leader is blind: none of its probes is answered, so none is believed, and nothing is moved by itself."));
+  if (leader.unattended) found.push(bad(`${count(leader.unattended, "switch", "switches")} asked for, and no worker takes it up.`));
+  if (leader.alone && !standbys) found.push(bad("No standby: no other instance could lead if this one ends."));
   return found;
 }

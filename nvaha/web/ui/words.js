@@ -32,20 +32,29 @@ export const nvaOf = (group, name) => group.nvas.find((nva) => nva.name === name
 export const LEVELS = ["bad", "moving", "care", "ok"];
 export const LABELS = { bad: "Trouble", moving: "Moving", care: "Attention", ok: "Well" };
 
+const BY_ADVICE = { error: "bad", warning: "care", info: "ok" };
+
 /** Return { level, troubles }: how a group stands at the app's time `now`, and what is wrong with it in words. */
 export function judge(group, now) {
+  const troubles = group.advice ? advised(group.advice) : found(group, now);
+  const worst = LEVELS.find((level) => troubles.some((each) => each.level === level)) ?? "ok";
+  const moves = group.phase === "switching" && !group.all_down && !group.blocked;
+  return { level: moves ? "moving" : worst, troubles };
+}
+
+/** Return what the app itself says is wrong, with what to do about it: its words are the ones to show. */
+export const advised = (advice) => advice.map((each) => ({ ...each, level: BY_ADVICE[each.level] ?? "care" }));
+
+/** Return what is wrong by what an app shows that gives no advice. */
+function found(group, now) {
   const troubles = [];
-  let level = group.phase === "switching" ? "moving" : "ok";
-  const tell = (as, text, todo = "") => {
-    troubles.push({ level: as, text, todo });
-    if (LEVELS.indexOf(as) < LEVELS.indexOf(level)) level = as;
-  };
+  const tell = (level, text, todo = "") => troubles.push({ level, text, todo });
   const resume = "Resume it when the work is done.";
   if (group.canary) {
     if (group.canary.error) tell("care", `the last run: ${group.canary.error}`);
     if (group.canary.overdue) tell("care", "no run has ended well for too long", "See why the last ones failed.");
     if (group.paused) tell("care", "paused: it is not switched, so nothing is known of whether switching works", resume);
-    return { level, troubles };
+    return troubles;
   }
   if (group.all_down) tell("bad", "every NVA is down", "Bring one of them back; nvaha moves to it as soon as it is up.");
   if (sinceS(group.probed_at, now) > STALE_S)
@@ -67,7 +76,5 @@ export function judge(group, now) {
   for (const each of group.drift) tell("care", `drift: ${each}`);
   if (group.hold) tell("care", group.hold);
   if (group.paused) tell("care", "paused: probed and reported, never switched by itself", resume);
-  // Where the app says for itself what is wrong and what to do about it, its words are the ones to show.
-  if (group.advice?.length) return { level: level === "ok" ? "care" : level, troubles: group.advice };
-  return { level, troubles };
+  return troubles;
 }
