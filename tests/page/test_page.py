@@ -273,7 +273,7 @@ def test_a_lost_contact_is_loud_old_data_is_never_shown_as_current_and_polling_b
         for _ in range(20):
             page.clock.run_for(15_000)
         assert 3 <= len(site.asked) - began <= 15
-        expect(page.get_by_role("alert")).to_contain_text("min ago")
+        expect(page.locator(".banner.lost")).to_contain_text("min old")
         site.answers = True
         page.get_by_role("button", name="Ask now").click()
         expect(page.get_by_text("live", exact=True)).to_be_visible()

@@ -78,7 +78,7 @@ function planDialog() {
     ${plan || error ? nothing : html`<p class="loading">Reading Azure, ten seconds at most.</p>`}
     ${error ? html`${trouble(error)}<p>The plan cannot be shown. A failover can be asked for all the same: a switch reads and plans for itself.</p>` : nothing}
     ${plan ? planned(plan) : nothing}
-    ${forbidden || (error && nvaOf(group, to).health !== "up") ? forceBox() : nothing}
+    ${forbidden || error ? forceBox() : nothing}
     ${foot(
       html`<button type="button" @click=${readPlan} ?disabled=${!plan && !error}>Read again</button>`,
       html`<button type="button" class="main" ?disabled=${(!plan && !error) || (forbidden && !force)} @click=${() => change({ step: "ask", error: null })}>Go on…</button>`,
@@ -115,7 +115,8 @@ function forceBox() {
 
 /** Say what force may lead to, so that nobody is surprised by it a minute later. */
 function consequences() {
-  const { group, to, plan } = state.dialog;
+  const { to, plan } = state.dialog;
+  const group = state.group?.data ?? state.dialog.group;
   const up = nvaOf(group, to).health === "up";
   const found = [up ? `Nobody checks once more that ${to} is up.` : `${to} is not known to be up. If it is not, traffic stops there.`];
   if (!up && group.automatic && !group.paused) found.push("While its probe fails, nvaha moves on after hold-down, unless the group is paused.");

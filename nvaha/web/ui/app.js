@@ -5,22 +5,22 @@ import { caller, keep, key, name } from "./api.js";
 import { groupPage } from "./group.js";
 import { html, nothing, render } from "./lit-html.js";
 import { monitorTroubles, overview } from "./overview.js";
-import { LIVE_S, ageS, appNow, isOld, start, state, update, wake } from "./poll.js";
+import { LIVE_S, ageS, appNow, isOld, shown, start, state, update, wake } from "./poll.js";
 import { age, clock, judge } from "./words.js";
 
 const root = document.querySelector("#page");
-root.replaceChildren();
 const said = document.querySelector("#said");
 
+const asksForKey = () => state.failures > 0 && state.error.code === "key";
+
 function page() {
-  const asksForKey = state.failures > 0 && state.error.code === "key";
-  const old = state.overview && !asksForKey && isOld();
+  const old = state.overview && !asksForKey() && isOld();
   return html`<header>
       <a class="brand" href="#/">nvaha</a>${watchers()}
       <span class="aside">${contact()}${key() ? html`<button class="link" @click=${forget}>Forget the key</button>` : nothing}</span>
     </header>
-    ${banners()}
-    <main class=${old ? "old" : ""}>${asksForKey ? keyForm() : body()}</main>
+    <aside class="notices" aria-label="Notices">${banners()}</aside>
+    <main class=${old ? "old" : ""}>${asksForKey() ? keyForm() : body()}</main>
     <dialog aria-label="Confirm" @cancel=${cancel}>${state.dialog ? dialog() : nothing}</dialog>
     <footer class="quiet">Times are UTC. What you ask for is recorded as asked by <b>${caller()}</b>.</footer>`;
 }
@@ -38,20 +38,23 @@ function watchers() {
 
 function contact() {
   if (!state.overview) return nothing;
-  const s = ageS(state.overview);
+  const s = ageS(shown());
   return html`<span class="contact ${isOld() || state.failures ? "lost" : ""}"><span class="dot" aria-hidden="true"></span>${s < LIVE_S && !state.failures ? "live" : `as of ${age(s)} ago`}</span>`;
 }
 
 function banners() {
-  const { error, failures, overview: seen, flash } = state;
+  const { error, failures, flash } = state;
+  const seen = shown();
   const waits = Math.max(0, Math.round((state.next - Date.now()) / 1000));
   const again = html`<button class="link" @click=${() => wake()}>Ask now</button>${waits ? html` <span class="quiet">else in ${waits} s</span>` : nothing}`;
   const lost = failures > 0 && error.code !== "key";
+  const what = !seen ? "No contact with the app." : `${isOld() ? "What is shown is old" : "The last answer is missing"}: it is from ${clock(seen.at + state.skewMs)}.`;
+  // What changes with each second stands beside what is read out, not in it.
   return html`
-    ${lost || (failures && seen && !isOld()) || (seen && isOld()) ? html`<div class="banner lost" role="alert"><p>
-      ${seen ? html`<b>${isOld() ? "What is shown is old" : "The last answer is missing"}: it is from ${clock(seen.at + state.skewMs)}, ${age(ageS(seen))} ago.</b> Things may stand otherwise now. ` : html`<b>No contact with the app. </b>`}
-      ${error && failures ? html`${error.message}. ${error.remedy}` : nothing}</p><p>${again}</p></div>` : nothing}
-    ${seen && !isOld() ? monitorTroubles(seen.data, appNow()).map((each) => html`<div class="banner ${each.level}"><p><b>${each.text}</b> ${each.todo}</p></div>`) : nothing}
+    ${lost || (seen && isOld() && !asksForKey()) ? html`<div class="banner lost"><p role="alert"><b>${what}</b>
+      ${seen ? "Things may stand otherwise now." : nothing} ${error && failures ? `${error.message}. ${error.remedy}` : nothing}</p>
+      <p>${seen ? html`<b>${age(ageS(seen))} old. </b>` : nothing}${again}</p></div>` : nothing}
+    ${seen && !isOld() ? monitorTroubles(state.overview.data, appNow()).map((each) => html`<div class="banner ${each.level}"><p><b>${each.text}</b> ${each.todo}</p></div>`) : nothing}
     ${flash ? html`<div class="banner flash" role="status"><p>${flash}</p><p><button class="link" @click=${() => update({ flash: null })}>Dismiss</button></p></div>` : nothing}`;
 }
 
@@ -86,7 +89,9 @@ function cancel(event) {
 
 function draw() {
   const before = state.dialog;
-  render(page(), root);
+  const content = page();
+  root.querySelector(":scope > .loading")?.remove(); // the words of the HTML, for who sees nothing else
+  render(content, root);
   const box = root.querySelector("dialog");
   if (before && !box.open) box.showModal();
   if (!before && box.open) box.close();

@@ -23,9 +23,9 @@ export function groupPage() {
   const shut = isOld(group);
   return html`${back}
     <div class="title"><h1 tabindex="-1">${view.name}</h1><span class="mark ${level}">${LABELS[level]}</span>
-      <span class="quiet">active <b>${view.active ?? "not known"}</b>${view.target ? html`, moving to <b>${view.target}</b>` : nothing}; probed ${ago(view.probed_at, now)}</span>
+      <span class="quiet">active <b>${view.active ?? "not known"}</b>${view.target ? html`, moving to <b>${view.target}</b>` : nothing}${view.canary ? "; it carries no traffic, and nobody probes it" : `; probed ${ago(view.probed_at, now)}`}</span>
       <button class="aside" ?disabled=${shut} @click=${() => openPause(view)}>${view.paused ? "Resume…" : "Pause…"}</button></div>
-    ${view.automatic ? nothing : html`<p class="quiet">Nothing is switched by itself here: policy.automatic is off.</p>`}
+    ${view.automatic || view.canary ? nothing : html`<p class="quiet">Nothing is switched by itself here: policy.automatic is off.</p>`}
     ${troubles.length ? html`<section aria-labelledby="wrong"><h2 id="wrong">What is wrong</h2>
       <ul class="troubles">${troubles.map(trouble)}</ul></section>` : nothing}
     <section aria-labelledby="way"><h2 id="way">The way of traffic</h2><div class="card scroll">${path(view, narrow.matches)}</div></section>
@@ -50,13 +50,18 @@ function trouble({ level, text, todo, runbook }) {
 
 function nvaCard(group, nva, now, shut) {
   const active = nva.name === group.active;
-  const last = nva.failures || nva.health !== "up" ? nva.last_error : null;
   const again = active && (group.drift.length > 0 || group.wanted !== null);
   return html`<article class="card nva ${nva.health}">
-    <h3>${nva.name} <span class="mark ${nva.health}">${nva.health}</span>${active ? html`<span class="mark ${nva.health === "down" ? "bad" : "ok"}">active</span>` : html`<span class="mark grey">standby</span>`}</h3>
-    <p class="quiet"><span title=${nva.since ? utc(nva.since) : ""}>${nva.health} ${since(nva.since, now)}</span>; ${nva.address ?? "address not known"}:${nva.port}${nva.latency_ms === null ? "" : `; ${nva.latency_ms} ms`}</p>
-    ${last ? html`<p class="wrong-text">${nva.failures} failed in a row: ${last}</p>` : nothing}
-    ${chart(group.name, nva.name, state.opened, Date.now())}
+    <h3>${nva.name} ${group.canary ? nothing : html`<span class="mark ${nva.health}">${nva.health}</span>`}${active ? html`<span class="mark ${nva.health === "down" ? "bad" : "ok"}">active</span>` : html`<span class="mark grey">standby</span>`}</h3>
+    ${group.canary ? nothing : seen(group, nva, now)}
     ${active && !again ? nothing : html`<button ?disabled=${shut} @click=${() => openFailover(group, nva.name)}>${active ? `Bring everything to ${nva.name}…` : `Move to ${nva.name}…`}</button>`}
   </article>`;
+}
+
+/** Return what the probes of an NVA have shown. */
+function seen(group, nva, now) {
+  const last = nva.failures || nva.health !== "up" ? nva.last_error : null;
+  return html`<p class="quiet"><span title=${nva.since ? utc(nva.since) : ""}>${nva.health} ${since(nva.since, now)}</span>; ${nva.address ?? "address not known"}:${nva.port}${nva.latency_ms === null ? "" : `; ${nva.latency_ms} ms`}</p>
+    ${last ? html`<p class="wrong-text">${nva.failures} failed in a row: ${last}</p>` : nothing}
+    ${chart(group.name, nva.name, state.opened, Date.now())}`;
 }

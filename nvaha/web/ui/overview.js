@@ -2,7 +2,7 @@
 
 import { html, nothing } from "./lit-html.js";
 import { appNow, judgedAt, state, update } from "./poll.js";
-import { LABELS, LEVELS, advised, age, ago, count, duration, judge, sinceS } from "./words.js";
+import { LABELS, LEVELS, advised, age, ago, count, duration, judge, nvaOf, sinceS } from "./words.js";
 
 let order = []; // the groups' names as they are listed
 
@@ -34,10 +34,16 @@ function sorted(judged) {
   const held = list?.matches(":hover") || list?.contains(document.activeElement);
   const same = order.length === judged.length && order.every((name) => byName.has(name));
   if (!held || !same) {
-    const rank = ({ level }) => LEVELS.indexOf(level);
-    order = [...judged].sort((a, b) => rank(a) - rank(b) || a.group.name.localeCompare(b.group.name, undefined, { numeric: true })).map((each) => each.group.name);
+    const byTheirName = (a, b) => a.group.name.localeCompare(b.group.name, undefined, { numeric: true });
+    order = [...judged].sort((a, b) => rank(a) - rank(b) || byTheirName(a, b)).map((each) => each.group.name);
   }
   return order.map((name) => byName.get(name));
+}
+
+/** Return how late a group comes: of those in trouble the ones first whose traffic stands. */
+function rank({ group, level }) {
+  const flows = nvaOf(group, group.active)?.health === "up";
+  return 2 * LEVELS.indexOf(level) + (flows ? 1 : 0);
 }
 
 function matches(wanted, group, troubles) {

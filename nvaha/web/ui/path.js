@@ -53,8 +53,8 @@ function few(ids, what, placeOf) {
 }
 
 function underNva(group, nva) {
-  if (nva.name === group.target) return `${nva.health}, moving here`;
-  return `${nva.health}, ${nva.name === group.active ? "active" : "standby"}`;
+  const role = nva.name === group.target ? "moving here" : nva.name === group.active ? "active" : "standby";
+  return group.canary ? role : `${nva.health}, ${role}`;
 }
 
 function howOfNva(group, nva) {
@@ -121,7 +121,7 @@ function curve(from, to, { w, h, upright }) {
 }
 
 function draw(box, { w, h, upright }) {
-  const fits = upright ? 12 : 17;
+  const fits = upright ? 11 : 16;
   const ends = Math.floor(fits / 2);
   const cut = (text) => (text.length > fits ? `${text.slice(0, fits - ends - 1)}…${text.slice(-ends)}` : text); // names differ at their ends
   return svg`<g class="box ${box.how} ${box.health ?? ""}" transform="translate(${box.x} ${box.y})">

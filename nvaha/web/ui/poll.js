@@ -36,8 +36,11 @@ let hurryUntil = 0;
 export const appNow = () => Date.now() + state.skewMs;
 export const ageS = (seen) => (Date.now() - seen.at) / 1000;
 
+/** Return what the page that is open shows: the oldest part of it, or null if there is nothing yet. */
+export const shown = () => (state.group && state.group.at < state.overview.at ? state.group : state.overview);
+
 /** Tell whether what is shown may not be taken for how things stand now. */
-export const isOld = (seen = state.overview) => !seen || Date.now() - seen.at > OLD_MS;
+export const isOld = (seen = shown()) => !seen || Date.now() - seen.at > OLD_MS;
 
 /** Return the app's time to judge by: what is old is judged by the time that it is from. */
 export const judgedAt = (seen) => (isOld(seen) ? seen.at + state.skewMs : appNow());
@@ -72,11 +75,12 @@ async function poll() {
     const name = state.selected;
     const overview = await call("groups");
     took = overview.took;
-    const group = name === null ? null : await look(name);
     if (overview.skew !== null && Math.abs(overview.skew - state.skewMs) > 1500) state.skewMs = overview.skew;
     record(overview.data.groups, overview.at);
-    Object.assign(state, { overview, failures: 0, error: null });
+    state.overview = overview;
+    const group = name === null ? null : await look(name);
     if (name === state.selected) Object.assign(state, { missing: null, ...group });
+    Object.assign(state, { failures: 0, error: null });
   } catch (error) {
     state.failures += 1;
     state.error = error;
