@@ -13,7 +13,7 @@ from tests.builders import NOON
 from tests.page.browser import chromium
 from tests.page.world import World, group, nva_down, nva_up, steady
 
-DESK, PHONE = {"width": 900, "height": 690}, {"width": 390, "height": 780}
+DESK, PHONE = {"width": 960, "height": 650}, {"width": 390, "height": 780}
 EDGE = group("edge", "fw-weu-1", "fw-weu-2")
 
 
@@ -51,7 +51,7 @@ def take(folder: Path) -> None:
             page.wait_for_selector("main > section, .groups li")
             return page
 
-        watching, phone = opened("#/edge", "light", DESK), opened("#/edge", "dark", PHONE)
+        watching, phone = opened("#/edge", "light", {**DESK, "width": 900}), opened("#/edge", "dark", PHONE)
         opened("", "light", DESK).screenshot(path=folder / "status-page.png")
         # A chart needs something to draw.
         for number in range(40):
@@ -71,7 +71,7 @@ def take(folder: Path) -> None:
         watching.get_by_role("button", name="Dismiss").click()
         watching.wait_for_selector(".step.running")
         time.sleep(1.5)
-        watching.screenshot(path=folder / "status-page-moving.png", full_page=True)
+        watching.locator("main").screenshot(path=folder / "status-page-moving.png")
         phone.screenshot(path=folder / "status-page-phone.png")
 
 
