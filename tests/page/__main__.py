@@ -71,7 +71,10 @@ def take(folder: Path) -> None:
         watching.get_by_role("button", name="Dismiss").click()
         watching.wait_for_selector(".step.running")
         time.sleep(1.5)
-        watching.locator("main").screenshot(path=folder / "status-page-moving.png")
+        box, rim = watching.locator("main").bounding_box(), 12
+        clip = {"x": box["x"] - rim, "y": box["y"] - rim, "width": box["width"] + 2 * rim}
+        clip["height"] = box["height"] + 2 * rim
+        watching.screenshot(path=folder / "status-page-moving.png", full_page=True, clip=clip)
         phone.screenshot(path=folder / "status-page-phone.png")
 
 

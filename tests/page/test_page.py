@@ -251,6 +251,10 @@ def test_a_group_is_paused_and_resumed_with_what_that_means(show: Open) -> None:
         page.get_by_role("button", name="Resume it").click()
         expect(page.get_by_role("button", name="Pause…")).to_be_visible()
         assert not site.state("edge").paused
+        away = {"location": "https://login.example/"}
+        page.route("**/api/groups", lambda route: route.fulfill(status=302, headers=away))
+        ask(page)
+        expect(page.get_by_role("alert")).to_contain_text("The sign-in has ended")
 
 
 def test_a_lost_contact_is_loud_old_data_is_never_shown_as_current_and_polling_backs_off(show: Open) -> None:
