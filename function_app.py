@@ -77,6 +77,12 @@ async def plan(req: func.HttpRequest) -> func.HttpResponse:
     return await api.plan(req)
 
 
+@app.route("groups/{group}/check", methods=["GET"])
+async def check(req: func.HttpRequest) -> func.HttpResponse:
+    """Show how a group stands in Azure."""
+    return await api.check(req)
+
+
 @app.route("groups/{group}/break-glass", methods=["GET"])
 async def break_glass(req: func.HttpRequest) -> func.HttpResponse:
     """Show how a group is moved by hand."""
@@ -87,6 +93,12 @@ async def break_glass(req: func.HttpRequest) -> func.HttpResponse:
 async def failover(req: func.HttpRequest) -> func.HttpResponse:
     """Start a failover."""
     return await api.failover(req)
+
+
+@app.route("groups/{group}/cancel", methods=["POST"])
+async def cancel(req: func.HttpRequest) -> func.HttpResponse:
+    """Cancel a scheduled failover."""
+    return await api.cancel(req)
 
 
 @app.route("groups/{group}/pause", methods=["POST"])
@@ -104,6 +116,12 @@ async def resume(req: func.HttpRequest) -> func.HttpResponse:
 @app.route("groups/{group}/history", methods=["GET"])
 async def history(req: func.HttpRequest) -> func.HttpResponse:
     """Show a group's operations."""
+    return await api.history(req)
+
+
+@app.route("history", methods=["GET"])
+async def history_of_all(req: func.HttpRequest) -> func.HttpResponse:
+    """Show all groups' operations."""
     return await api.history(req)
 
 

@@ -7,7 +7,8 @@ looked for and where what a terminal or a log would act on is made visible.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 HIDDEN = "…"
@@ -156,3 +157,49 @@ def one_line(text: str) -> str:
 def last_part(resource_id: str) -> str:
     """Return the name at the end of a resource id."""
     return resource_id.rstrip("/").rpartition("/")[2]
+
+
+_OWN = re.compile(
+    r"/subscriptions/[^\s'\",;)]+|Microsoft\.\w+/\w+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    re.IGNORECASE,
+)
+"""What differs in two tellings of one reason: the resource, its kind, the request."""
+_SHORTEST_REASON, _MOST_COMPARED, _MOST_NAMED = 30, 500, 3
+
+
+def alike(sentences: Iterable[str]) -> list[str]:
+    """Return sentences of which those that end in the same reason are one, with how many they are.
+
+    So a role that is missing for five resources is told once, of the first, and the others are named. A
+    reason is what stands behind a colon; resources, their kinds and ids of requests in it may differ.
+    """
+    everything = list(dict.fromkeys(sentences))
+    compared = [_reasons(each) for each in everything[:_MOST_COMPARED]]
+    counted = Counter(reason for reasons in compared for reason in reasons)
+    groups: dict[str, tuple[str, int, dict[str, None]]] = {}
+    for sentence, reasons in zip(everything, compared, strict=False):
+        key = next((each for each in reasons if counted[each] > 1), sentence)
+        length = reasons.get(key, 0)
+        head = sentence[: len(sentence) - length].rpartition(": ")[2]
+        groups.setdefault(key, (sentence, length, {}))[2][head] = None
+    told = [_told(first, reason, list(heads)[1:]) for first, reason, heads in groups.values()]
+    return [*told, *everything[_MOST_COMPARED:]]
+
+
+def without_ids(text: str) -> str:
+    """Return a text by which to tell whether another says the same of another resource."""
+    return _OWN.sub(HIDDEN, text)
+
+
+def _reasons(sentence: str) -> dict[str, int]:
+    """Return what stands behind each colon of a sentence, the longest first, with how long it is there."""
+    ends = [len(sentence) - each.end() for each in re.finditer(": ", sentence)]
+    return {without_ids(sentence[-end:]): end + 2 for end in ends if end >= _SHORTEST_REASON}
+
+
+def _told(first: str, reason: int, others: list[str]) -> str:
+    if not others:
+        return first
+    more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+    named = f" (the same for {len(others)} more: {', '.join(others[:_MOST_NAMED])}{more})"
+    return f"{first[:-reason]}{named}{first[-reason:]}"

@@ -22,6 +22,7 @@ from nvaha.azure.storage.rows import (
 )
 from nvaha.model import (
     INSTANCES_FOR_S,
+    LEVELS,
     ControlTarget,
     GroupState,
     InstanceRecord,
@@ -32,7 +33,7 @@ from nvaha.model import (
     Reading,
     SwitchRequest,
 )
-from nvaha.model.events import EVENTS, FIELDS
+from nvaha.model.events import EVENTS, FIELDS, TROUBLE
 from nvaha.ports import (
     LEASE_S,
     Conflict,
@@ -380,7 +381,7 @@ class Told:
         """Remember a notice."""
         assert notice.event in EVENTS
         assert notice.fields.keys() <= FIELDS.keys()
-        assert notice.level in {"info", "warning", "error"}
+        assert notice.level == "info" or (notice.level in LEVELS and notice.event in TROUBLE)
         self.notices.append(notice)
 
     @property

@@ -243,7 +243,7 @@ resource alertRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for r
   kind: 'LogAlert'
   properties: {
     displayName: rule.title
-    description: 'docs/monitoring.md says what to do.'
+    description: 'docs/runbook.md says what to do: look there for ${rule.name}.'
     severity: rule.severity
     enabled: true
     // A new workspace has no AppTraces until the first telemetry arrives; the queries are checked by tests/infra.

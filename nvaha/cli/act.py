@@ -1,4 +1,4 @@
-"""Acting: failover, pause, resume."""
+"""Acting: failover, now or at a time to come."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from rich.text import Text
 
 from nvaha.cli import render
 from nvaha.cli.address import address
-from nvaha.cli.client import Answer, App, AppRefused, pause
+from nvaha.cli.client import Answer, App, AppRefused, R, pause
 from nvaha.cli.failure import ExitCode, Failure, usage
 from nvaha.cli.look import where_to
 from nvaha.cli.no_answer import NoAnswer
 from nvaha.cli.options import AsJson, GroupName, Key, Reason, Url
-from nvaha.cli.replies import GroupReply, OperationReply, PlanReply
+from nvaha.cli.replies import GroupReply, OperationReply
 from nvaha.cli.streams import nobody_reads
+from nvaha.cli.wish import Wish, agreed, chosen, time_of
 from nvaha.cli.words import duration
 
 POLL_S = 0.5
@@ -32,17 +33,6 @@ LIMIT_S = 660
 """A minute more than an operation lasts at most, unless policy.deadline is set otherwise."""
 
 app = typer.Typer()
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the operator typed."""
-
-    group: str
-    to: str
-    force: bool
-    reason: str
-    request_id: str | None
 
 
 def _nothing_yet() -> Failure:
@@ -64,13 +54,36 @@ class Known:
             raise self.failure from None
 
 
+@app.callback()
+def _among_others() -> None:
+    """Typer would take a single command for the program itself."""
+
+
 @app.command()
 def failover(
     group: GroupName,
     *,
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="NVA", help="The NVA to move to; required.", show_default=False),
+        typer.Option(
+            "--to",
+            metavar="NVA",
+            help="The NVA to move to; on a terminal it is asked for if it is left out.",
+            show_default=False,
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="NVA", help="Only if this NVA is the active one.", show_default=False),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            help="Not now but then, such as 2026-12-01T02:00:00Z or …+01:00; 30 days ahead at most.",
+            show_default=False,
+        ),
     ] = None,
     force: Annotated[
         bool,
@@ -114,16 +127,25 @@ def failover(
     """
     person = on_terminal() and not as_json
     known = Known()
+    then = None if at is None else time_of(at)
+    if then is not None and (force or wait):
+        raise usage("with --at there is nothing to wait for yet, and what is scheduled is never forced")
     with known.told(), App(address(url, key)) as there:
         if to is None:
-            raise where_to(there, "failover", group)
+            if yes or not person:
+                raise where_to(there, "failover", group)
+            to = chosen(there, group)
         if not yes and not person:
             raise usage("nobody can be asked here: look at nvaha plan first, then give --yes")
-        wish = Wish(group, to, force, reason, request_id)
-        if not yes and not _agreed(there, wish):
+        wish = Wish(group, to, force, reason, request_id, source, then)
+        if not yes and not agreed(there, wish):
             typer.echo("Nothing was asked for, nothing was changed.")
             raise typer.Exit(ExitCode.REFUSED)
-        accepted = _ask_for(there, wish, known)
+        if then is not None:
+            _tell_the_schedule(_ask_for(GroupReply, there, wish, known), as_json=as_json)
+            return
+        accepted = _started(_ask_for(OperationReply, there, wish, known), wish)
+        known.failure = _left(accepted.view)
         waits = person if wait is None else wait
         if not waits and not accepted.view.ended:  # a repeated request may find its operation at its end
             if as_json:
@@ -136,6 +158,8 @@ def failover(
         ended = _follow(there, accepted, limit_s, quiet=as_json)
         known.failure = _left(ended.view)
         _tell_the_end(ended, as_json=as_json)
+        if not as_json:
+            _tell_how_it_stands(there, ended.view)
         _tell_the_unseen(ended.view)
 
 
@@ -144,51 +168,7 @@ def on_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _agreed(there: App, wish: Wish) -> bool:
-    """Show where the group stands and what would change, and ask."""
-    console = render.console()
-    answer = there.get(GroupReply, "groups", wish.group)
-    console.print(render.groups_table([answer.view], answer.now))
-    console.print()
-    try:
-        plan = there.get(PlanReply, "groups", wish.group, "plan", to=wish.to).view
-    except NoAnswer as failure:
-        # Azure's reading side may be what is broken tonight; that must not stand in the operator's way.
-        console.print(render.sentence(f"The plan cannot be shown: {failure.message}", "bold red"))
-        console.print(render.sentence("The failover can be asked for all the same."))
-    else:
-        console.print(render.plan(plan))
-        if plan.forbids and not wish.force and wish.request_id is None:
-            raise Failure(ExitCode.REFUSED, "forbidden", plan.forbids)
-    if wish.force:
-        console.print(Text(_warning(wish, answer.view), style="bold yellow"))
-    console.print()
-    return _confirmed(f"Move {wish.group} to {wish.to} now?")
-
-
-def _confirmed(question: str) -> bool:
-    """Ask; the end of input, and input that cannot be read, are no yes."""
-    typer.echo(f"{question} [y/N]: ", nl=False)
-    try:
-        answer = sys.stdin.readline()
-    except (OSError, ValueError):
-        answer = ""
-    if not answer:
-        typer.echo()
-    return answer.strip().casefold() in {"y", "yes"}
-
-
-def _warning(wish: Wish, view: GroupReply) -> str:
-    """Return what --force may lead to, so that nobody is surprised by it a minute later."""
-    if any(nva.name == wish.to and nva.health == "up" for nva in view.nvas):
-        return f"\n--force: nobody checks once more that {wish.to} is up."
-    text = f"\n--force: {wish.to} is not known to be up; if it is not, traffic stops there."
-    if view.automatic and not view.paused:
-        text += f" While its probe fails, nvaha moves on after hold-down unless: nvaha pause {view.name}"
-    return text
-
-
-def _ask_for(there: App, wish: Wish, known: Known) -> Answer[OperationReply]:
+def _ask_for(kind: type[R], there: App, wish: Wish, known: Known) -> Answer[R]:
     """Ask for the failover under one request id, however often it takes."""
     request_id = wish.request_id or f"cli-{uuid4()}"
     body: dict[str, object] = {"to": wish.to, "request_id": request_id}
@@ -196,6 +176,10 @@ def _ask_for(there: App, wish: Wish, known: Known) -> Answer[OperationReply]:
         body["force"] = True
     if wish.reason:
         body["reason"] = wish.reason
+    if wish.source:
+        body["from"] = wish.source
+    if wish.at is not None:
+        body["at"] = wish.at.isoformat()
     lost: list[str] = []
     known.failure = _unknown(wish, request_id, ExitCode.INTERRUPTED, "stopped while asking")
 
@@ -204,9 +188,7 @@ def _ask_for(there: App, wish: Wish, known: Known) -> Answer[OperationReply]:
         typer.echo(text, err=True)
 
     try:
-        answer = there.post_surely(
-            OperationReply, "groups", wish.group, "failover", body=body, tell=tell, wait=pause
-        )
+        return there.post_surely(kind, "groups", wish.group, "failover", body=body, tell=tell, wait=pause)
     except AppRefused as refused:
         hints = ["nvaha status" if refused.code == "unknown_group" else f"nvaha status {wish.group}"]
         if lost:
@@ -218,23 +200,40 @@ def _ask_for(there: App, wish: Wish, known: Known) -> Answer[OperationReply]:
         if not failure.maybe_done:
             raise
         raise _unknown(wish, request_id, ExitCode.NO_ANSWER, failure.message) from None
+
+
+def _started(answer: Answer[OperationReply], wish: Wish) -> Answer[OperationReply]:
+    """Return what was accepted, if it is what was asked for."""
     earlier = answer.view
-    known.failure = _left(earlier)
     if (earlier.group, earlier.to) != (wish.group, wish.to):
-        text = f"request id {request_id} was used before, for {earlier.group} to {earlier.to} ({earlier.id})"
-        raise Failure(ExitCode.REFUSED, "request_id_used", f"{text}; nothing new was started")
+        text = f"request id {wish.request_id} was used before, for {earlier.group} to {earlier.to}"
+        raise Failure(ExitCode.REFUSED, "request_id_used", f"{text} ({earlier.id}); nothing new was started")
     return answer
+
+
+def _tell_the_schedule(answer: Answer[GroupReply], *, as_json: bool) -> None:
+    view = answer.view
+    if view.scheduled is None:
+        text = f"{view.name} has no failover scheduled, by the app's answer"
+        raise Failure(ExitCode.REFUSED, "not_followed", text, hints=[f"nvaha status {view.name}"])
+    if as_json:
+        typer.echo(answer.text)
+        return
+    typer.echo(f"{view.name}: {render.scheduled_for(view.scheduled)}")
+    typer.echo(f"Cancel: nvaha cancel {view.name}")
 
 
 def _unknown(wish: Wish, request_id: str, code: ExitCode, why: str) -> Failure:
     again = f"nvaha failover {wish.group} --to {wish.to}{' --force' if wish.force else ''}"
+    again += f" --from {wish.source}" if wish.source else ""
+    again += f" --at {wish.at.isoformat()}" if wish.at else ""
     return Failure(
         code,
         "outcome_unknown",
-        f"{why}. Whether the failover was started is not known",
+        f"{why}. Whether the failover was {'scheduled' if wish.at else 'started'} is not known",
         hints=[
             f"nvaha status {wish.group}",
-            f"{again} --request-id {request_id}   (harmless if it was started)",
+            f"{again} --request-id {request_id}   (harmless if it was)",
         ],
     )
 
@@ -309,7 +308,9 @@ def _tell_the_end(ended: Answer[OperationReply], *, as_json: bool) -> None:
         return
     if view.status == "done":
         took = f" after {duration(view.seconds)}" if view.seconds is not None else ""
-        render.console().print(Text(f"\nDone: {view.group} is on {view.to}{took}.", style="bold green"))
+        there = not view.steps and view.source == view.to
+        where = f"is on {view.to}" if not there else f"was on {view.to} already: nothing had to be changed"
+        render.console().print(Text(f"\nDone: {view.group} {where}{took}.", style="bold green"))
         typer.echo(f"Verify: nvaha status {view.group}")
         if view.source and view.source != view.to:
             typer.echo(f"Undo:   nvaha failover {view.group} --to {view.source}")
@@ -328,68 +329,14 @@ def _tell_the_end(ended: Answer[OperationReply], *, as_json: bool) -> None:
     )
 
 
-@app.command("pause")
-def pause_group(
-    group: GroupName, reason: Reason = "", as_json: AsJson = False, url: Url = None, key: Key = None
-) -> None:
-    """Stop a group's automatic switches.
-
-    It is still probed and reported, and can still be moved with nvaha failover.
-    """
-    view = _set_paused("pause", group, reason, as_json=as_json, url=url, key=key)
-    if view is not None:
-        typer.echo(f"{view.name} is paused: it is not switched by itself until: nvaha resume {view.name}")
+def _tell_how_it_stands(there: App, view: OperationReply) -> None:
+    """Say what is wrong with a group that was moved: that it is there does not say that it works there."""
+    with contextlib.suppress(NoAnswer, AppRefused):
+        tell_what_else(there.get(GroupReply, "groups", view.group).view, besides="guarded")
 
 
-@app.command("resume")
-def resume_group(
-    group: GroupName, reason: Reason = "", as_json: AsJson = False, url: Url = None, key: Key = None
-) -> None:
-    """Allow a group's automatic switches again.
-
-    If its active NVA is down, it is switched at once.
-    """
-    view = _set_paused("resume", group, reason, as_json=as_json, url=url, key=key)
-    if view is not None and view.automatic:
-        typer.echo(f"{view.name} is not paused any more: it is switched by itself when its active NVA fails")
-    elif view is not None:
-        typer.echo(f"{view.name} is not paused any more; but automatic switches are off (policy.automatic)")
-
-
-def _set_paused(
-    call: str, group: str, reason: str, *, as_json: bool, url: str | None, key: str | None
-) -> GroupReply | None:
-    """Pause or resume, which changes nothing the second time; return the group unless it was printed."""
-    known, wanted = Known(), call == "pause"
-
-    def unknown(code: ExitCode, why: str) -> Failure:
-        text = f"{why}. Whether {group} is {'' if wanted else 'still '}paused is not known"
-        return Failure(
-            code,
-            "outcome_unknown",
-            text,
-            hints=[f"nvaha status {group}", f"nvaha {call} {group}   (harmless if it was done)"],
-        )
-
-    with known.told(), App(address(url, key)) as there:
-        known.failure = unknown(ExitCode.INTERRUPTED, "stopped while asking")
-        try:
-            answer = there.post_surely(
-                GroupReply,
-                "groups",
-                group,
-                call,
-                body={"reason": reason},
-                tell=lambda text: typer.echo(text, err=True),
-            )
-        except NoAnswer as failure:
-            if not failure.maybe_done:
-                raise
-            raise unknown(ExitCode.NO_ANSWER, failure.message) from None
-    if answer.view.paused is not wanted:
-        text = f"{group} was asked to {call}, but is {'not ' if wanted else ''}paused by the app's answer"
-        raise Failure(ExitCode.REFUSED, "not_followed", text, hints=[f"nvaha status {group}"])
-    if as_json:
-        typer.echo(answer.text)
-        return None
-    return answer.view
+def tell_what_else(view: GroupReply, besides: str = "") -> None:
+    """Say what is not plain good of a group: what was just done may not be all that it needs."""
+    left = [each for each in view.advice or () if each.code != besides]
+    if left:
+        render.console().print(render.advice(view.name, left))

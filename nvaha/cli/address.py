@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
+from nvaha.cli import targets
 from nvaha.cli.failure import usage
 from nvaha.text import has_secret
 
@@ -30,15 +31,19 @@ class Address:
 
 
 def address(url: str | None, key: str | None) -> Address:
-    """Return where to send requests.
+    """Return where to send requests: to the target that is chosen, else to what is given.
 
     Raises:
         Failure: the address or the key cannot be used; neither a key nor a query is repeated in it.
     """
+    url, key = targets.connection(url, key)
     if not (url or "").strip():
         raise usage(
             "the app's address is not known",
-            hints=["export NVAHA_URL=https://YOUR-APP.azurewebsites.net (or give --url)"],
+            hints=[
+                "export NVAHA_URL=https://YOUR-APP.azurewebsites.net (or give --url, or --target)",
+                "in PowerShell: $env:NVAHA_URL = 'https://YOUR-APP.azurewebsites.net'",
+            ],
         )
     url = (url or "").strip()
     parts = _split(url)

@@ -21,6 +21,7 @@ from nvaha.cli.client import App, AppRefused, pause
 from nvaha.cli.failure import usage
 from nvaha.cli.no_answer import NoAnswer
 from nvaha.cli.options import AsJson, GroupName, Key, Url
+from nvaha.cli.output import Output, OutputForm, Row, form, show
 from nvaha.cli.replies import GroupReply, GroupsReply, HistoryReply, PlanReply
 from nvaha.cli.streams import nobody_reads
 from nvaha.cli.words import duration
@@ -39,6 +40,7 @@ def status(
     ] = None,
     *,
     watch: Annotated[bool, typer.Option("--watch", help="Redraw every second until Ctrl-C.")] = False,
+    output: OutputForm = None,
     as_json: AsJson = False,
     url: Url = None,
     key: Key = None,
@@ -47,20 +49,33 @@ def status(
 
     Who leads, and for each group its phase, its active NVA, every NVA's health and what needs attention.
     """
-    if watch and as_json:
-        raise usage("--watch draws for a person, --json is for a program: give one of them")
+    how = form(output, as_json=as_json)
+    if watch and how is not Output.TABLE:
+        raise usage(f"--watch draws for a person, {how} is for a program: give one of them")
     if watch and not sys.stdout.isatty():
         raise usage("--watch needs a terminal; for a program, repeat nvaha status --json")
     with App(address(url, key)) as there:
-        if as_json:
-            answer = there.get(GroupReply, "groups", group) if group else there.get(GroupsReply, "groups")
-            typer.echo(answer.text)
+        if how is not Output.TABLE and group:
+            one = there.get(GroupReply, "groups", group)
+            show(how, one.text, Text, lambda: _rows([one.view]))
+        elif how is not Output.TABLE:
+            everything = there.get(GroupsReply, "groups")
+            show(how, everything.text, Text, lambda: _rows(everything.view.groups))
         elif watch:
             with contextlib.suppress(KeyboardInterrupt):  # that is how one leaves
                 keep_drawing(render.console(), there.where.base, lambda: look(there, group), _forever())
         else:
             picture, _ = look(there, group)
             render.console().print(picture)
+
+
+def _rows(views: Iterable[GroupReply]) -> Iterable[Row]:
+    """Return a line for each NVA of each group."""
+    return (
+        (view.name, view.phase, view.active, view.target, view.paused, nva.name, nva.health, nva.failures)
+        for view in views
+        for nva in view.nvas
+    )
 
 
 def look(there: App, group: str | None) -> tuple[RenderableType, datetime]:
@@ -141,10 +156,12 @@ def _forever() -> Iterable[None]:
 @app.command()
 def plan(
     group: GroupName,
+    *,
     to: Annotated[
         str | None,
         typer.Option("--to", metavar="NVA", help="The NVA to move to; required.", show_default=False),
     ] = None,
+    output: OutputForm = None,
     as_json: AsJson = False,
     url: Url = None,
     key: Key = None,
@@ -153,14 +170,17 @@ def plan(
 
     Step by step, as Azure stands now, with what forbids the failover at this moment.
     """
+    how = form(output, as_json=as_json)
     with App(address(url, key)) as there:
         if to is None:
             raise where_to(there, "plan", group)
         answer = there.get(PlanReply, "groups", group, "plan", to=to)
-        if as_json:
-            typer.echo(answer.text)
-        else:
-            render.console().print(render.plan(answer.view))
+        show(
+            how,
+            answer.text,
+            lambda: render.plan(answer.view),
+            lambda: ((each.kind, each.resource_id, each.detail) for each in answer.view.steps),
+        )
 
 
 def where_to(there: App, command: str, group: str) -> Exception:
@@ -171,6 +191,12 @@ def where_to(there: App, command: str, group: str) -> Exception:
         return usage("say where to: --to NVA")
     except AppRefused as refused:
         return refused
+    return nowhere(view, command)
+
+
+def nowhere(view: GroupReply, command: str) -> Exception:
+    """Return the failure of a command without --to, with the NVAs that the group could go to."""
+    group = view.name
     others = [nva for nva in view.nvas if nva.name != view.active]
     said = ", ".join(f"{nva.name} ({nva.health})" for nva in others)
     best = next((nva.name for nva in others if nva.health == "up"), None)
@@ -181,18 +207,40 @@ def where_to(there: App, command: str, group: str) -> Exception:
 
 @app.command()
 def history(
-    group: GroupName,
+    group: Annotated[
+        str | None,
+        typer.Argument(metavar="[GROUP]", help="One group; without it, all of them.", show_default=False),
+    ] = None,
+    *,
     limit: Annotated[
         int, typer.Option("--limit", min=1, max=MAX_HISTORY, help="How many operations at most.")
     ] = 20,
+    output: OutputForm = None,
     as_json: AsJson = False,
     url: Url = None,
     key: Key = None,
 ) -> None:
-    """Show a group's switches: why, by whom, how they ended."""
+    """Show a group's switches, or all: why, by whom, how they ended."""
+    how = form(output, as_json=as_json)
     with App(address(url, key)) as there:
-        answer = there.get(HistoryReply, "groups", group, "history", limit=limit)
-    if as_json:
-        typer.echo(answer.text)
-    else:
-        render.console().print(render.history(answer.view))
+        path = ("groups", group, "history") if group else ("history",)
+        answer = there.get(HistoryReply, *path, limit=limit)
+    show(
+        how,
+        answer.text,
+        lambda: render.history(answer.view),
+        lambda: (
+            (
+                each.requested_at and f"{each.requested_at:%Y-%m-%dT%H:%M:%SZ}",
+                each.group,
+                each.source,
+                each.to,
+                each.status,
+                each.trigger,
+                each.seconds,
+                each.requested_by,
+                each.id,
+            )
+            for each in answer.view.operations
+        ),
+    )

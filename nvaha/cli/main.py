@@ -18,6 +18,7 @@ from typer.main import get_command
 from typer.rich_utils import rich_format_error
 
 from nvaha import __version__
+from nvaha.cli.asked import ASKED, document_asked, target_names
 from nvaha.cli.failure import ExitCode, Failure, show
 from nvaha.cli.streams import lost_output, settle, undisturbed
 from nvaha.text import HIDDEN, has_secret, safe
@@ -25,10 +26,14 @@ from nvaha.text import HIDDEN, has_secret, safe
 MODULES = {
     "status": "nvaha.cli.look",
     "plan": "nvaha.cli.look",
+    "check": "nvaha.cli.check",
     "failover": "nvaha.cli.act",
-    "pause": "nvaha.cli.act",
-    "resume": "nvaha.cli.act",
+    "scheduled": "nvaha.cli.check",
+    "cancel": "nvaha.cli.orders",
+    "pause": "nvaha.cli.orders",
+    "resume": "nvaha.cli.orders",
     "history": "nvaha.cli.look",
+    "targets": "nvaha.cli.targets",
     "break-glass": "nvaha.cli.break_glass",
     "state": "nvaha.cli.state",
     "validate": "nvaha.cli.offline",
@@ -74,7 +79,7 @@ class Commands(TyperGroup):
         """Run the command line and leave; with --json whatever goes wrong is JSON too."""
         settle()
         given = sys.argv[1:] if args is None else list(args)
-        as_json = "--json" in given
+        as_json = document_asked(given)
         try:
             code = super().main(
                 given,
@@ -141,7 +146,6 @@ def _unexpected(error: Exception) -> Failure:
 
 app = typer.Typer(
     cls=Commands,
-    add_completion=False,
     no_args_is_help=True,
     # A traceback with local variables could show a key.
     pretty_exceptions_enable=False,
@@ -157,6 +161,18 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def nvaha(
+    context: typer.Context,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            envvar="NVAHA_TARGET",
+            metavar="NAME",
+            help="The app by its name in your file of targets: see nvaha targets.",
+            autocompletion=target_names,
+            show_default=False,
+        ),
+    ] = None,
     _version_wanted: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave."),
@@ -164,8 +180,10 @@ def nvaha(
 ) -> None:
     """High availability for Azure network virtual appliances: look, plan, act.
 
-    The app's address and key come from NVAHA_URL and NVAHA_KEY.
+    The app's address and key come from NVAHA_URL and NVAHA_KEY, or by --target from a file.
     """
+    source = context.get_parameter_source("target")
+    ASKED.target, ASKED.explicit = target or None, source is not None and source.name == "COMMANDLINE"
 
 
 def _lab() -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderableType, RenderResult
 from rich.padding import Padding
@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nvaha.cli.replies import (
+    AdviceReply,
     CanaryReply,
     GroupReply,
     GroupsReply,
@@ -23,10 +24,11 @@ from nvaha.cli.replies import (
     NvaReply,
     OperationReply,
     PlanReply,
+    ScheduledReply,
     StepReply,
 )
-from nvaha.cli.words import age, duration
-from nvaha.model import STALE_AFTER_S
+from nvaha.cli.words import age, duration, span
+from nvaha.text import alike, without_ids
 
 _PIPE_WIDTH = 160
 _LAYOUTS = (
@@ -51,6 +53,8 @@ _COLOURS = {
     "requested": "yellow",
     "skipped": "dim",
     "planned": "dim",
+    "error": "bold red",
+    "warning": "yellow",
 }
 
 
@@ -96,29 +100,45 @@ def _labelled(rows: Sequence[tuple[Text, Text]]) -> Table:
 def leader(view: LeaderReply | None, now: datetime) -> Text:
     """Return who leads, and whether that can be believed."""
     if view is None:
-        return Text("No leader: no monitor has finished a round yet. Is the app running?", style="bold red")
+        return Text("No leader: no monitor has finished a round yet", style="bold red")
     text = Text.assemble(("Leader ", "bold"), f"{view.instance} (epoch {view.epoch}), ")
     # The record that this is read from is written every ten seconds, not every round.
     when = f"seen {age(view.round_at, now)}"
     if not view.fresh:
-        since = f"{view.round_at:%H:%M:%S} UTC"
-        text.append(f"NOT FRESH since {since}: last {when}; nothing is probed or switched", style="bold red")
+        text.append(f"NOT FRESH since {view.round_at:%H:%M:%S} UTC: last {when}", style="bold red")
     else:
         text.append(when)
-    if view.blind:
-        text.append(
-            "; BLIND: none of its probes is answered, so none is believed, and nothing is switched",
-            style="bold red",
-        )
-    if view.alone:
-        text.append("; NO STANDBY: no other instance could lead, and one could before", style="bold red")
+    for word, there in (("BLIND", view.blind), ("NO STANDBY", view.alone)):
+        if there:
+            text.append(f"; {word}", style="bold red")
     return text
+
+
+def advised(label: str, advice: Sequence[AdviceReply]) -> list[tuple[Text, Text]]:
+    """Return a row for each thing that is not plain good: what it is of, how it stands, what to do now."""
+    return [
+        (
+            Text(label, style="bold"),
+            Text.assemble(
+                (each.text, _COLOURS.get(each.level, "")),
+                f"\n→ {each.todo}",
+                (f"  ({each.runbook})" if each.runbook else "", "dim"),
+            ),
+        )
+        for each in advice
+    ]
+
+
+def advice(label: str, found: Sequence[AdviceReply]) -> RenderableType:
+    """Return what is not plain good, a block for each."""
+    return _labelled(advised(label, found))
 
 
 def monitors(view: GroupsReply, now: datetime) -> RenderableType:
     """Return who leads, and below it each other instance with what it could do."""
     others = [_instance(each, now) for each in view.instances if not each.leads]
-    return Group(leader(view.leader, now), *others)
+    told = [advice("monitor", view.advice)] if view.advice else []
+    return Group(leader(view.leader, now), *others, *told)
 
 
 def _instance(view: InstanceReply, now: datetime) -> Text:
@@ -147,8 +167,12 @@ def groups(view: GroupsReply, now: datetime) -> RenderableType:
     return Group(*parts, *([] if view.canary is None else [Text(), canary(view.canary, now)]))
 
 
-def canary(view: CanaryReply, now: datetime) -> Text:
-    """Return whether switching works, as far as the canary knows."""
+def canary(view: CanaryReply, now: datetime) -> RenderableType:
+    """Return whether switching works, as far as the canary knows, and what to do if not."""
+    return Group(_canary(view, now), *([advice(view.name, view.advice)] if view.advice else []))
+
+
+def _canary(view: CanaryReply, now: datetime) -> Text:
     text = Text.assemble(("Canary ", "bold"))
     if view.done_at is None:
         text.append("has not been switched well yet", style="yellow")
@@ -161,10 +185,6 @@ def canary(view: CanaryReply, now: datetime) -> Text:
         text.append("; a run is under way", style="bold yellow")
     if view.overdue:
         text.append("; OVERDUE", style="bold red")
-    if view.paused:
-        text.append(f"; paused, ends with: nvaha resume {view.name}", style="yellow")
-    if view.error:
-        text.append(f"; the last run: {view.error}", style="bold red")
     return text
 
 
@@ -183,9 +203,7 @@ class _GroupsTable:
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
         layout = next((each for each in _LAYOUTS if self._width(each) <= options.max_width), _LAYOUTS[-1])
         yield self._table(layout)
-        rows = [
-            (Text(view.name, style="bold"), note) for view in self.views for note in self._below(view, layout)
-        ]
+        rows = [row for view in self.views for row in self._below(view, layout)]
         if rows:
             yield Text()
             yield _labelled(rows)
@@ -211,13 +229,21 @@ class _GroupsTable:
             width += 2 + (min(widest, _ERROR_ROOM) if header == "Last error" else widest)
         return width
 
-    def _below(self, view: GroupReply, layout: Sequence[str]) -> list[Text]:
+    def _below(self, view: GroupReply, layout: Sequence[str]) -> list[tuple[Text, Text]]:
+        if view.canary is not None:
+            return [(Text(view.name, style="bold"), _canary(view.canary, self.now))]
         notes = []
         if "Active" not in layout and view.target:
             notes.append(Text(f"switching: {_active(view)}", style="bold yellow"))
         if "Last error" not in layout:
             notes += [Text(f"{nva.name}: {text}", style="red") for nva in view.nvas if (text := _error(nva))]
-        return notes + _notes(view, self.now)
+        if view.scheduled is not None:
+            text = f"scheduled: {scheduled_for(view.scheduled)}; unless: nvaha cancel {view.name}"
+            notes.append(Text(text, style="yellow"))
+        if view.advice is None:
+            notes += _unadvised(view)
+        rows = [(Text(view.name, style="bold"), note) for note in notes]
+        return rows + advised(view.name, view.advice or ())
 
 
 def _rows(view: GroupReply, now: datetime) -> list[dict[str, Text]]:
@@ -228,7 +254,7 @@ def _rows(view: GroupReply, now: datetime) -> list[dict[str, Text]]:
         "Active": Text(_active(view)),
         "Switched": Text(age(view.last_switch_at, now)),
     }
-    nvas = [_nva(nva, is_active=nva.name == view.active) for nva in view.nvas]
+    nvas = [_nva(nva, now, is_active=nva.name == view.active) for nva in view.nvas]
     return [{**head, **nvas[0]}, *nvas[1:]] if nvas else [head]
 
 
@@ -238,11 +264,11 @@ def _active(view: GroupReply) -> str:
     return view.active or "not known"
 
 
-def _nva(nva: NvaReply, *, is_active: bool) -> dict[str, Text]:
+def _nva(nva: NvaReply, now: datetime, *, is_active: bool) -> dict[str, Text]:
     latency = "" if nva.latency_ms is None else f"{nva.latency_ms:.1f} ms"
     return {
         "NVA": Text(f"{nva.name} *" if is_active else nva.name, style="bold" if is_active else ""),
-        "Health": _word(nva.health),
+        "Health": _word(nva.health).append(f" {span(nva.since, now)}".rstrip(), style="not bold default"),
         "Latency": Text(latency),
         "Failures": Text(str(nva.failures or "")),
         "Last error": Text(_error(nva)),
@@ -254,44 +280,25 @@ def _error(nva: NvaReply) -> str:
     return nva.last_error or "" if nva.failures or nva.health != "up" else ""
 
 
-def _notes(view: GroupReply, now: datetime) -> list[Text]:
-    """Return what an operator has to know about a group beyond its table line."""
-    if view.canary is not None:
-        return [canary(view.canary, now)]
-    notes = []
-    if view.all_down:
-        notes.append(Text("every NVA is down", style="bold red"))
-    if view.probed_at is None or now - view.probed_at > timedelta(seconds=STALE_AFTER_S):
-        notes.append(Text(f"health is old: last probed {age(view.probed_at, now)}", style="bold red"))
-    if view.paused:
-        text = f"paused: probed and reported, never switched by itself; ends with: nvaha resume {view.name}"
-        notes.append(Text(text, style="yellow"))
-    if not view.automatic:
-        notes.append(Text("automatic switches are off (policy.automatic)", style="yellow"))
-    if view.rival:
-        notes.append(Text(f"rival: {view.rival}", style="bold red"))
-    if view.hold:
-        notes.append(Text(view.hold, style="yellow"))
-    if view.blocked and view.blocked not in {view.rival, view.hold}:
-        word = "switch waits" if view.phase == "switching" else "not switched"
-        notes.append(Text(f"{word}: {view.blocked}", style="bold red"))
-    if view.wanted:
-        text = f"half moved: {view.wanted} was asked for and not everything is there; tried again by itself"
-        notes.append(Text(text, style="bold red"))
-    elif view.phase == "unknown":
-        notes.append(Text("the active NVA has not been read from Azure yet", style="yellow"))
-    notes += [
-        Text(f"{nva.name} is unsteady: many of its probes fail, never enough in a row", style="bold red")
-        for nva in view.nvas
-        if nva.unsteady
-    ]
-    notes += [Text(f"drift: {each}", style="yellow") for each in view.drift]
-    notes += [
-        Text(f"{nva.name} is not ready for a switch: {each}", style="bold red")
-        for nva in view.nvas
-        for each in nva.not_ready
-    ]
-    return notes
+def _unadvised(view: GroupReply) -> Iterator[Text]:
+    """Yield what an app that gives no advice, older than this command, says beyond the table's line."""
+    flags = ("all_down", "paused", "wanted", "blocked", "rival", "hold")
+    told = [(name.replace("_", " "), getattr(view, name)) for name in flags]
+    told += [("drift", each) for each in view.drift]
+    told += [(f"{nva.name} is not ready for a switch", each) for nva in view.nvas for each in nva.not_ready]
+    told += [(f"{nva.name} is unsteady", True) for nva in view.nvas if nva.unsteady]
+    for name, value in told:
+        if value:
+            yield Text(name if value is True else f"{name}: {value}", style="bold red")
+
+
+def scheduled_for(view: ScheduledReply) -> str:
+    """Return a scheduled failover in words."""
+    source = f"from {view.source} " if view.source else ""
+    reason = f" ({view.reason})" if view.reason else ""
+    return (
+        f"a failover {source}to {view.to} at {view.at:%Y-%m-%d %H:%M:%S} UTC, by {view.requested_by}{reason}"
+    )
 
 
 def operation(view: OperationReply, now: datetime) -> RenderableType:
@@ -308,10 +315,16 @@ def operation(view: OperationReply, now: datetime) -> RenderableType:
         parts.append(Padding(_steps(view.steps, view.ended_at or now), (0, 0, 0, 2)))
     elif not view.ended:
         parts.append(sentence("waiting for a worker to take it up"))
-    if view.error:
-        parts.append(sentence(view.error, "bold red"))
-    parts += [sentence(f"unfinished: {each}", "bold red") for each in view.unfinished]
+    parts += [sentence(each, "bold red") for each in _ended_badly(view)]
     return Group(*parts)
+
+
+def _ended_badly(view: OperationReply) -> Iterator[str]:
+    """Yield why an operation failed and what it left undone, each thing once."""
+    if view.error and not (view.unfinished and view.error.startswith("left undone: ")):
+        yield view.error
+    for each in alike(view.unfinished):
+        yield f"unfinished: {each}"
 
 
 def _asked(view: OperationReply, now: datetime) -> str:
@@ -321,13 +334,15 @@ def _asked(view: OperationReply, now: datetime) -> str:
 
 
 def _steps(steps: Sequence[StepReply], now: datetime) -> Table:
-    table = _table("Step", "Status", "Seconds", "What")
+    table, told = _table("Step", "Status", "Seconds", "What"), set[str]()
     for step in steps:
         what = Text(step.detail)
         if step.attempts > 1:
             what.append(f" ({step.attempts} attempts)", style="dim")
         if step.error:
-            what.append(f"\n{step.error}", style="red")
+            reason = without_ids(step.error)
+            what.append(f"\n{'the same error as above' if reason in told else step.error}", style="red")
+            told.add(reason)
         table.add_row(step.kind, _word(step.status), _seconds(step, now), what)
     return table
 
@@ -366,18 +381,20 @@ def history(view: HistoryReply) -> RenderableType:
     """Return a group's operations, newest first."""
     parts: list[RenderableType] = [sentence(each, "bold red") for each in view.unreadable]
     if not view.operations:
-        return Group(*parts) if parts else Text(f"{view.group} has never been switched.")
+        return Group(*parts) if parts else Text(f"{view.group or 'No group'} has never been switched.")
     heads = [_history_head(each) for each in view.operations]
     widths = [max(map(len, column)) for column in zip(*heads, strict=True)]
+    widest = max(len(each.group) for each in view.operations)
     for each, head in zip(view.operations, heads, strict=True):
         asked, switch, ended, trigger = (part.ljust(width) for part, width in zip(head, widths, strict=True))
-        line = Text.assemble((asked, "bold"), "  ", switch, "  ", (ended, _COLOURS.get(each.status, "")))
+        whose = "" if view.group else f"  {each.group:<{widest}}"
+        line = Text.assemble(
+            (asked, "bold"), whose, "  ", switch, "  ", (ended, _COLOURS.get(each.status, ""))
+        )
         parts.append(line.append(f"  {trigger}".rstrip()))
         if each.why:
             parts.append(sentence(each.why))
-        if each.error:
-            parts.append(sentence(each.error, "red"))
-        parts += [sentence(f"unfinished: {text}", "bold red") for text in each.unfinished]
+        parts += [sentence(text, "bold red") for text in _ended_badly(each)]
         correlated = f", in the activity log {each.correlation_id}" if each.correlation_id else ""
         parts.append(sentence(f"{each.id}, by {each.requested_by}{correlated}", "dim"))
     return Group(*parts)

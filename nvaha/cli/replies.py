@@ -54,6 +54,16 @@ class ErrorReply(Reply):
     error: ErrorBody
 
 
+class AdviceReply(Reply):
+    """One thing that is not plain good, and what to do about it."""
+
+    code: Text
+    level: Text = "error"
+    text: Text
+    todo: Text
+    runbook: Text = ""
+
+
 class NvaReply(Reply):
     """One NVA of a group."""
 
@@ -171,6 +181,17 @@ class CanaryReply(Reply):
     error: Text | None = None
     paused: bool = False
     overdue: bool = False
+    advice: tuple[AdviceReply, ...] = ()
+
+
+class ScheduledReply(Reply):
+    """A failover at a time to come."""
+
+    source: Text | None = Field(default=None, alias="from")
+    to: Text
+    at: AwareDatetime
+    reason: Text = ""
+    requested_by: Text = ""
 
 
 class GroupReply(Reply):
@@ -181,6 +202,8 @@ class GroupReply(Reply):
     active: Text | None = None
     target: Text | None = None
     paused: bool = False
+    paused_until: AwareDatetime | None = None
+    scheduled: ScheduledReply | None = None
     automatic: bool = True
     all_down: bool = False
     wanted: Text | None = None
@@ -191,6 +214,7 @@ class GroupReply(Reply):
     probed_at: AwareDatetime | None = None
     last_switch_at: AwareDatetime | None = None
     nvas: tuple[NvaReply, ...]
+    advice: tuple[AdviceReply, ...] | None = None
     operation: OperationReply | None = None
     canary: CanaryReply | None = None
 
@@ -226,6 +250,7 @@ class GroupsReply(Reply):
 
     leader: LeaderReply | None
     instances: tuple[InstanceReply, ...] = ()
+    advice: tuple[AdviceReply, ...] = ()
     groups: tuple[GroupReply, ...]
     canary: CanaryReply | None = None
 
@@ -242,9 +267,34 @@ class PlanReply(Reply):
     problems: tuple[Text, ...] = ()
 
 
-class HistoryReply(Reply):
-    """A group's operations, newest first."""
+class StandingReply(Reply):
+    """What Azure has on one NVA."""
+
+    name: Text
+    routes: Count = 0
+    public_ips: Count = 0
+    off: tuple[Text, ...] = ()
+    not_ready: tuple[Text, ...] = ()
+
+
+class CheckReply(Reply):
+    """How a group stands in Azure, against its record."""
 
     group: Text
+    phase: Text = ""
+    active: Text | None = None
+    agrees: bool
+    differs: tuple[Text, ...] = ()
+    nvas: tuple[StandingReply, ...] = ()
+    unanswered: tuple[Text, ...] = ()
+    hidden: tuple[Text, ...] = ()
+    rival: Text | None = None
+    hold: Text | None = None
+
+
+class HistoryReply(Reply):
+    """A group's operations, or those of all groups, newest first."""
+
+    group: Text | None = None
     operations: tuple[OperationReply, ...]
     unreadable: tuple[Text, ...] = ()

@@ -16,6 +16,11 @@ def age(then: datetime | None, now: datetime) -> str:
     return f"{seconds / 86400:.0f} d ago"
 
 
+def span(then: datetime | None, now: datetime) -> str:
+    """Return for how long something has been so, roughly; empty if that is not known."""
+    return "" if then is None else age(then, now).removesuffix(" ago")
+
+
 def duration(seconds: float) -> str:
     """Return a duration as people say it."""
     if seconds < 9.95:

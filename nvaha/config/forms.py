@@ -39,6 +39,11 @@ def write_duration(seconds: float) -> str:
     return re.sub(r"(?<=[hm])0s$", "", re.sub(r"(?<=h)0m(?=0s$)", "", text))  # 1h, where Go writes 1h0m0s
 
 
+def read_duration(text: str) -> float:
+    """Return the seconds of a duration as the file writes it; PydanticCustomError if it is none."""
+    return _seconds(text)
+
+
 def _seconds(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise refusal(

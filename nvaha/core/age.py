@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from nvaha.core.decision import Decision
+from nvaha.core.health import stale_after_s
 from nvaha.core.inputs import (
     Elected,
     MessagePoisoned,
@@ -20,11 +21,10 @@ from nvaha.core.inputs import (
     SwitchHeldUp,
     SwitchMoved,
 )
-from nvaha.core.lifecycle import closed
+from nvaha.core.lifecycle import KEPT_REQUEST_IDS, closed
 from nvaha.core.notices import day_and_time, listed, notice, request_fields
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import (
-    STALE_AFTER_S,
     Drift,
     Group,
     GroupState,
@@ -39,8 +39,6 @@ from nvaha.model import (
 UNWATCHED_S = 300.0
 """A group that nobody has watched for longer is looked at anew: ten times what it takes at worst to replace a
 leader, and hardly time for people to notice that nobody watches and to move much by hand (decision 0024)."""
-ROUNDS_MISSED = 3
-"""Counts of a group that is probed seldom are old once so many rounds are missing."""
 CLOCK_S = 4.0
 """One leader's clock may go back by so much: it is good to two seconds, twice."""
 
@@ -54,6 +52,9 @@ def unwatched(state: GroupState, now: datetime) -> bool:
     """
     known = _times(state)
     return bool(known) and not any(_near(time, now, UNWATCHED_S) for time in known)
+
+
+RequestIds = tuple[tuple[str, str], ...]
 
 
 def behind(state: GroupState, remembered: GroupState) -> bool:
@@ -157,12 +158,6 @@ def recounted(group: Group, state: GroupState, now: datetime) -> GroupState:
     return replace(state, nvas={name: _uncounted(nva) for name, nva in state.nvas.items()})
 
 
-def stale_after_s(group: Group) -> float:
-    """Return the seconds after which a group's counts, or its health, say nothing about now."""
-    slowest_s = min((nva.probe.interval_s for nva in group.nvas), default=0.0)
-    return max(STALE_AFTER_S, ROUNDS_MISSED * slowest_s)
-
-
 def too_late(group: Group, before: GroupState, report: Report, now: datetime) -> Decision | None:
     """Return what follows from a report on a switch under way that is too old to be gone on with, or None.
 
@@ -204,11 +199,27 @@ def _not_before(state: GroupState, remembered: GroupState) -> GroupState:
         generation=max(state.generation, remembered.generation),
         fingerprint=remembered.fingerprint,
         paused=state.paused or remembered.paused,
+        paused_until=_longest_pause(state, remembered),
+        # Else what was begun, or cancelled, would be begun.
+        scheduled=remembered.scheduled,
+        pause=state.pause if state.paused else remembered.pause,
         # For the addresses: routes may point where only these say whose that is.
         nvas=remembered.nvas or state.nvas,
         guards=remembered.guards,
-        request_ids=remembered.request_ids,
+        request_ids=_all_of(remembered.request_ids, state.request_ids)[-KEPT_REQUEST_IDS:],
     )
+
+
+def _all_of(known: RequestIds, read: RequestIds) -> RequestIds:
+    """Return the requests of both; what was asked for on a row of the past comes last."""
+    return (*known, *(each for each in read if each not in known))
+
+
+def _longest_pause(*states: GroupState) -> datetime | None:
+    """Return when a group is to be resumed by itself, by all that is known of its pauses; None if never."""
+    ends = [each.paused_until for each in states if each.paused]
+    known = [each for each in ends if each is not None]
+    return max(known) if known and len(known) == len(ends) else None
 
 
 def _unprobed(state: GroupState) -> GroupState:

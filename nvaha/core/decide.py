@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from nvaha.core import age, canary_runs, commands, discovery
+from nvaha.core import age, canary_runs, commands, discovery, timed
 from nvaha.core.decision import Decision
 from nvaha.core.guards import forbidden
 from nvaha.core.health import advance, fallen, healthy, same_for_the_reader
 from nvaha.core.inputs import (
     CanaryWatched,
+    CancelCommanded,
     Elected,
     FailoverCommanded,
     Input,
@@ -32,7 +33,7 @@ from nvaha.core.inputs import (
 )
 from nvaha.core.lifecycle import begin, candidate, finish, go_on, handed_over, reported
 from nvaha.core.marks import told
-from nvaha.core.notices import all_down_notice, condition, health_notices, listed, notice
+from nvaha.core.notices import BLIND, all_down_notice, condition, health_notices, listed, notice
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import WRITTEN_EVERY_S, Drift, Group, GroupState, Health, NvaState, Phase, Trigger
 
@@ -61,6 +62,9 @@ def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> D
     before, said = age.watched_anew(group, before, happened, now)
     if isinstance(happened, Elected):
         said = (*said, *handed_over(group, before, state.nvas))
+    if isinstance(happened, Probed | CanaryWatched):
+        before, over = timed.ended(group, before, now)
+        said = (*said, *over)
     return _follows(group, before, happened, now).told_after(*said)
 
 
@@ -80,7 +84,9 @@ def _follows(group: Group, before: GroupState, happened: Input, now: datetime) -
         case FailoverCommanded():
             decision = commands.commanded(group, before, happened, now)
         case PauseCommanded():
-            return commands.paused(group, before, happened)
+            return commands.paused(group, before, happened, now)
+        case CancelCommanded():
+            return commands.cancelled(group, before, happened)
         case SwitchMoved() | SwitchHeldUp() | SwitchDone() | SwitchFailed() | MessagePoisoned():
             # Who has another configuration than the leader ends nothing, however late it is.
             led = before.is_led_with(group.fingerprint)
@@ -135,7 +141,11 @@ def _probed(group: Group, before: GroupState, happened: Probed, now: datetime) -
     # Looked at and probed anew: what is recorded is about now.
     unwatched_at = None if before.phase is Phase.STEADY else before.unwatched_at
     state = replace(before, nvas=nvas, epoch=happened.epoch, all_down=down, unwatched_at=unwatched_at)
-    decision = _consider(group, state, now, blind=happened.blind).told_after(*notices)
+    decision = timed.begun(group, state, now)
+    if decision.send is None:
+        considered = _consider(group, decision.state, now, blind=happened.blind)
+        decision = considered.told_after(*decision.notices)
+    decision = decision.told_after(*notices)
     since_s = (now - before.probed_at).total_seconds() if before.probed_at else WRITTEN_EVERY_S
     if not 0 <= since_s < WRITTEN_EVERY_S or worth_writing(group, before, decision.state):
         return replace(decision, state=replace(decision.state, probed_at=now))
@@ -169,8 +179,7 @@ def _stop(
 ) -> Refusal | None:
     """Return why an automatic switch that is due does not start, or None."""
     if blind:
-        text = "the monitor is blind: none of its probes is answered, so none of them is believed"
-        return Refusal(RefusalCode.BLIND, text)
+        return Refusal(RefusalCode.BLIND, BLIND)
     stop = forbidden(group, state, now, trigger)
     # Asked for first: it changes less often than who is up, and each change is told.
     if stop is None and target is None:

@@ -16,7 +16,7 @@ from nvaha.core.guards import after_success, is_contested
 from nvaha.core.inputs import NetworkRead, NetworkUnread, Survey
 from nvaha.core.marks import with_tags
 from nvaha.core.notices import bounded, listed, notice
-from nvaha.model import Drift, Group, GroupState, Notice, NvaState, Phase, Trigger
+from nvaha.model import Drift, Group, GroupState, Notice, NvaState, Phase
 
 CONFIRMED = 2
 """So many looks in a row have to find drift before it is told and acted on."""
@@ -70,7 +70,8 @@ def _decide(group: Group, state: GroupState, survey: Survey, now: datetime) -> D
     before = state.drift.seen if state.drift.writes or not found.writes else 0
     unasked = state.drift.unasked and bool(found.writes or survey.hidden)
     again = found.whole and before + 1 >= CONFIRMED and is_contested(state.guards, now)
-    found = replace(found, seen=before + 1, unasked=unasked, contested=state.drift.contested or again)
+    contested, first = state.drift.contested or again, state.drift.drift_since or now
+    found = replace(found, seen=before + 1, unasked=unasked, contested=contested, drift_since=first)
     decision = Decision(replace(state, drift=found))
     if found.seen != CONFIRMED:
         return decision
@@ -90,16 +91,16 @@ def _discovered(group: Group, state: GroupState, survey: Survey, now: datetime) 
         if survey.off.get(state.wanted, ()) or survey.owners != (state.wanted,):
             return Decision(state)
         # The last of a switch that was called failed has arrived: it counts as one that ended now.
-        trigger = state.request.trigger if state.request else Trigger.MANUAL
-        state = replace(state, guards=after_success(state.guards, trigger, group.policy, now))
-        return _adopt(group, state, survey, state.wanted or "")
+        moved = state.wanted != state.active
+        state = replace(state, guards=after_success(state.guards, group.policy, now, moved=moved))
+        return _adopt(group, state, survey, state.wanted or "", now)
     owner = survey.owner() or state.active
     if owner is None:
         return _undecided(group, state, survey)
-    return _adopt(group, state, survey, owner)
+    return _adopt(group, state, survey, owner, now)
 
 
-def _adopt(group: Group, state: GroupState, survey: Survey, active: str) -> Decision:
+def _adopt(group: Group, state: GroupState, survey: Survey, active: str, now: datetime) -> Decision:
     """Record an NVA as active; what is off at the very first look may be meant so, and waits for a person."""
     anew = state.unwatched_at is not None
     first = anew or (state.active is None and state.generation == 0)
@@ -119,7 +120,9 @@ def _adopt(group: Group, state: GroupState, survey: Survey, active: str) -> Deci
         phase=Phase.STEADY,
         active=active,
         wanted=None,
-        drift=replace(found, seen=CONFIRMED if said else 0, unasked=unasked),
+        drift=replace(
+            found, seen=CONFIRMED if said else 0, unasked=unasked, drift_since=now if said else None
+        ),
         blocked=None,
     )
     level = "warning" if said else "info"

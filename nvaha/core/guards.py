@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from nvaha.core.notices import clock_time, contested
+from nvaha.core.notices import clock_time, contested, paused_sentence
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import Group, GroupState, Guards, Phase, Policy, SwitchRequest, Trigger
 
@@ -37,7 +37,8 @@ def forbidden(group: Group, state: GroupState, now: datetime, trigger: Trigger) 
             return Refusal(RefusalCode.HOLD_DOWN, text)
     most = policy.max_switches_per_hour
     if len(_recent(guards.switches, now)) >= most:
-        return Refusal(RefusalCode.FLAP_LIMIT, f"flap limit: {most} automatic switches within an hour")
+        text = f"flap limit: {most} automatic switches within an hour; {_next(guards.switches, most)}"
+        return Refusal(RefusalCode.FLAP_LIMIT, text)
     if trigger is Trigger.FAILBACK and guards.failback_at is not None and now < guards.failback_at:
         text = (
             f"the last failback could not be begun; not tried again before {clock_time(guards.failback_at)}"
@@ -51,7 +52,8 @@ def forbidden(group: Group, state: GroupState, now: datetime, trigger: Trigger) 
         text = f"the last repair was just now; no other one before {clock_time(guards.repair_at)}"
         return Refusal(RefusalCode.BACK_OFF, text)
     if len(_recent(guards.repairs, now)) >= most:
-        return Refusal(RefusalCode.FLAP_LIMIT, f"flap limit: {most} repairs within an hour")
+        text = f"flap limit: {most} repairs within an hour; {_next(guards.repairs, most)}"
+        return Refusal(RefusalCode.FLAP_LIMIT, text)
     return None
 
 
@@ -59,7 +61,7 @@ def not_again_yet(state: GroupState, now: datetime) -> Refusal | None:
     """Return why not even what an operator asked for is tried again by itself now, or None."""
     retry_at = state.guards.retry_at
     if state.paused:
-        return Refusal(RefusalCode.PAUSED, "the group is paused")
+        return Refusal(RefusalCode.PAUSED, paused_sentence(state))
     if state.rival is not None:
         return Refusal(RefusalCode.RIVAL, state.rival)
     if state.hold is not None:
@@ -80,10 +82,10 @@ def after_request(guards: Guards, trigger: Trigger, now: datetime) -> Guards:
     return replace(guards, switches=switches, repairs=repairs)
 
 
-def after_success(guards: Guards, trigger: Trigger, policy: Policy, now: datetime) -> Guards:
-    """Return the guards once a switch has ended well."""
+def after_success(guards: Guards, policy: Policy, now: datetime, *, moved: bool) -> Guards:
+    """Return the guards once a switch has ended well; one that left the group where it was is a repair."""
     forgiven = replace(guards, failed_in_a_row=0, repairs_failed_in_a_row=0, retry_at=None, ended_at=now)
-    if trigger is Trigger.REPAIR:
+    if not moved:
         return replace(forgiven, repair_at=now + timedelta(seconds=policy.hold_down_s))
     return replace(forgiven, last_switch_at=now)
 
@@ -132,3 +134,8 @@ def _back_off(in_a_row: int) -> timedelta:
 
 def _recent(times: tuple[datetime, ...], now: datetime) -> tuple[datetime, ...]:
     return tuple(time for time in times if (now - time).total_seconds() < FLAP_WINDOW_S)
+
+
+def _next(times: tuple[datetime, ...], most: int) -> str:
+    frees = sorted(times)[-most] + timedelta(seconds=FLAP_WINDOW_S)
+    return f"the next may start at {clock_time(frees)}"

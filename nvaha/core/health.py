@@ -12,12 +12,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from nvaha.model import STALE_AFTER_S, GroupState, Health, NvaState, ProbeSpec, Reading
+from nvaha.model import STALE_AFTER_S, Group, GroupState, Health, NvaState, ProbeSpec, Reading
 
 WINDOW = 30
 """So many of the last readings tell whether an NVA is steady."""
 UNSTEADY_FROM, STEADY_TO = 10, 3
 """With so many failures among them it becomes unsteady, and with no more than so many steady again."""
+ROUNDS_MISSED = 3
+"""Counts of a group that is probed seldom are old once so many rounds are missing."""
 
 
 def advance(
@@ -91,9 +93,16 @@ def fallen(nva: NvaState, spec: ProbeSpec) -> bool:
     return nva.health is Health.DOWN and (nva.unsteady or nva.confirmed >= spec.fall)
 
 
-def lately_probed(state: GroupState, now: datetime, within_s: float = STALE_AFTER_S) -> bool:
+def stale_after_s(group: Group) -> float:
+    """Return the seconds after which a group's counts, or its health, say nothing about now."""
+    slowest_s = min((nva.probe.interval_s for nva in group.nvas), default=0.0)
+    return max(STALE_AFTER_S, ROUNDS_MISSED * slowest_s)
+
+
+def lately_probed(group: Group, state: GroupState, now: datetime) -> bool:
     """Tell whether a leader has probed a group lately, so that its health is about now."""
-    return state.probed_at is not None and abs((now - state.probed_at).total_seconds()) <= within_s
+    probed_at = state.probed_at
+    return probed_at is not None and abs((now - probed_at).total_seconds()) <= stale_after_s(group)
 
 
 def healthy(nva: NvaState) -> bool:

@@ -37,7 +37,7 @@ class Survey:
     Args:
         routes: how many routes point at each NVA.
         public_ips: how many of the group's public IPs each NVA carries.
-        off: for each NVA, one sentence for every write it would take to have everything there.
+        off: for each NVA, one sentence for each table and public IP that is not there, and should be.
         problems: for each NVA, one sentence for whatever no write of ours can bring there.
         unready: for each NVA, one sentence for whatever would not work there, the problems among them.
         unanswered: one sentence for each resource that Azure gave no answer for: nothing is known of it.
@@ -113,22 +113,36 @@ class CanaryWatched:
 
 @dataclass(frozen=True, slots=True)
 class FailoverCommanded:
-    """An operator wants the group on another NVA."""
+    """An operator wants the group on another NVA: now, or `at` a time to come.
+
+    `source` is the NVA that he believes to be the active one: the command is for no other case.
+    """
 
     to: str
     by: str
     reason: str = ""
     force: bool = False
     request_id: str | None = None
+    source: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelCommanded:
+    """An operator does not want a failover any more that is scheduled."""
+
+    by: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PauseCommanded:
-    """An operator stops, or lets go on, what the leader does by itself."""
+    """An operator stops, or lets go on, what the leader does by itself; a pause may be `for_s` seconds."""
 
     paused: bool
     by: str
     reason: str = ""
+    for_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +213,7 @@ OfLeader = Elected | Probed | NetworkRead | NetworkUnread | CanaryWatched
 Input = (
     OfLeader
     | FailoverCommanded
+    | CancelCommanded
     | PauseCommanded
     | SwitchMoved
     | SwitchHeldUp

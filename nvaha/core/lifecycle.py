@@ -19,7 +19,7 @@ from nvaha.core.guards import (
 from nvaha.core.health import fallen, healthy
 from nvaha.core.inputs import MessagePoisoned, SwitchDone, SwitchFailed, SwitchHeldUp, SwitchMoved
 from nvaha.core.marks import told, with_tags
-from nvaha.core.notices import LONGEST_SENTENCE, TAIL, condition, listed, notice, request_fields
+from nvaha.core.notices import BLIND, LONGEST_SENTENCE, TAIL, condition, listed, notice, request_fields
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import (
     Closing,
@@ -318,7 +318,9 @@ def _done(group: Group, state: GroupState, request: SwitchRequest, now: datetime
     text = f"{group.name}: {request.target} is active ({request.trigger}, {seconds:.1f} s)"
     fields = request_fields(request)
     notices = [notice("switch_done", "info", text, group, **fields, seconds=round(seconds, 3))]
-    guards = after_success(state.guards, request.trigger, group.policy, now)
+    # What finds, or brings, everything where it was recorded already is no move: hold-down is not for that.
+    moved = request.source != request.target or state.wanted not in {None, request.target}
+    guards = after_success(state.guards, group.policy, now, moved=moved)
     if request.trigger is Trigger.REPAIR:
         notices.append(notice("drift_repaired", "info", text, group, **fields))
         guards = after_put_back(guards, now) if state.drift.whole else guards
@@ -392,7 +394,7 @@ def _not_finished_now(
     group: Group, state: GroupState, to: str | None, trigger: Trigger, now: datetime, *, blind: bool
 ) -> Refusal | None:
     if blind:
-        return Refusal(RefusalCode.BLIND, "the monitor is blind")
+        return Refusal(RefusalCode.BLIND, BLIND)
     by_hand = trigger is Trigger.MANUAL
     stop = not_again_yet(state, now) if by_hand else forbidden(group, state, now, trigger)
     # Asked for first: it changes less often than who is up, and each change is told.

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from nvaha.core.health import WINDOW
-from nvaha.model import Drift, Group, Health, Notice, NvaState, SwitchRequest
-from nvaha.text import shortened
+from nvaha.model import Drift, Group, GroupState, Health, Notice, NvaState, SwitchRequest
+from nvaha.text import alike, shortened
 
 MOST_LISTED, LONGEST_SENTENCE, TAIL = 5, 300, 100
+TODAY_S = 12 * 3600.0
+"""Of what was no longer ago the time of day is enough."""
 
 
 def listed(sentences: Iterable[str], most: int = MOST_LISTED) -> str:
     """Return sentences as one, bounded however many there are: a row of the state has to hold it."""
-    everything = [shortened(each, LONGEST_SENTENCE, tail=TAIL) for each in sentences]
+    everything = [shortened(each, LONGEST_SENTENCE, tail=TAIL) for each in alike(sentences)]
     shown = everything[:most]
     if len(everything) > most:
         shown.append(f"and {len(everything) - most} more")
@@ -23,7 +25,7 @@ def listed(sentences: Iterable[str], most: int = MOST_LISTED) -> str:
 
 def bounded(sentences: Iterable[str], most: int) -> tuple[str, ...]:
     """Return the first of many sentences, the last one saying how many are not there."""
-    everything = [shortened(each, LONGEST_SENTENCE, tail=TAIL) for each in sentences]
+    everything = [shortened(each, LONGEST_SENTENCE, tail=TAIL) for each in alike(sentences)]
     if len(everything) <= most:
         return tuple(everything)
     return (*everything[: most - 1], f"and {len(everything) - most + 1} more")
@@ -46,6 +48,26 @@ def clock_time(time: datetime) -> str:
 def day_and_time(time: datetime) -> str:
     """Return a time, perhaps long ago, as operators read it."""
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
+BLIND = "the monitor is blind: none of its probes is answered, so none of them is believed"
+
+
+def since(time: datetime | None, now: datetime) -> str:
+    """Say since when something is so, with a blank before it; empty if that is not known."""
+    if time is None:
+        return ""
+    return f" since {clock_time(time) if (now - time).total_seconds() < TODAY_S else day_and_time(time)}"
+
+
+def paused_sentence(state: GroupState) -> str:
+    """Say that a group is paused: by whom, since when and why, as far as that is known."""
+    pause = state.pause
+    until = f" until {day_and_time(state.paused_until)}" if state.paused_until else ""
+    if pause is None:
+        return f"the group is paused{until}"
+    why = f": {pause.reason}" if pause.reason else ""
+    return f"the group is paused by {pause.by} since {day_and_time(pause.since)}{until}{why}"
 
 
 def condition(nva: NvaState) -> str:

@@ -42,6 +42,7 @@ class Step:
         next_hops: {route: new next hop}, for a route table.
         public_ips: {IP configuration: public IP id, or None to take it away}, for a NIC.
         after: keys of the steps that must have ended well before.
+        off: how it stands before it, and how it should, in a sentence for each table and public IP.
     """
 
     key: str
@@ -51,6 +52,7 @@ class Step:
     next_hops: Mapping[str, str] = field(default_factory=dict)
     public_ips: Mapping[str, str | None] = field(default_factory=dict)
     after: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
 
     def edit(self, resource: Resource) -> Resource:
         """Return the resource as it should be, whole."""
@@ -169,7 +171,7 @@ def _unknown_nics(group: Group, snapshot: Snapshot, addresses: Addresses) -> lis
     if not group.route_tables:
         return []
     return [
-        f"{unread(snapshot, 'NIC', nic_id)}, so routes that lead to it cannot be told"
+        f"routes that lead to it cannot be told: {unread(snapshot, 'NIC', nic_id)}"
         for nva in group.nvas
         for role, nic_id in nva.interfaces.items()
         if role not in addresses.current.get(nva.name, {}) and nic_id.casefold() not in snapshot.absent
@@ -190,7 +192,7 @@ def _route_step(
         problems.append(unread(snapshot, "route table", table_id))
         return None
     changes: dict[str, str] = {}
-    shown = []
+    shown, off = [], []
     ours = False
     for hop in hops:
         here = canonical(hop.address)
@@ -206,23 +208,32 @@ def _route_step(
             )
             continue
         changes[hop.route] = address
-        shown.append(f"{hop.route} ({hop.prefix}) from {hop.address} to {address}")
+        if len(changes) <= SHOWN:
+            route = f"{hop.route} ({hop.prefix})"
+            shown.append(f"{route} from {hop.address} to {address}")
+            off.append(f"{route} leads to {owner[0]} ({hop.address}), should lead to {target} ({address})")
     if ours and not changes and last_write_failed(table):
         shown.append("once more, because its last write failed")
+        off.append("its last write failed")
     if not shown:
         return None
-    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
-    detail = f"route table {last_part(table_id)}: {', '.join(shown[:SHOWN])}{more}"
-    return Step(f"routes:{table_id.casefold()}", "routes", table_id, detail, next_hops=changes)
+    more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
+    detail, stands = (f"route table {last_part(table_id)}: {', '.join(each)}{more}" for each in (shown, off))
+    key = f"routes:{table_id.casefold()}"
+    return Step(key, "routes", table_id, detail, next_hops=changes, off=(stands,))
 
 
 @dataclass(slots=True)
 class _NicChange:
-    """What one NIC has to lose and to gain; `waits` maps an IP configuration to the NIC it waits for."""
+    """What one NIC has to lose and to gain.
+
+    `waits` maps an IP configuration to the NIC it waits for, `off` to how it stands before and should.
+    """
 
     detach: dict[str, str] = field(default_factory=dict)
     attach: dict[str, str] = field(default_factory=dict)
     waits: dict[str, str] = field(default_factory=dict)
+    off: dict[str, str] = field(default_factory=dict)
 
 
 def _nic_steps(
@@ -243,7 +254,9 @@ def _nic_steps(
             continue
         if there:
             # Azure shows the public IP there although it failed to put it there: write that once more.
-            changes.setdefault(nic_id.casefold(), _NicChange()).attach[wanted.name] = public_ip.id
+            change = changes.setdefault(nic_id.casefold(), _NicChange())
+            change.attach[wanted.name] = public_ip.id
+            change.off[wanted.name] = f"NIC {last_part(nic_id)}: its last write failed"
             continue
         foreign = held_elsewhere(group, snapshot, public_ip) if not held_by else None
         if foreign is not None:
@@ -253,6 +266,7 @@ def _nic_steps(
             changes.setdefault(nic.casefold(), _NicChange()).detach[name] = public_ip.id
         gain = changes.setdefault(nic_id.casefold(), _NicChange())
         gain.attach[wanted.name] = public_ip.id
+        gain.off[wanted.name] = _stands(public_ip, held_by, nic_id, wanted.name)
         if held_by:
             gain.waits[wanted.name] = held_by[0][0].casefold()
     return [step for nic, change in changes.items() for step in _writes(_as_written(group, nic), change)]
@@ -268,15 +282,18 @@ def _writes(nic_id: str, change: _NicChange) -> list[Step]:
         ready, waiting = {}, dict(change.attach)
     else:
         first: dict[str, str | None] = {**dict.fromkeys(change.detach), **ready}
-        detail = _nic_detail(nic_id, change.detach, ready)
-        steps.append(Step(detach_key, "detach", nic_id, detail, public_ips=first))
+        detail, off = _nic_detail(nic_id, change.detach, ready), tuple(change.off[name] for name in ready)
+        steps.append(Step(detach_key, "detach", nic_id, detail, public_ips=first, off=off))
     if waiting:
         needs = dict.fromkeys(f"detach:{change.waits[name]}" for name in waiting if name in change.waits)
         if change.detach:
             needs[detach_key] = None
         detail = _nic_detail(nic_id, {}, waiting)
-        public_ips: dict[str, str | None] = dict(waiting)
-        steps.append(Step(attach_key, "attach", nic_id, detail, public_ips=public_ips, after=tuple(needs)))
+        gained: dict[str, str | None] = dict(waiting)
+        off = tuple(change.off[name] for name in waiting)
+        steps.append(
+            Step(attach_key, "attach", nic_id, detail, public_ips=gained, after=tuple(needs), off=off)
+        )
     return steps
 
 
@@ -284,6 +301,13 @@ def _nic_detail(nic_id: str, lose: Mapping[str, str], gain: Mapping[str, str]) -
     parts = [f"public IP {last_part(ip)} off {name}" for name, ip in lose.items()]
     parts += [f"public IP {last_part(ip)} onto {name}" for name, ip in gain.items()]
     return f"NIC {last_part(nic_id)}: {', '.join(parts)}"
+
+
+def _stands(public_ip: PublicIp, held_by: list[tuple[str, str]], nic_id: str, name: str) -> str:
+    """Say where a public IP is, and where it should be."""
+    here = " and ".join(f"{at} of NIC {last_part(nic)}" for nic, at in held_by) or "no NIC"
+    there = f"{name} of NIC {last_part(nic_id)}"
+    return f"public IP {last_part(public_ip.id)} is on {here}, should be on {there}"
 
 
 def _failed(snapshot: Snapshot, resource_id: str) -> bool:

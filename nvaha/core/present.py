@@ -43,7 +43,7 @@ def present(
         state = GroupState(group.name)
         watched = False
     else:
-        watched = fresh or lately_probed(state, now)
+        watched = fresh or lately_probed(group, state, now)
     nvas = {name: state.nvas.get(name, NvaState()) for name in group.names}
     active = nvas.get(state.active or "", NvaState())
     drift = state.drift if state.drift.seen >= CONFIRMED else None

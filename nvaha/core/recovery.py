@@ -31,6 +31,8 @@ def adopted(exported: GroupState, epoch: int) -> GroupState:
         generation=min(exported.generation + RAISED_BY, LARGEST),
         epoch=min(max(epoch, exported.epoch) + RAISED_BY, LARGEST),
         paused=exported.paused,
+        paused_until=exported.paused_until,
+        pause=exported.pause,
         nvas={name: _remembered(nva) for name, nva in exported.nvas.items()},
         probed_at=exported.probed_at,
         guards=exported.guards,

@@ -14,6 +14,10 @@ class RefusalCode(StrEnum):
     UNKNOWN_NVA = "unknown_nva"
     UNKNOWN_OPERATION = "unknown_operation"
     ALREADY_ACTIVE = "already_active"
+    NOT_ACTIVE = "not_active"  # another NVA is, than the caller believes
+    BAD_TIME = "bad_time"  # nothing can be scheduled then
+    SCHEDULED = "scheduled"  # another failover of the group is
+    NOT_SCHEDULED = "not_scheduled"  # none is, any more
     STALE = "stale"  # nobody has probed lately, so nothing is known of the target
     NOT_UP = "not_up"
     SWITCHING = "switching"

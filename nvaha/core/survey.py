@@ -44,7 +44,7 @@ def survey(group: Group, snapshot: Snapshot, remembered: Mapping[str, NvaState])
     return Survey(
         routes=_routes(group, owners),
         public_ips=_public_ips(group, snapshot),
-        off={name: tuple(step.detail for step in each.steps) for name, each in plans.items()},
+        off={name: tuple(said for step in each.steps for said in step.off) for name, each in plans.items()},
         problems={name: each.problems for name, each in plans.items()},
         unready={
             nva.name: tuple(

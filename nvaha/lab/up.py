@@ -34,6 +34,7 @@ _HELP = """\
   kill nva1 [silent]      stop an NVA: connections are refused, or never answered
   revive nva1             start it again
   crash NAME, start NAME  end a monitor as a crash would; start it again
+  start NAME FOLDER       start it as the release whose app is in a folder
   quit                    stop everything"""
 
 
@@ -156,10 +157,10 @@ class Up:
         await self._lab.host(name).kill()
         self._print(f"  {name} has crashed", "yellow")
 
-    async def _start(self, name: str) -> None:
+    async def _start(self, name: str, app: str = "") -> None:
         host = self._lab.host(name)
-        if not host.running:
-            await host.start()
+        if app or not host.running:
+            await host.start(Path(app) if app else None)
         self._print(f"  {name} runs", "yellow")
 
     async def _quit(self) -> None:

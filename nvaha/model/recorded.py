@@ -163,7 +163,7 @@ class Drift:
     """How Azure disagreed with the recorded active NVA when it was last read.
 
     Args:
-        writes: one sentence for each write that it would take to agree.
+        writes: one sentence for each table and public IP that a write of ours would put right.
         problems: what no write of ours can put right.
         seen: consecutive looks that found either.
         unasked: it was so when the group was first seen: nobody knows whether that was meant, so a person
@@ -172,6 +172,7 @@ class Drift:
         whole: all that there is points at them, and nothing at the recorded active.
         contested: it was so again after repairs enough: somebody else moves the group, so it is left to a
             person.
+        drift_since: when a look first found it.
     """
 
     writes: tuple[str, ...] = ()
@@ -181,6 +182,7 @@ class Drift:
     owners: tuple[str, ...] = ()
     whole: bool = False
     contested: bool = False
+    drift_since: datetime | None = None
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -208,6 +210,38 @@ class CanaryRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A failover that a person has asked for at a time to come.
+
+    Args:
+        target: where to.
+        at: when.
+        by: who asked for it.
+        asked_at: when he did.
+        reason: why, or empty.
+        source: the NVA that has to be the active one when it begins; None if any may be.
+        request_id: what makes the request's repetition harmless, or None.
+    """
+
+    target: str
+    at: datetime
+    by: str
+    asked_at: datetime
+    reason: str = ""
+    source: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Who paused a group, when, and why; `reason` may be empty."""
+
+    by: str
+    since: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GroupState:
     """Everything remembered of one group; one table entity, written by compare-and-swap.
 
@@ -218,6 +252,8 @@ class GroupState:
         generation: grows with every switch.
         epoch: of the newest leader that wrote here.
         fingerprint: of the configuration that the leader has.
+        paused_until: when a pause ends by itself; None if only a person ends it, and while there is none.
+        scheduled: the failover that is to be begun at a time to come, or None.
         probed_at: when the NVAs were last probed, as far as that was worth a write.
         all_down: every NVA is down, and that has been reported.
         wanted: the NVA that a switch which failed was to move to: what was asked for is to be finished.
@@ -229,12 +265,14 @@ class GroupState:
         unwatched_at: when a leader found that nobody had watched the group, until it has looked and probed.
         blocked: why an automatic switch that is due does not start, or why none can be, or None.
         closings: operations whose records may not have been closed yet.
-        request_ids: the last few (request id, operation id) pairs of manual failovers.
+        request_ids: the last few (request id, operation id) pairs of manual failovers; without an operation
+            where a scheduled one was cancelled or dropped.
         untold: notices that whoever wrote this state may not have told yet.
         write_ids: of the last few writes, newest last, by which a writer whose answer was lost finds its own.
         rest: what another release has stored of the group and this one does not know, or None: whoever stores
             states knows what it is, and nobody else looks at it.
         canary: of a canary only, its runs.
+        pause: of a group that is paused, who did so; None also where a release before this one did.
     """
 
     group: str
@@ -263,6 +301,9 @@ class GroupState:
     write_ids: tuple[str, ...] = ()
     rest: object = None
     canary: CanaryRecord | None = None
+    paused_until: datetime | None = None
+    scheduled: Scheduled | None = None
+    pause: Pause | None = None
 
     @property
     def request(self) -> SwitchRequest | None:

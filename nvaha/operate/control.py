@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from nvaha.core.by_hand import ByHand, by_hand
@@ -11,14 +12,14 @@ from nvaha.core.commands import refuses
 from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
 from nvaha.core.health import lately_probed
-from nvaha.core.inputs import FailoverCommanded, PauseCommanded
+from nvaha.core.inputs import CancelCommanded, FailoverCommanded, PauseCommanded
 from nvaha.core.instances import could_lead
 from nvaha.core.marks import read_tags
 from nvaha.core.notices import listed
 from nvaha.core.plan import plan
 from nvaha.core.refusal import Refusal, RefusalCode
+from nvaha.core.survey import survey
 from nvaha.model import (
-    STALE_AFTER_S,
     Configuration,
     Group,
     GroupState,
@@ -34,6 +35,7 @@ from nvaha.operate.views import (
     Json,
     break_glass_view,
     canary_view,
+    check_view,
     group_view,
     instances_view,
     leader_view,
@@ -54,13 +56,12 @@ from nvaha.state.snapshot import read_snapshot
 from nvaha.text import shown
 
 MAX_HISTORY = 100
+HISTORIES_AT_ONCE = 20
 PLAN_WITHIN_S = 10.0
 """So long Azure is read for a plan; what has not answered by then is a problem of the plan."""
 
 Aside = Callable[..., Awaitable[Any]]
 """Calls a function with arguments and returns what it returns, perhaps beside the event loop."""
-PROBES_MISSED = 3
-"""A group that is probed so seldom that 30 s say nothing is not watched once so many rounds are missing."""
 
 
 class Refused(Exception):
@@ -144,9 +145,7 @@ class Control:
 
         def probed(group: Group) -> bool:
             held = stored.get(group.name)
-            slowest_s = PROBES_MISSED * min(nva.probe.interval_s for nva in group.nvas)
-            within_s = max(STALE_AFTER_S, slowest_s)
-            return isinstance(held, Versioned) and lately_probed(held.state, now, within_s)
+            return isinstance(held, Versioned) and lately_probed(group, held.state, now)
 
         return all(probed(group) for group in self._groups.values())
 
@@ -154,29 +153,29 @@ class Control:
         """Return the leader, the instances beside it, every configured group, and the canary."""
         stored, now = await self._store.load_all(), self._clock.now()
         record, rows = await asyncio.gather(self._leader(), self._instances())
-        leader, canary = leader_view(record, now), None
+        canary = None
         if self._canary is not None:
             canary = canary_view(self._canary, _shown(self._canary, stored.get(self._canary.name)), now)
 
         def views() -> list[Json]:
-            return [
-                group_view(group, _shown(group, stored.get(group.name))) for group in self._groups.values()
-            ]
+            return [_view(group, stored.get(group.name), record, now) for group in self._groups.values()]
 
-        instances = instances_view(rows, leader, self._fingerprint, now)
+        instances = instances_view(rows, record, self._fingerprint, now)
         groups = await self._aside(views)
-        return {"leader": leader, **instances, "groups": groups, "canary": canary}
+        return {"leader": leader_view(record, now), **instances, "groups": groups, "canary": canary}
 
     async def group(self, name: str) -> Json:
         """Return one group with its last operation; Refused if there is none of that name."""
         group = self._group(name)
+        held: Versioned | StateUnreadable | None
         try:
-            state = _shown(group, await self._store.load(group.name))
+            held = await self._store.load(group.name)
         except StateUnreadable as error:
-            state = _shown(group, error)
-        view = group_view(group, state)
+            held = error
+        leader, now = await self._leader(), self._clock.now()
+        view, state = _view(group, held, leader, now), _shown(group, held)
         if group.canary is not None:
-            view["canary"] = canary_view(group, state, self._clock.now())
+            view["canary"] = canary_view(group, state, now)
         view["operation"] = operation_view(await self._last(state.switch)) if state.switch else None
         view["route_tables"] = list(group.route_tables)
         view["public_ips"] = [{"role": each.role, "resource_id": each.id} for each in group.public_ips]
@@ -201,6 +200,14 @@ class Control:
         if forbids is None and todo.problems:
             forbids = f"it could not end well: {listed(todo.problems)}; force moves what can be moved"
         return plan_view(group, todo, forbids, read_at, tagged.hold)
+
+    async def check(self, name: str) -> Json:
+        """Return how a group stands in Azure now, against its record; Refused if that cannot be told."""
+        group = self._group(name)
+        state, read_at = await self._state(group), self._clock.now()
+        snapshot = await self._snapshot(group)
+        found = await self._aside(survey, group, snapshot, state.nvas)
+        return check_view(group, state, found, read_tags(group, snapshot, self._account), read_at)
 
     async def break_glass(self, name: str) -> Json:
         """Return what brings a group to each of its NVAs by hand; Refused if that cannot be told."""
@@ -228,29 +235,65 @@ class Control:
         return snapshot
 
     async def failover(self, name: str, command: FailoverCommanded) -> Json:
-        """Start a failover, or find the one that the same request id started; Refused with the reason."""
+        """Start a failover, or find the one that the same request id started; Refused with the reason.
+
+        One that is only scheduled has no operation yet: then the group is returned.
+        """
         group = self._group(name)
         committed = await self._committer.commit(group, command)
         if committed.refusal is not None:
             raise Refused(committed.refusal)
+        if committed.operation is None:
+            return await self._done(group, committed.held.state)
         switch = committed.held.state.switch
         if switch is not None and switch.request.operation == committed.operation:
             return operation_view(await self._last(switch))
-        return await self.operation(committed.operation or "")
+        return await self.operation(committed.operation)
+
+    async def cancel(self, name: str, command: CancelCommanded) -> Json:
+        """Let a scheduled failover not be begun; Refused if none is scheduled any more."""
+        group = self._group(name)
+        committed = await self._committer.commit(group, command)
+        if committed.refusal is not None:
+            raise Refused(committed.refusal)
+        return await self._done(group, committed.held.state)
 
     async def pause(self, name: str, command: PauseCommanded) -> Json:
         """Pause or resume a group; doing so twice changes nothing."""
         group = self._group(name)
         committed = await self._committer.commit(group, command)
-        return group_view(group, committed.held.state)
+        return await self._done(group, committed.held.state)
 
-    async def history(self, name: str, limit: int) -> Json:
-        """Return a group's operations, newest first, and why those cannot be read that are missing there."""
-        group = self._group(name)
-        found = await self._store.history(group.name, limit)
-        operations = [operation_view(each) for each in found if isinstance(each, Operation)]
-        unreadable = [str(each) for each in found if isinstance(each, StateUnreadable)]
-        return {"group": group.name, "operations": operations, "unreadable": unreadable}
+    async def _done(self, group: Group, state: GroupState) -> Json:
+        """Return a group after an order: that is written, so who leads is no reason to say it is not known."""
+        try:
+            leader = await self._leader()
+        except StoreUnavailable:
+            leader = None
+        return group_view(group, state, leader, self._clock.now())
+
+    async def history(self, name: str | None, limit: int) -> Json:
+        """Return operations, newest first, and why those cannot be read that are missing there.
+
+        Args:
+            name: whose; None for those of all groups, and of the canary.
+            limit: how many at most.
+        """
+        groups = list(self._named.values()) if name is None else [self._group(name)]
+        places = asyncio.Semaphore(HISTORIES_AT_ONCE)
+
+        async def of(group: Group) -> Sequence[Operation | StateUnreadable]:
+            async with places:
+                return await self._store.history(group.name, limit)
+
+        found = [each for one in await asyncio.gather(*map(of, groups)) for each in one]
+        operations = [each for each in found if isinstance(each, Operation)]
+        operations.sort(key=lambda each: each.request.requested_at, reverse=True)
+        return {
+            "group": None if name is None else groups[0].name,
+            "operations": [operation_view(each) for each in operations[:limit]],
+            "unreadable": [str(each) for each in found if isinstance(each, StateUnreadable)],
+        }
 
     async def operation(self, operation_id: str) -> Json:
         """Return one operation; Refused if there is none."""
@@ -300,6 +343,13 @@ class Control:
 def _throttled(reason: str, retry_after_s: float | None) -> Refused:
     text = f"{unread_sentence(reason)}; a failover is carried out all the same"
     return Refused(Refusal(RefusalCode.BUSY, text), min(retry_after_s or 1.0, LONGEST_WAIT_S))
+
+
+def _view(
+    group: Group, held: Versioned | StateUnreadable | None, leader: LeaderRecord | None, now: datetime
+) -> Json:
+    unreadable = str(held) if isinstance(held, StateUnreadable) else None
+    return group_view(group, _shown(group, held), leader, now, unreadable)
 
 
 def _shown(group: Group, held: Versioned | StateUnreadable | None) -> GroupState:

@@ -6,21 +6,24 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from nvaha.core import conditions
+from nvaha.core.advice import Advice
 from nvaha.core.by_hand import ByHand
 from nvaha.core.canary_runs import due_at, is_overdue
 from nvaha.core.decide import as_configured
 from nvaha.core.discovery import unread_sentence
+from nvaha.core.inputs import Survey, Tagged
 from nvaha.core.instances import could_lead, lately, sees
 from nvaha.core.marks import rival_of
 from nvaha.core.plan import Plan
 from nvaha.model import (
-    STALE_AFTER_S,
     Group,
     GroupState,
     InstanceRecord,
     LeaderRecord,
     Operation,
     Phase,
+    Scheduled,
     StepRecord,
 )
 from nvaha.ports import correlation_id
@@ -28,9 +31,23 @@ from nvaha.ports import correlation_id
 Json = dict[str, Any]
 
 
-def group_view(group: Group, state: GroupState) -> Json:
-    """Return one group as `GET /groups/{group}` answers it, without its last operation."""
+def group_view(
+    group: Group, state: GroupState, leader: LeaderRecord | None, now: datetime, unreadable: str | None = None
+) -> Json:
+    """Return one group as `GET /groups/{group}` answers it, without its last operation.
+
+    Args:
+        group: the group as configured.
+        state: as stored.
+        leader: what the leader says of itself, or None if nothing is known of one.
+        now: the time by the storage service's clock.
+        unreadable: why the state cannot be read, if it cannot.
+    """
     state = as_configured(group, state)
+    if group.canary is not None:
+        advice = conditions.of_canary(group, state, now)
+    else:
+        advice = conditions.of_group(group, state, leader, now, unreadable)
     unread = [unread_sentence(state.unread)] if state.unread is not None else []
     return {
         "name": group.name,
@@ -40,6 +57,9 @@ def group_view(group: Group, state: GroupState) -> Json:
         "generation": state.generation,
         "epoch": state.epoch,
         "paused": state.paused,
+        "pause": _pause_view(state),
+        "paused_until": _time(state.paused_until) if state.paused else None,
+        "scheduled": _scheduled_view(state.scheduled),
         "automatic": group.policy.automatic,
         "all_down": state.all_down,
         "wanted": None if state.phase is Phase.SWITCHING else state.wanted,
@@ -50,6 +70,74 @@ def group_view(group: Group, state: GroupState) -> Json:
         "probed_at": _time(state.probed_at),
         "last_switch_at": _time(state.guards.last_switch_at),
         "nvas": [_nva_view(group, state, name) for name in group.names],
+        "advice": advice_view(advice),
+    }
+
+
+def advice_view(advice: Iterable[Advice]) -> list[Json]:
+    """Return what is not plain good, each with what to do about it; the worst first."""
+    return [
+        {
+            "code": each.code,
+            "level": each.level,
+            "text": each.text,
+            "todo": each.todo,
+            "runbook": each.runbook,
+        }
+        for each in advice
+    ]
+
+
+def _pause_view(state: GroupState) -> Json | None:
+    pause = state.pause
+    if pause is None or not state.paused:
+        return None
+    return {"by": pause.by, "since": _time(pause.since), "reason": pause.reason}
+
+
+def _scheduled_view(scheduled: Scheduled | None) -> Json | None:
+    if scheduled is None:
+        return None
+    return {
+        "from": scheduled.source,
+        "to": scheduled.target,
+        "at": _time(scheduled.at),
+        "reason": scheduled.reason,
+        "requested_by": scheduled.by,
+        "requested_at": _time(scheduled.asked_at),
+        "request_id": scheduled.request_id,
+    }
+
+
+def check_view(group: Group, state: GroupState, found: Survey, tagged: Tagged, read_at: datetime) -> Json:
+    """Return how a group stands in Azure, as `GET /groups/{group}/check` answers it.
+
+    `state` is as the configuration allows it.
+    """
+    active, known = state.active, not (found.unanswered or found.hidden)
+    differs = (*found.off[active], *found.problems.get(active, ())) if active else ()
+    return {
+        "group": group.name,
+        "phase": str(state.phase),
+        "active": active,
+        "found": found.owner(),
+        "agrees": known and active is not None and not differs,
+        "differs": list(dict.fromkeys(differs)),
+        "nvas": [
+            {
+                "name": name,
+                "routes": found.routes.get(name, 0),
+                "public_ips": found.public_ips.get(name, 0),
+                "off": list(found.off.get(name, ())),
+                "not_ready": list(found.unready.get(name, ())),
+            }
+            for name in group.names
+        ],
+        "unanswered": list(found.unanswered),
+        "hidden": list(found.hidden),
+        "rival": tagged.rival,
+        "hold": tagged.hold,
+        "read_at": _time(read_at),
     }
 
 
@@ -71,6 +159,7 @@ def canary_view(canary: Group, state: GroupState, now: datetime) -> Json:
         "error": state.blocked or (record.error if record else None),
         "paused": state.paused,
         "overdue": is_overdue(canary, state, now),
+        "advice": advice_view(conditions.of_canary(canary, state, now)),
     }
 
 
@@ -95,12 +184,11 @@ def leader_view(leader: LeaderRecord | None, now: datetime) -> Json | None:
     """Return who leads, and whether its last round is recent enough to say so."""
     if leader is None:
         return None
-    age_s = (now - leader.round_at).total_seconds()
     return {
         "instance": leader.instance,
         "epoch": leader.epoch,
         "round_at": _time(leader.round_at),
-        "fresh": age_s <= STALE_AFTER_S,
+        "fresh": conditions.leads(leader, now),
         "blind": leader.blind,
         "unattended": leader.unattended,
         "standby_at": _time(leader.standby_at),
@@ -109,23 +197,24 @@ def leader_view(leader: LeaderRecord | None, now: datetime) -> Json | None:
 
 
 def instances_view(
-    rows: Iterable[InstanceRecord], leader: Json | None, configuration: str, now: datetime
+    rows: Iterable[InstanceRecord], leader: LeaderRecord | None, configuration: str, now: datetime
 ) -> Json:
-    """Return the instances, and how many of them could lead in the leader's place.
+    """Return the instances, how many of them could lead in the leader's place, and what is wrong with both.
 
     Args:
         rows: what they say of themselves.
-        leader: as `leader_view` has it.
+        leader: what the leader says of itself, or None if nothing is known of one.
         configuration: the fingerprint to compare with, if the leader does not show its own.
         now: the time by the storage service's clock.
     """
     shown = sorted(rows, key=lambda each: each.instance)
-    leading = leader["instance"] if leader else None
+    leading = leader.instance if leader else None
     meant = next((each.configuration for each in shown if each.instance == leading), configuration)
     others = (each for each in shown if each.instance != leading)
     return {
         "standbys": sum(could_lead(each, meant, now) for each in others),
         "instances": [_instance_view(each, leading, meant, now) for each in shown],
+        "advice": advice_view(conditions.of_monitors(leader, shown, meant, now)),
     }
 
 

@@ -48,10 +48,16 @@ class Committed:
 
 
 class Committer:
-    """Decides on inputs and makes the decisions last."""
+    """Decides on inputs and makes the decisions last.
 
-    def __init__(self, ports: Ports) -> None:
+    Args:
+        ports: the outside.
+        wrote: told of each state that was written, even where its writer never hears of it.
+    """
+
+    def __init__(self, ports: Ports, wrote: Callable[[GroupState], None] = lambda _: None) -> None:
         self._ports = ports
+        self._wrote = wrote
 
     async def commit(
         self,
@@ -125,6 +131,7 @@ class Committer:
         return await self._written(Versioned(state, written), decision, guard)
 
     async def _written(self, held: Versioned, decision: Decision, guard: Guard | None) -> Committed:
+        self._wrote(held.state)
         # Somebody may have written since: then the request to send is not the one under way any more.
         send = decision.send if decision.send == held.state.request else None
         return Committed(await self._follow(held, send, guard), operation=decision.operation)

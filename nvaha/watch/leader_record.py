@@ -53,7 +53,12 @@ class LeaderRecorder:
         self._control: dict[ControlTarget, bool] = {}
 
     def elected(self) -> None:
-        """Write the record and tell every group at once: there is a new leader."""
+        """Write the record and tell every group at once: there is a new leader.
+
+        It is as fresh as its election until its first round has ended: what it did as a follower, or in an
+        earlier time as leader, says nothing about now.
+        """
+        self._round_at, self._blind = self._clock.now(), False
         self._written_at = float("-inf")
         self._elected_at = self._clock.monotonic()
         self._told.clear()

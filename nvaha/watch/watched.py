@@ -58,7 +58,7 @@ class WatchedGroups:
         self._configuration = configuration
         self._ports = ports
         self._lease = lease
-        self._committer = Committer(ports)
+        self._committer = Committer(ports, self._remember)
         self.troubles = Troubles(ports)
         self._watched: dict[str, WatchedGroup] = {}
         self._looked_at: dict[str, float] = {}
@@ -174,7 +174,7 @@ class WatchedGroups:
                 watched.held = await self._commit(watched.group, happened, held, still)
             except Outdated:
                 return False
-            self._remembered[watched.group.name] = watched.state
+            self._remember(watched.state)
             watched.unsure = False
             self.troubles.readable(watched.group.name)
             return True
@@ -187,13 +187,16 @@ class WatchedGroups:
         stamped = await self._commit(group, elected, held)
         # What an older leader's death left undone is found in the state that now carries our epoch.
         settled = await self._committer.settle(stamped, self._lease.check)
-        self._remembered[group.name] = settled.state
+        self._remember(settled.state)
         if watched is not None:
             watched.held = settled
             return
         # As after a look that was cut off: soon, but never sooner than the budget for reads allows.
         looked_at = self._looked_at.get(group.name, float("-inf"))
         self._watched[group.name] = WatchedGroup(group, settled, looked_at=looked_at, cut_off=True)
+
+    def _remember(self, state: GroupState) -> None:
+        self._remembered[state.group] = state
 
     def _still_lead(self, state: GroupState) -> None:
         """Raise Deposed if a newer leader has written a state, StateUnreadable if no leader can have."""

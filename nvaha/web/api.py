@@ -15,14 +15,23 @@ from nvaha import __version__
 from nvaha.app.holder import AppHolder
 from nvaha.concurrency import aside
 from nvaha.config import ConfigError
+from nvaha.config.forms import read_duration
 from nvaha.config.settings import SettingsError
-from nvaha.core.inputs import FailoverCommanded, PauseCommanded
+from nvaha.core.inputs import CancelCommanded, FailoverCommanded, PauseCommanded
 from nvaha.core.refusal import RefusalCode
 from nvaha.operate.control import MAX_HISTORY, Aside, Control, Refused
 from nvaha.operate.recovery import Recovery
 from nvaha.ports import StateUnreadable, StoreUnavailable
 from nvaha.text import in_texts, safe, shown
-from nvaha.web.bodies import MAX_BYTES, MAX_STATE_BYTES, AdoptBody, FailoverBody, PauseBody, complaints
+from nvaha.web.bodies import (
+    MAX_BYTES,
+    MAX_STATE_BYTES,
+    AdoptBody,
+    FailoverBody,
+    PauseBody,
+    ReasonBody,
+    complaints,
+)
 from nvaha.web.lanes import RETRY_AFTER_S, Crowded, Lane
 
 if TYPE_CHECKING:
@@ -30,7 +39,7 @@ if TYPE_CHECKING:
 
 Request = func.HttpRequest
 Response = func.HttpResponse
-Body = TypeVar("Body", FailoverBody, PauseBody, AdoptBody)
+Body = TypeVar("Body", FailoverBody, PauseBody, ReasonBody, AdoptBody)
 Part = TypeVar("Part")
 Call = Callable[[Part], Awaitable[dict[str, Any]]]
 _MIMETYPE = "application/json"
@@ -38,9 +47,12 @@ _MIMETYPE = "application/json"
 
 STATUS = dict.fromkeys(RefusalCode, 412) | {
     RefusalCode.UNKNOWN_NVA: 400,
+    RefusalCode.BAD_TIME: 400,
     RefusalCode.UNKNOWN_GROUP: 404,
     RefusalCode.UNKNOWN_OPERATION: 404,
     RefusalCode.SWITCHING: 409,
+    RefusalCode.SCHEDULED: 409,
+    RefusalCode.NOT_SCHEDULED: 409,
     RefusalCode.NEWER_STATE: 409,
     RefusalCode.NO_EXPORT: 400,
     RefusalCode.OTHER_CONFIGURATION: 409,
@@ -132,27 +144,24 @@ class Api:
         body, headers = response.get_body(), {**response.headers, "Age": str(math.floor(age_s))}
         return func.HttpResponse(body, status_code=response.status_code, headers=headers, mimetype=_MIMETYPE)
 
+    async def check(self, request: Request) -> Response:
+        """How a group stands in Azure now, against its record."""
+        name = _group(request)
+        return await self._planned(request, (name, None), lambda control: control.check(name))
+
     async def break_glass(self, request: Request) -> Response:
         """How a group is moved by hand, to each of its NVAs."""
         name = _group(request)
-
-        async def read() -> Response:
-            return await self._answer(request, lambda control: control.break_glass(name), large=True)
-
-        try:
-            response, _ = await self._plans.shared((name,), read)
-        except Crowded:
-            return _crowded()
-        return response
+        return await self._planned(request, (name,), lambda control: control.break_glass(name))
 
     async def history(self, request: Request) -> Response:
-        """The group's operations, newest first."""
+        """The group's operations, newest first; those of all groups where none is named."""
         text = request.params.get("limit") or "20"
         if not text.isascii() or not text.isdigit() or len(text) > 3 or not 1 <= int(text) <= MAX_HISTORY:
             return _error(
                 400, "bad_request", f"limit is '{shown(text, 20)}'; it goes from 1 to {MAX_HISTORY}"
             )
-        name, limit = _group(request), int(text)
+        name, limit = _group(request) or None, int(text)
         return await self._read(
             request, ("history", name, limit), lambda control: control.history(name, limit)
         )
@@ -163,7 +172,7 @@ class Api:
         return await self._read(request, ("operation", name), lambda control: control.operation(name))
 
     async def failover(self, request: Request) -> Response:
-        """Start a failover: 202 with the operation and where to follow it."""
+        """Start a failover: 202 with the operation and where to follow it; scheduled, with the group."""
 
         async def call(control: Control) -> dict[str, Any]:
             body = _body(request, FailoverBody, may_be_empty=False)
@@ -173,10 +182,22 @@ class Api:
                 reason=body.reason,
                 force=body.force,
                 request_id=body.request_id,
+                source=body.from_,
+                at=body.at,
             )
             return await control.failover(_group(request), command)
 
         return await self._command(request, call, status=202)
+
+    async def cancel(self, request: Request) -> Response:
+        """Let a scheduled failover not be begun."""
+
+        async def call(control: Control) -> dict[str, Any]:
+            body = _body(request, ReasonBody, may_be_empty=True)
+            command = CancelCommanded(by=self._caller(request), reason=body.reason)
+            return await control.cancel(_group(request), command)
+
+        return await self._command(request, call)
 
     async def export(self, request: Request) -> Response:
         """All states, to be kept or taken over elsewhere."""
@@ -192,12 +213,25 @@ class Api:
         return await self._command(request, call, of=_recovery)
 
     async def pause(self, request: Request) -> Response:
-        """Stop what the leader does to a group by itself."""
-        return await self._pause(request, paused=True)
+        """Stop what the leader does to a group by itself, for a while or until somebody resumes it."""
+
+        async def call(control: Control) -> dict[str, Any]:
+            body = _body(request, PauseBody, may_be_empty=True)
+            for_s = None if body.for_ is None else read_duration(body.for_)
+            command = PauseCommanded(paused=True, by=self._caller(request), reason=body.reason, for_s=for_s)
+            return await control.pause(_group(request), command)
+
+        return await self._command(request, call)
 
     async def resume(self, request: Request) -> Response:
         """Let it go on."""
-        return await self._pause(request, paused=False)
+
+        async def call(control: Control) -> dict[str, Any]:
+            body = _body(request, ReasonBody, may_be_empty=True)
+            command = PauseCommanded(paused=False, by=self._caller(request), reason=body.reason)
+            return await control.pause(_group(request), command)
+
+        return await self._command(request, call)
 
     def caller(self, request: Request) -> str:
         """Return who asks, as the history would have it."""
@@ -220,13 +254,13 @@ class Api:
         claim = named or request.headers.get("user-agent") or "HTTP"
         return f"{safe(claim)[:90]}{CLAIMED}"
 
-    async def _pause(self, request: Request, *, paused: bool) -> Response:
-        async def call(control: Control) -> dict[str, Any]:
-            body = _body(request, PauseBody, may_be_empty=True)
-            command = PauseCommanded(paused=paused, by=self._caller(request), reason=body.reason)
-            return await control.pause(_group(request), command)
-
-        return await self._command(request, call)
+    async def _planned(self, request: Request, question: tuple[object, ...], call: Call[Control]) -> Response:
+        """Answer what Azure is read for; whoever has just asked the same gets the same answer."""
+        try:
+            response, _ = await self._plans.shared(question, lambda: self._answer(request, call, large=True))
+        except Crowded:
+            return _crowded()
+        return response
 
     async def _read(self, request: Request, question: tuple[object, ...], call: Call[Control]) -> Response:
         """Answer a question; whoever asks the same at the same time gets the same answer."""
@@ -275,7 +309,7 @@ class Api:
             details = [{"path": "settings", "message": each} for each in error.problems]
             return _error(503, "settings", "the application settings cannot be used", details)
         headers = {}
-        if status == 202:
+        if status == 202 and "id" in content:
             base = request.url.partition("/groups/")[0]
             headers["Location"] = f"{base}/operations/{content['id']}"
         if large:

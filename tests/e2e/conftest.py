@@ -19,7 +19,14 @@ from tests.conftest import MEASURED, WHOLE_FILES
 from tests.e2e.story import MEASUREMENTS, STARTING, Measurement
 
 HERE = Path(__file__).parent
-LONGEST_FIRST = ("test_outages", "test_crashes", "test_host_ends", "test_lost_messages", "test_takeover")
+LONGEST_FIRST = (
+    "test_outages",
+    "test_releases",
+    "test_crashes",
+    "test_host_ends",
+    "test_lost_messages",
+    "test_takeover",
+)
 """So that no worker is left alone with one at the end."""
 
 _Story = Coroutine[Any, Any, list[Measurement]]

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nvaha.model.events import EVENTS, FIELDS
+from nvaha.core.advice import TODO
+from nvaha.model.events import EVENTS, FIELDS, TROUBLE
+from tests.previous import previous
 
 from .bicep import BicepFile
 from .commands import commands, page_problems
@@ -26,6 +28,7 @@ NAMES = (
     "local-core-tools",
     "configuration",
     "cost",
+    "runbook",
 )
 EVERY_PAGE = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
@@ -43,20 +46,58 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def emitted() -> Iterator[tuple[Path, str]]:
-    """Yield the event names that the code writes out where it makes a notice."""
+def emitted(*, levels: bool = False) -> Iterator[tuple[Path, str]]:
+    """Yield the event names that the code writes out where it makes a notice, if asked with their levels."""
     for path, source in CODE.items():
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
                 function = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
                 event = node.args[0].value
                 if function.lower().lstrip("_") in {"notice", "notify"} and isinstance(event, str):
-                    yield path, event
+                    level = node.args[1] if levels and len(node.args) > 1 else None
+                    told = level.value if isinstance(level, ast.Constant) else ""
+                    yield path, f"{event} {told!s}".rstrip()
 
 
 def test_every_event_in_code_is_known() -> None:
     """The code logs no event that operators cannot look up."""
     assert [(path.name, event) for path, event in emitted() if event not in EVENTS] == []
+
+
+def test_what_is_told_as_trouble_is_known_as_such() -> None:
+    """An event that the code tells as a warning or an error has its section in the runbook."""
+    levels = [each for each in emitted(levels=True) if each[1].rpartition(" ")[2] in {"warning", "error"}]
+    assert len(levels) > 20
+    assert [each for each in levels if each[1].partition(" ")[0] not in TROUBLE] == []
+    assert set(EVENTS) >= TROUBLE
+
+
+def sections() -> dict[str, str]:
+    """Return the runbook's sections by what they are on."""
+    parts = re.split(r"^### `(\w+)`$", PAGES["runbook"], flags=re.M)[1:]
+    assert len(parts[::2]) == len(set(parts[::2]))
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_the_runbook_is_complete() -> None:
+    """Each advice and each event that is trouble has its section, and no section is on anything else."""
+    assert set(sections()) == set(TODO) | TROUBLE
+
+
+@pytest.mark.parametrize("name", sorted(set(TODO) | TROUBLE))
+def test_a_section_says_what_to_do(name: str) -> None:
+    """What it means, what to do, and how one sees that it is over: each in words, in this order."""
+    parts = re.split(r"^- \*\*(Means|Do|Over when):\*\* ", sections()[name].split("\n## ")[0], flags=re.M)
+    assert parts[1::2] == ["Means", "Do", "Over when"]
+    assert all(len(part.strip()) > 10 for part in parts[2::2])
+
+
+def test_each_alert_leads_to_its_section() -> None:
+    """Whoever is woken by a rule finds it in the runbook, whose link leads on."""
+    template = (INFRA / "app" / "alerts.bicep").read_text(encoding="utf-8")
+    rules = set(re.findall(r"name: '([\w-]+)'\n\s+title: ", template))
+    assert set(table(PAGES["runbook"], "From an alert to its section")) == rules
+    assert "runbook.md" in template
 
 
 def test_event_tables_match() -> None:
@@ -208,3 +249,12 @@ def test_the_page_on_the_package_agrees_with_it() -> None:
     assert [name for name in inside if not any(each.startswith(name) for each in packed)] == []
     assert {"nvaha/cli/", "local.settings.json"} <= outside
     assert [name for name in outside if any(each.startswith(name) for each in packed)] == []
+
+
+def test_events_that_queries_go_by_and_the_previous_release_does_not_log_are_on_the_page() -> None:
+    """While that release leads, what such a query is for is told to nobody: somebody has to know."""
+    queries = "".join(each.read_text(encoding="utf-8") for each in (INFRA / "queries").glob("*.kql"))
+    events = set(re.findall(r'"(\w+)"', queries)) & EVENTS.keys()
+    assert "heartbeat" in events
+    silent = events - previous()("events").EVENTS.keys()
+    assert {each for each in silent if f"`{each}`" not in PAGES["upgrade"]} == set()

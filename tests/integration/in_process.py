@@ -174,7 +174,7 @@ async def running(
 
 
 async def _empty(azurite: Azurite) -> None:
-    """Delete what earlier tests left in the tables: a leader takes every row for a group that it has to end."""
+    """Delete what earlier tests left: a leader takes every row for a group, and ends the switch of one."""
     async with TableServiceClient.from_connection_string(azurite.connection_string) as service:
         async for table in service.list_tables():
             rows = service.get_table_client(table.name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,6 +19,8 @@ from typing import Any
 RELEASE = "0.1.0"
 COMMIT = "0a51983dfe088b4fb12af31be3f84dcdc03269fe"
 ARCHIVE = Path(__file__).parent / f"nvaha-{RELEASE}.zip"
+INCLUDED = ("nvaha", "function_app.py", "host.json")
+"""What is published."""
 EXCLUDED = ("nvaha/lab", "nvaha/cli")
 """What no monitor runs."""
 
@@ -62,3 +65,11 @@ def _taken() -> dict[str, ModuleType]:
 def previous() -> Previous:
     """Return the release before this one."""
     return Previous(ARCHIVE)
+
+
+def unpacked(folder: Path) -> Path:
+    """Unpack the app of that release into a folder, which must not be there yet; return it."""
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(ARCHIVE) as archive:
+        archive.extractall(folder)
+    return folder

@@ -6,15 +6,15 @@ import hashlib
 import json
 import subprocess
 
-from tests.previous import ARCHIVE, COMMIT, EXCLUDED, RELEASE, Previous
+from tests.previous import ARCHIVE, COMMIT, EXCLUDED, INCLUDED, RELEASE, Previous
 from tests.previous.format import file_of, format_of
 
 
 def main() -> None:
     """Write the archive, and what that release stores."""
     without = [f":(exclude){each}" for each in EXCLUDED]
-    command = ["git", "archive", "--format=zip", "-9", f"--output={ARCHIVE}", COMMIT, "--", "nvaha", *without]
-    subprocess.run(command, check=True)
+    command = ["git", "archive", "--format=zip", "-9", f"--output={ARCHIVE}", COMMIT, "--"]
+    subprocess.run([*command, *INCLUDED, *without], check=True)
     release = Previous(ARCHIVE)
     model = release("model")
     with release.in_place():

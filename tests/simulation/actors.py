@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nvaha.core.inputs import FailoverCommanded, PauseCommanded
+from nvaha.core.inputs import CancelCommanded, FailoverCommanded, PauseCommanded
 from nvaha.model import ControlTarget, Group, Notice, ProbeSpec, Reading
 from nvaha.model.messages import SwitchMessage
 from nvaha.operate.control import Control, Refused
@@ -18,7 +19,8 @@ from nvaha.switch.worker import Switcher
 from nvaha.watch.monitor import Monitor
 from tests.simulation.azure import WRITER, NetworkPort, Writer
 from tests.simulation.beside import PreviousPorts, PreviousSwitcher, previous_monitor
-from tests.simulation.process import PREVIOUS, Process
+from tests.simulation.oracle_timed import LONGEST_S
+from tests.simulation.process import PREVIOUS, START_S, Process
 from tests.simulation.storage import Message, StoragePorts
 
 if TYPE_CHECKING:
@@ -235,6 +237,8 @@ class Operator:
     async def run(self) -> None:
         """Command now and then while faults are on; help out afterwards."""
         world, rng = self._world, self._world.rng
+        if world.knobs.rates["timed"]:
+            self._process.start(self._name_times())
         while True:
             rate = world.knobs.rates["command"]
             helping = not world.faults.on
@@ -264,6 +268,39 @@ class Operator:
             await self._control.plan(group.name, rng.choice(group.names))
             await self._control.group(group.name)
 
+    async def _name_times(self) -> None:
+        """Schedule, cancel, and pause for a while, now and then while faults are on."""
+        world, rng = self._world, self._world.rng
+        while world.faults.on:
+            await self._process.sleep(rng.expovariate(world.knobs.rates["timed"] / 60.0))
+            group = rng.choice(self._process.configuration.groups)
+            try:
+                if world.faults.on:
+                    await self._name_a_time(group)
+            except (StoreUnavailable, Refused) as error:
+                world.note(self._process.name, f"is told: {error}")
+
+    async def _name_a_time(self, group: Group) -> None:
+        world, rng = self._world, self._world.rng
+        what, ahead_s = rng.random(), rng.uniform(1.0, LONGEST_S)
+        if what < 0.6:
+            at = datetime.fromtimestamp(START_S + world.loop.now_s + ahead_s, UTC)
+            source = rng.choice([None, None, *group.names])
+            request_id = f"t{rng.randrange(10**6)}" if rng.random() < 0.7 else None
+            to = rng.choice(group.names)
+            command = FailoverCommanded(to, "scheduler", request_id=request_id, source=source, at=at)
+            await self._control.failover(group.name, command)
+            world.count("scheduled")
+        elif what < 0.75:
+            await self._control.cancel(group.name, CancelCommanded("scheduler"))
+            world.count("cancelled")
+        else:
+            asked_s = world.loop.now_s
+            command_ = PauseCommanded(paused=True, by="scheduler", for_s=ahead_s)
+            await self._control.pause(group.name, command_)
+            world.oracle.timed.asked_to_pause(group.name, asked_s, ahead_s)
+            world.count("paused for a while")
+
     async def _failover(
         self, group: str, to: str, *, force: bool = False, request_id: str | None = None
     ) -> None:
@@ -285,6 +322,8 @@ class Operator:
     async def _help_group(self, group: Group) -> None:
         world = self._world
         view = await self._control.group(group.name)
+        if view["paused"] and view["paused_until"]:
+            return  # ends by itself
         if view["paused"]:
             await self._control.pause(group.name, PauseCommanded(paused=False, by="helper"))
         elif world.needs_help(group, view):

@@ -57,9 +57,18 @@ RATES: dict[str, tuple[float, float]] = {
     "hold_tag": (0.1, 2.0),
     "marks_removed": (0.1, 2.0),
     "rows_put_back": (0.1, 1.0),
+    "timed": (0.5, 8.0),
 }
 """Least and largest rate of each kind of fault when it is not zero."""
-DRAWN_LAST = ("nva_stammers", "token_lost", "reconfigured", "hold_tag", "marks_removed", "rows_put_back")
+DRAWN_LAST = (
+    "nva_stammers",
+    "token_lost",
+    "reconfigured",
+    "hold_tag",
+    "marks_removed",
+    "rows_put_back",
+    "timed",
+)
 """So that everything else of a seed is what it was before there were these; the newest is the last."""
 ASLEEP_SHARE, ASLEEP_S = 0.2, (200.0, 900.0)
 """In such a share of scenarios nothing of nvaha runs for so long."""
@@ -197,7 +206,7 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
         rates=rates,
         waiting=waiting,
     )
-    rates |= {name: rate(name) for name in DRAWN_LAST}
+    rates |= {name: rate(name) for name in DRAWN_LAST if name != "timed"}
     # Who sees marks stops at once: what goes on without them is to be seen as often.
     rival = rng.random() < 0.1
     tags_denied = rng.random() < (0.5 if rival else 0.1)
@@ -205,4 +214,5 @@ def draw(seed: int, waiting: frozenset[str] = WAITING) -> Knobs:
     asleep_s = 0.0 if quiet or "all_asleep" in waiting else asleep_s
     # Two deployments have a canary each, never one table for both.
     canary = rng.random() < 0.4 and not rival
+    rates["timed"] = rate("timed")
     return dataclasses.replace(knobs, rival=rival, tags_denied=tags_denied, asleep_s=asleep_s, canary=canary)

@@ -21,6 +21,7 @@ from tests.simulation.oracle_rounds import RoundOracle
 from tests.simulation.oracle_sight import SightOracle
 from tests.simulation.oracle_switches import Change, History, Saving, SwitchOracle
 from tests.simulation.oracle_tags import TagOracle
+from tests.simulation.oracle_timed import TimedOracle
 from tests.simulation.oracle_writes import WriteOracle, off_target
 from tests.simulation.process import PREVIOUS, START_S, Process
 
@@ -47,6 +48,7 @@ class Oracle:
         self.sight = SightOracle(world)
         self.tags = TagOracle(world)
         self.past = PastOracle(world)
+        self.timed = TimedOracle(world)
         self._switches = SwitchOracle(world)
         self._histories: dict[str, History] = {}
         self._led: dict[tuple[str, int], Group] = {}
@@ -111,6 +113,7 @@ class Oracle:
         self.operations.put_back(group, state)
         self.follow.put_back(group)
         self.past.put_back(state)
+        self.timed.put_back(state)
         wanted, switch = state.target or state.wanted, state.switch
         moved_at = switch and (switch.progress_at or switch.request.requested_at)
         self._histories[group] = History(
@@ -158,7 +161,8 @@ class Oracle:
             change.history.heartbeat_s = self._world.loop.now_s
             self._led[state.group, state.epoch] = change.group
         anew, failed = self.past.before(change), change.history.failed
-        for wrong in (*self._switches.disagreements(change), *self.tags.written(change)):
+        timed = () if process.previous else self.timed.written(change)
+        for wrong in (*self._switches.disagreements(change), *self.tags.written(change), *timed):
             self.violated(f"{process.name} wrote {state.group}: {wrong}")
         if anew:
             # What ends for want of a watcher makes nothing else wait.

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 Due = tuple[str, str, str]
 """Event, group, and the operation or the NVA that it is about, if any."""
 OF_AN_OPERATION = frozenset({"switch_requested", "switch_superseded", "switch_done", "switch_failed"})
-OF_A_GROUP = frozenset({"all_down", "paused", "resumed", "drift_found"})
+OF_A_GROUP = frozenset(
+    {"all_down", "paused", "resumed", "drift_found", "failover_scheduled", "failover_cancelled"}
+    | {"failover_dropped"}
+)
 MESSAGE_S = 5.0
 """So soon after a switch was written its message is on the queue, if nothing hinders its writer."""
 
@@ -111,6 +114,8 @@ def _due(change: Change) -> Iterator[Due]:
     # A pause that a row has lost and its leader remembers was told when it began.
     if new.paused is not old.paused and not change.forgets:
         yield "paused" if new.paused else "resumed", group, ""
+    if new.scheduled != old.scheduled and not change.forgets and not change.process.previous:
+        yield from _of_the_scheduled(change)
     if old.phase is new.phase is Phase.STEADY and old.drift.seen < 2 <= new.drift.seen:
         yield "drift_found", group, ""
     for name, nva in new.nvas.items():
@@ -121,3 +126,16 @@ def _due(change: Change) -> Iterator[Due]:
         before = old.nvas.get(active)
         if before is None or before.health is not Health.DOWN:
             yield "nva_down", group, active
+
+
+def _of_the_scheduled(change: Change) -> Iterator[Due]:
+    """Yield what people are told of a failover that is scheduled, or is not any more."""
+    old, new, group = change.old, change.new, change.group.name
+    if new.scheduled is not None:
+        yield "failover_scheduled", group, ""
+    elif change.process.kind == "web":
+        yield "failover_cancelled", group, ""
+    elif old.scheduled is not None and not (
+        change.began and new.request is not None and new.request.requested_by == old.scheduled.by
+    ):
+        yield "failover_dropped", group, ""

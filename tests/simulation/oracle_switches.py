@@ -135,7 +135,9 @@ class SwitchOracle:
         if new.generation not in {floor, floor + 1} and new.generation != old.generation:
             yield f"generation {new.generation} over {old.generation}"
         kept = remembered is not None and remembered.paused and new.paused
-        if new.paused is not old.paused and change.process.kind != "web" and not kept:
+        # When that may be is judged apart.
+        ended = old.paused_until is not None and not new.paused and change.process.kind == "monitor"
+        if new.paused is not old.paused and change.process.kind != "web" and not (kept or ended):
             yield f"paused={new.paused}"
         began = change.began
         if began and new.request is not None:
@@ -167,6 +169,8 @@ class SwitchOracle:
         rules = self._commanded if commanded else self._automatic
         if request.trigger is Trigger.CANARY or change.group.canary is not None:
             rules = self._canary
+        if world.oracle.timed.begun(change, request):
+            rules = self._scheduled
         for wrong in rules(change, request):
             yield f"{request.operation} ({request.trigger}) to {request.target}: {wrong}"
 
@@ -195,9 +199,18 @@ class SwitchOracle:
         stalled = self._world.loop.now_s - change.history.moved_s >= NO_PROGRESS_S - CLOCK_S
         if change.old.phase is Phase.SWITCHING and not (request.forced and stalled):
             yield "another switch is under way"
-        fresh = self._world.loop.now_s - change.history.heartbeat_s <= STALE_S
+        # A write that comes late was decided when it was sent, and finds the row as it was then.
+        fresh = change.sent.sent_s - change.history.heartbeat_s <= STALE_S
         if not request.forced and not (_up(target) and fresh):
             yield f"unforced, though the target is {target}"
+
+    def _scheduled(self, change: Change, request: SwitchRequest) -> Iterator[str]:
+        """Yield what keeps what a person has scheduled from beginning at its time."""
+        self._world.count("switches: scheduled")
+        target = self._counts(change, request.target)
+        if not _up(target):
+            yield f"the target is {target}"
+        yield from self._world.oracle.timed.wrongly_begun(change, request)
 
     def _automatic(self, change: Change, request: SwitchRequest) -> Iterator[str]:
         policy, old, told = change.group.policy, change.old, change.sent.told
@@ -218,7 +231,7 @@ class SwitchOracle:
         again = change.history.unfinished and request.target == change.history.wanted
         if not policy.automatic and not (again and change.history.by_hand):
             yield "automatic switches are off"
-        if old.paused:
+        if old.paused and change.new.paused:
             yield "the group is paused"
         yield from self._too_soon(change, change.history.switches, commanded=commanded)
         if request.trigger is Trigger.REPAIR:
@@ -314,7 +327,9 @@ class SwitchOracle:
             yield f"{request.operation} was ended with another configuration than the leader's"
         if outcome is Status.DONE:
             world.count("done")
-            lane.ended_s = sent.sent_s
+            # What left the group where it was recorded holds up repairs, and no switch.
+            moved = request.source != request.target or change.old.wanted not in {None, request.target}
+            (lane if moved else history.repairs).ended_s = sent.sent_s
             history.switches.failed_in_a_row = history.repairs.failed_in_a_row = 0
             if sent.writer is None or sent.writer.operation != request.operation:
                 yield f"{request.operation} was called done by somebody else"

@@ -10,6 +10,7 @@ from nvaha.model import Group, GroupState, Phase, Status
 from tests.simulation.azure import HANG_S
 from tests.simulation.faults import LATEST_S
 from tests.simulation.oracle_health import WINDOW
+from tests.simulation.oracle_timed import LONGEST_S, MISSED_S
 from tests.simulation.oracle_writes import off_target
 from tests.simulation.scenery import CANARY_TABLE
 from tests.simulation.storage import LEASE_S
@@ -41,7 +42,18 @@ def bound_s(world: World) -> float:
     switch = NO_PROGRESS_S + LEASE_S + 6 * (knobs.operation_s * 1.5 + 10 * knobs.arm_latency_s + 5.0)
     stuck = min(knobs.deadline_s, HANG_S[1] + NO_PROGRESS_S) + LONGEST_BACK_OFF_S
     failback = knobs.failback_after_s + knobs.hold_down_s + switch
-    return late + lead + detect + stuck + LATE_REPAIR_LOOKS * look + knobs.hold_down_s + 2 * switch + failback
+    timed = (LONGEST_S + MISSED_S) if knobs.rates["timed"] else 0.0
+    return (
+        timed
+        + late
+        + lead
+        + detect
+        + stuck
+        + LATE_REPAIR_LOOKS * look
+        + knobs.hold_down_s
+        + 2 * switch
+        + failback
+    )
 
 
 def stuck(world: World, healed_s: float) -> Iterator[str]:
@@ -106,6 +118,7 @@ def _unsettled_group(world: World, group: Group) -> Iterator[str]:
         yield f"{group.name} says all_down={state.all_down}"
     if state.paused:
         yield f"{group.name} is paused"
+    yield from world.oracle.timed.left(state)
     if not up and state.drift.seen > 1:
         # Nothing may be moved to an NVA that is not up: what disagrees is reported and waits for one.
         return

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from nvaha.core.inputs import FailoverCommanded, PauseCommanded
+from nvaha.core.inputs import CancelCommanded, FailoverCommanded, PauseCommanded
 from nvaha.model import GroupState, Phase
 from nvaha.operate.control import Control
 from tests.simulation import hands
@@ -102,12 +102,16 @@ def next_request(
     world.faults.planned.append(Planned(kind, what, fate, when))
 
 
-async def command(world: World, command: FailoverCommanded | PauseCommanded, group: str = "g0") -> Any:
+async def command(
+    world: World, command: FailoverCommanded | PauseCommanded | CancelCommanded, group: str = "g0"
+) -> Any:
     """Let an operator command something over HTTP; None if the instance crashes meanwhile."""
     web = only(world, "web")
     control = Control(web.configuration, ports_of(web, StoragePorts(web)))
     if isinstance(command, PauseCommanded):
         task = web.start(control.pause(group, command))
+    elif isinstance(command, CancelCommanded):
+        task = web.start(control.cancel(group, command))
     else:
         task = web.start(control.failover(group, command))
     await asyncio.wait({task})

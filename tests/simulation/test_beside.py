@@ -20,7 +20,7 @@ from tests.simulation.scenery import configuration_of
 from tests.simulation.scenes import command, only, play, settled, the_state, until
 from tests.simulation.world import World
 
-SEEDS, BLOCKS = 32, 8
+SEEDS, BLOCKS = 24, 8
 MIXED: dict[str, Any] = {"monitors": 2, "workers": 2, "adopt": "repair", "rolling": True}
 
 

@@ -94,17 +94,17 @@ def groups(
 ) -> Json:
     """Return what GET /groups answers."""
     record = leader or LeaderRecord("monitor-1", 12, now() - timedelta(seconds=2))
-    led_by = leader_view(record, now())
     return {
-        "leader": led_by,
-        **instances_view(instances, led_by, "c-p", now()),
-        "groups": [group_view(GROUP, each) for each in states or (state(),)],
+        "leader": leader_view(record, now()),
+        **instances_view(instances, record, "c-p", now()),
+        "groups": [group_view(GROUP, each, record, now()) for each in states or (state(),)],
     }
 
 
 def group(operation: Json | None = None, **changes: Any) -> Json:
     """Return what GET /groups/edge answers."""
-    return {**group_view(GROUP, state(**changes)), "operation": operation}
+    led_by = LeaderRecord("monitor-1", 12, now() - timedelta(seconds=2))
+    return {**group_view(GROUP, state(**changes), led_by, now()), "operation": operation}
 
 
 def operation(status: Status = Status.REQUESTED, steps: int = 0, **changes: Any) -> Json:

@@ -26,6 +26,7 @@ from nvaha.azure.storage.rows import (
     read_leader,
     read_operation,
 )
+from nvaha.core.commands import LONGEST_AHEAD_S, LONGEST_PAUSE_S
 from nvaha.core.guards import after_failure, after_not_begun, after_success
 from nvaha.core.health import advance
 from nvaha.model import (
@@ -40,6 +41,7 @@ from nvaha.model import (
     Policy,
     ProbeSpec,
     Reading,
+    Scheduled,
     StepRecord,
     SwitchRequest,
     Trigger,
@@ -307,8 +309,8 @@ def test_whatever_probes_lead_to_can_be_read_back(answered: list[bool], fall: in
         after_not_begun(Guards(), request_to("a", Trigger.FAILBACK), NOW),
         after_failure(Guards(failed_in_a_row=99), request_to("b"), NOW),
         after_failure(Guards(repairs_failed_in_a_row=99), request_to("a", Trigger.REPAIR), NOW),
-        after_success(Guards(), Trigger.REPAIR, Policy(hold_down_s=86400.0), NOW),
-        after_success(Guards(), Trigger.FAILOVER, Policy(), NOW),
+        after_success(Guards(), Policy(hold_down_s=86400.0), NOW, moved=False),
+        after_success(Guards(), Policy(), NOW, moved=True),
     ],
     ids=["not begun", "failed", "repair failed", "repaired", "switched"],
 )
@@ -316,6 +318,24 @@ def test_what_the_guards_wait_for_is_read_where_the_clock_is_behind(guards: Guar
     """The longest wait that one monitor writes is no wild value to another whose clock is slower."""
     state = GroupState("g", guards=guards)
     assert read_group(group_entity(state), NOW - timedelta(seconds=5)).guards == guards
+
+
+@pytest.mark.parametrize(
+    ("name", "longest_s"), [("paused_until", LONGEST_PAUSE_S), ("scheduled", LONGEST_AHEAD_S)]
+)
+def test_no_row_names_a_later_time_than_a_command_can(name: str, longest_s: float) -> None:
+    """One that somebody has written there would pause a group, or move it, in a hundred years."""
+
+    def row(ahead_s: float) -> Mapping[str, Any]:
+        at = NOW + timedelta(seconds=ahead_s)
+        value: Any = at if name == "paused_until" else Scheduled("b", at, "somebody", NOW)
+        return group_entity(replace(GroupState("g", paused=True), **{name: value}))
+
+    # Its clock may be behind the one that the time was named by.
+    known = read_group(row(longest_s + 2.0), NOW)
+    assert getattr(known, name) is not None
+    with pytest.raises(StateUnreadable, match=name):
+        read_group(row(longest_s + 400.0), NOW)
 
 
 def test_a_canary_comes_back_from_its_row_and_older_rows_have_none() -> None:

@@ -222,7 +222,7 @@ def test_a_refusal_is_shown_as_the_app_says_it(fake: FakeApp) -> None:
 
 def test_what_a_server_sends_cannot_move_the_terminal(fake: FakeApp) -> None:
     """Control characters and turned writing directions are printed as what they are, and do nothing."""
-    evil = group_view(GROUP, state(blocked="\x1b[2Jall is well\r\n\u202e\x9b31m", active="nva1"))
+    evil = group_view(GROUP, state(blocked="\x1b[2Jall is well\r\n\u202e\x9b31m", active="nva1"), None, now())
     fake.says("GET /groups", {**groups(), "groups": [evil]})
     result = run(fake, "status")
     assert result.exit_code == ExitCode.DONE
@@ -274,8 +274,8 @@ def test_plan_shows_what_forbids_it(fake: FakeApp) -> None:
 
 def test_a_rival_and_a_hold_are_shown_with_their_sentences(fake: FakeApp) -> None:
     """Status says both, once each though nothing starts because of them; a plan says that it is held."""
-    said = {"rival": "another monitor moves it", "hold": "held by a tag", "blocked": "held by a tag"}
-    fake.says("GET /groups", {"leader": None, "groups": [{**group(), **said}]})
+    said = state(rival="another monitor moves it", hold="held by a tag", blocked="held by a tag")
+    fake.says("GET /groups", groups(said))
     output = " ".join(run(fake, "status").stdout.split())
     assert (output.count("another monitor moves it"), output.count("held by a tag")) == (1, 1)
     fake.says("GET /groups/edge/plan", {**plan(None), "hold": "held by a tag"})

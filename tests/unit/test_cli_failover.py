@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ from nvaha.cli import act, client
 from nvaha.cli.failure import ExitCode
 from nvaha.cli.main import app
 from nvaha.cli.no_answer import NoAnswer
-from nvaha.model import Status
+from nvaha.model import Health, Status
 
-from .cli_fake_app import DROP, KEY, FakeApp, Reply, error, group, operation, plan, running
+from .cli_fake_app import DROP, KEY, FakeApp, Reply, error, group, groups, operation, plan, running, state
 
 ID = "edge-4-1763820191123"
 TO_NVA2 = ("failover", "edge", "--to", "nva2")
@@ -281,3 +282,33 @@ def test_ctrl_c_does_not_pretend(fake: FakeApp, monkeypatch: pytest.MonkeyPatch)
     result = run(fake, *TO_NVA2, "--yes", "--wait")
     assert result.exit_code == ExitCode.INTERRUPTED
     assert "goes on" in result.stderr
+
+
+def test_who_forces_a_group_to_where_it_is_hears_what_is_wrong_there(fake: FakeApp) -> None:
+    """Nothing had to be changed, and the NVA is dead: both are said, though the operation is done."""
+    dead = replace(state().nvas["nva1"], health=Health.DOWN, failures=9, confirmed=3, last_error="refused")
+    done = operation(Status.DONE) | {"from": "nva1", "to": "nva1", "status": "done", "steps": []}
+    fake.says("GET /groups/edge", group(nvas={**state().nvas, "nva1": dead}))
+    fake.says(POST, Reply(done, 202))
+    result = run(fake, "failover", "edge", "--to", "nva1", "--force", "--yes", "--wait")
+    assert result.exit_code == ExitCode.DONE
+    assert "nothing had to be changed" in result.stdout
+    assert "nva1 is down" in result.stdout
+
+
+def test_the_same_error_of_many_steps_is_told_once(fake: FakeApp) -> None:
+    """A role that is missing on each table is one error, with the number of tables."""
+    failed = operation(Status.FAILED, 2)
+    where = [f"/subscriptions/s/providers/Microsoft.Network/routeTables/t{number}" for number in range(4)]
+    why = [f"needs the right Microsoft.Network/routeTables/write on {each} (403)" for each in where]
+    failed["steps"] = [
+        {**failed["steps"][0], "detail": f"route table t{number}", "status": "failed", "error": error}
+        for number, error in enumerate(why)
+    ]
+    failed["unfinished"] = [f"route table t{number}: {error}" for number, error in enumerate(why)]
+    failed["error"] = f"left undone: {'; '.join(failed['unfinished'])}"
+    fake.says("GET /groups", groups())
+    fake.says("GET /groups/edge", group(failed))
+    output = " ".join(run(fake, "status", "edge").stdout.split())
+    assert output.count("needs the right") == 2  # of the step, and of what is unfinished
+    assert all(each in output for each in ("3 more", "route table t1", "route table t3"))

@@ -186,7 +186,7 @@ PLANTED = [
 
 
 @given(files(), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_is_valid_is_read_and_round_trips(tree: Tree, as_json: bool) -> None:
     """Any valid file is read, as YAML and as JSON alike, and its native text is read back as equal."""
     text = json.dumps(tree) if as_json else yaml.safe_dump(tree)
@@ -199,7 +199,7 @@ def test_what_is_valid_is_read_and_round_trips(tree: Tree, as_json: bool) -> Non
 
 
 @given(files(), st.sampled_from(PLANTED))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_planted_mistake_is_reported_at_its_path(
     tree: Tree, planted: tuple[tuple[str | int, ...], object, str]
 ) -> None:
@@ -213,7 +213,7 @@ def test_a_planted_mistake_is_reported_at_its_path(
 
 
 @given(files(), st.sampled_from(PLANTED), st.sampled_from(PLANTED))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_two_planted_mistakes_are_reported_together(
     tree: Tree,
     one: tuple[tuple[str | int, ...], object, str],
@@ -292,7 +292,7 @@ def _only_refuses(text: str) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["groups", "daemon", "zookeeper", "control_targets"]), garbage))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_values_of_any_shape_are_read_or_refused(tree: Tree) -> None:
     """JSON and YAML of any shape under the known keys raises nothing but ConfigError."""
     _only_refuses(json.dumps(tree))

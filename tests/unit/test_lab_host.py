@@ -20,6 +20,7 @@ from azure.storage.queue.aio import QueueServiceClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+import nvaha
 from nvaha.lab.host.functions import (
     FunctionTimeoutError,
     IndexedFunction,
@@ -200,10 +201,13 @@ def thing(req: func.HttpRequest, context: func.Context) -> str:
 
 @pytest.fixture
 def _unimported(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Forget afterwards what was imported from a test's folder."""
+    """Forget afterwards what was imported from a test's folder, and know again what it made way for."""
     monkeypatch.setattr(sys, "path", list(sys.path))
+    ours = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "nvaha"}
     yield
-    sys.modules.pop("function_app", None)
+    for name in [each for each in sys.modules if each.partition(".")[0] in {"function_app", "nvaha"}]:
+        del sys.modules[name]
+    sys.modules.update(ours)
 
 
 @pytest.mark.usefixtures("_unimported")
@@ -234,6 +238,37 @@ class TestIndexing:
         (tmp_path / "function_app.py").write_text(text)
         with pytest.raises(HostError, match="reads"):
             index(tmp_path, {})
+
+    def test_an_app_gets_the_package_beside_it_and_never_the_hosts(self, tmp_path: Path) -> None:
+        """Another release is run as under any host: whole, now and in what it imports later."""
+        text = """
+            import azure.functions as func
+            import nvaha
+            app = func.FunctionApp()
+
+            @app.route("x")
+            def release(req: func.HttpRequest) -> tuple[str, str]:
+                from nvaha.lab import WHERE
+                return nvaha.__version__, WHERE
+            """
+        (tmp_path / "function_app.py").write_text(textwrap.dedent(text))
+        (tmp_path / "nvaha" / "lab").mkdir(parents=True)
+        (tmp_path / "nvaha" / "__init__.py").write_text("__version__ = 'of the app'")
+        (tmp_path / "nvaha" / "lab" / "__init__.py").write_text("WHERE = 'in the app'")
+        (function,) = index(tmp_path, {})
+        assert asyncio.run(Invoker(tmp_path, 5.0).invoke(function, None, "test")).value == (
+            "of the app",
+            "in the app",
+        )
+
+    def test_an_app_without_a_package_has_the_one_that_is_installed(self, tmp_path: Path) -> None:
+        """As the projects own, and those of tests: nothing is forgotten, nothing is there twice."""
+        (tmp_path / "function_app.py").write_text(
+            APP.replace("import azure", "import nvaha\nimport azure", 1)
+        )
+        index(tmp_path, {"WHEN": "*/3 * * * * *"})
+        assert sys.modules["function_app"].nvaha is nvaha
+        assert sys.modules["nvaha.lab.host.functions"].Invoker is Invoker
 
     def test_a_folder_without_an_app_is_refused(self, tmp_path: Path) -> None:
         """No function_app.py, no host."""

@@ -7,16 +7,19 @@ import copy
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nvaha.lab.stage.azurite import LabError
 from nvaha.lab.stage.nva import Down, FakeNva, place_all
-from nvaha.lab.stage.process import HostEvent, News, read_event
+from nvaha.lab.stage.process import HostEvent, HostProcess, News, read_event
 from nvaha.lab.stage.sample import environment
 from nvaha.lab.stage.traffic import IN_A_ROW, Flow, Traffic
 from nvaha.lab.verify import check
@@ -72,6 +75,23 @@ class TestNvas:
 
         on_stage(scenario)
 
+    def test_an_nva_remembers_when_it_was_probed(self) -> None:
+        """What nobody probed, nobody watched: so the gap in watching is known from the NVA itself."""
+
+        async def scenario(nvas: Sequence[FakeNva]) -> None:
+            one, two = nvas
+            before = time.monotonic()
+            await answer(one)
+            one.stop()
+            await answer(one)
+            one.start()
+            await answer(one)
+            await wait_for(lambda: len(one.probed) == 2)
+            assert before <= one.probed[0] <= one.probed[1] <= time.monotonic()
+            assert two.probed == ()
+
+        on_stage(scenario)
+
     def test_nvas_have_addresses_of_their_own(self) -> None:
         """No two NVAs answer at the same address and port."""
 
@@ -79,6 +99,15 @@ class TestNvas:
             assert len({(nva.address, nva.probe_port) for nva in nvas}) == 2
 
         on_stage(scenario)
+
+
+def test_a_folder_without_an_app_is_no_release_to_start(tmp_path: Path) -> None:
+    """It is named, and no process is started."""
+    host = HostProcess("monitor-a", Path(), {}, tmp_path)
+    with pytest.raises(LabError, match=rf"{tmp_path.name}.*function_app\.py"):
+        asyncio.run(host.start(tmp_path))
+    assert not host.running
+    assert not host.log.exists()
 
 
 class TestTraffic:

@@ -84,7 +84,7 @@ def test_a_notice_is_one_line_with_its_own_event(sentence: str, reason: str, nam
     assert all(str(each).isprintable() for each in found.values())
 
 
-@settings(max_examples=50, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(words, words)
 def test_no_other_line_has_an_event(text: str, cause: str) -> None:
     """What a library logs, its exception included, is no event, and each line of it is printable."""

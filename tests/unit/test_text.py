@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.text import last_part, one_line, shortened
+from nvaha.text import alike, last_part, one_line, shortened
 
 
 @given(st.text(max_size=60), st.integers(1, 40), st.data())
@@ -37,3 +37,26 @@ def test_one_line_has_no_other_white_space(text: str) -> None:
 def test_a_resource_is_called_by_its_last_part(resource_id: str, name: str) -> None:
     """The last part of an id is the name, with or without a slash behind it."""
     assert last_part(resource_id) == name
+
+
+def missing(kind: str, name: str) -> str:
+    """Return what is said of a resource that a role is missing for."""
+    at = f"/subscriptions/s/providers/Microsoft.Network/{kind}/{name}"
+    return f"{name} could not be read: needs the right Microsoft.Network/{kind}/read on {at} (403)"
+
+
+def test_one_reason_for_many_is_told_once_with_their_number() -> None:
+    """The first whole, the others by name; what has a reason of its own stays by itself, in its order."""
+    five = [missing("routeTables", "t"), *(missing("networkInterfaces", f"n{each}") for each in range(4))]
+    told = alike([*five[:2], "n9: IP forwarding is off", *five[2:], *five])
+    assert len(told) == 2
+    assert all(each in told[0] for each in ("t could not be read", "4 more", "n0", "n2", five[0][-30:]))
+    assert told[1] == "n9: IP forwarding is off"
+
+
+@given(st.lists(st.text("ab: ", max_size=80), max_size=6))
+def test_what_is_told_together_loses_no_reason(sentences: list[str]) -> None:
+    """What stands alone is as it was, and nothing is told twice."""
+    told = alike(sentences)
+    assert len(told) <= len(set(sentences))
+    assert all(any(each.rpartition(": ")[2] in one for one in told) for each in sentences)

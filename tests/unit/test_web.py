@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from nvaha import __version__
 from nvaha.app.holder import AppHolder
-from nvaha.core.inputs import FailoverCommanded, PauseCommanded
+from nvaha.core.inputs import CancelCommanded, FailoverCommanded, PauseCommanded
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.operate.control import Refused
 from nvaha.ports import StateUnreadable, StoreUnavailable
@@ -28,18 +28,22 @@ class _Recorder:
     """Stands in for Control and keeps the commands that got through."""
 
     def __init__(self) -> None:
-        self.commands: list[FailoverCommanded | PauseCommanded] = []
+        self.commands: list[FailoverCommanded | PauseCommanded | CancelCommanded] = []
         self.limits: list[int] = []
 
     async def failover(self, _name: str, command: FailoverCommanded) -> dict[str, Any]:
         self.commands.append(command)
-        return {"id": "edge-1-1"}
+        return {"id": "edge-1-1"} if command.at is None else {"name": "edge"}
+
+    async def cancel(self, _name: str, command: CancelCommanded) -> dict[str, Any]:
+        self.commands.append(command)
+        return {}
 
     async def pause(self, _name: str, command: PauseCommanded) -> dict[str, Any]:
         self.commands.append(command)
         return {}
 
-    async def history(self, _name: str, limit: int) -> dict[str, Any]:
+    async def history(self, _name: str | None, limit: int) -> dict[str, Any]:
         self.limits.append(limit)
         return {}
 
@@ -134,7 +138,7 @@ JSON = st.recursive(
     max_leaves=10,
 )
 NEAR_MISS = st.dictionaries(
-    st.sampled_from(["to", "force", "reason", "request_id", "To", "extra"]), JSON, max_size=5
+    st.sampled_from(["to", "force", "reason", "request_id", "from", "at", "To", "extra"]), JSON, max_size=5
 )
 
 
@@ -160,6 +164,7 @@ def test_any_body_is_answered(body: bytes) -> None:
         assert isinstance(command, FailoverCommanded)
         assert json.loads(body)["to"] == command.to
         assert json.loads(body).get("force", False) is command.force
+        assert json.loads(body).get("from") == command.source
         assert command.by.isprintable()
     else:
         assert status == 400
@@ -171,6 +176,69 @@ def test_any_body_is_answered(body: bytes) -> None:
 def test_any_body_of_a_pause_is_answered(body: bytes) -> None:
     """Pause takes an empty body or a reason; anything else is a 400."""
     status, _, control = _call("pause", body)
+    assert status == (200 if control.commands else 400)
+
+
+@pytest.mark.parametrize(
+    ("said", "asked_for"),
+    [
+        ("2026-12-01T02:00:00Z", "2026-12-01T02:00:00+00:00"),
+        ("2026-12-01T02:00:00+02:00", "2026-12-01T00:00:00+00:00"),
+        ("2026-12-01T02:00-05:30", "2026-12-01T07:30:00+00:00"),
+    ],
+)
+def test_a_time_to_come_is_taken_in_whatever_zone_it_says(said: str, asked_for: str) -> None:
+    """It is kept in UTC; what is only scheduled has no operation to follow yet."""
+    status, answer, control = _call("failover", json.dumps({"to": "b", "at": said}).encode())
+    [command] = control.commands
+    assert isinstance(command, FailoverCommanded)
+    assert command.at is not None
+    assert (status, answer, command.at.isoformat()) == (202, {"name": "edge"}, asked_for)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("2026-12-01T02:00:00", "2026-12-01", "02:00", "tonight", 1764554400, "1764554400", "", True),
+        *("0001-01-01T00:00:00+14:00", "2026-13-01T02:00:00Z"),
+    ],
+)
+def test_a_time_that_nobody_can_be_sure_of_is_refused_with_a_remedy(said: object) -> None:
+    """Two people would read it two ways."""
+    status, answer, control = _call("failover", json.dumps({"to": "b", "at": said}).encode())
+    assert (status, control.commands) == (400, [])
+    [detail] = answer["error"]["details"]
+    assert detail["path"] == "at"
+    assert "+02:00" in detail["message"]
+
+
+def test_what_is_scheduled_is_never_forced() -> None:
+    """Nobody knows what force would override by then."""
+    body = {"to": "b", "at": "2026-12-01T02:00:00Z", "force": True}
+    assert _call("failover", json.dumps(body).encode())[0] == 400
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("1m", 60.0), ("1h30m", 5400.0), ("7d", 604800.0)])
+def test_a_pause_may_be_for_a_while(said: str, seconds: float) -> None:
+    """In the words of the configuration file."""
+    _, _, control = _call("pause", json.dumps({"for": said}).encode())
+    [command] = control.commands
+    assert isinstance(command, PauseCommanded)
+    assert (command.paused, command.for_s) == (True, seconds)
+
+
+@pytest.mark.parametrize("said", ["59s", "8d", "2", 120, "", "-1h", "two hours", None])
+def test_a_pause_for_no_time_is_none_without_end(said: object) -> None:
+    """What cannot be understood is refused; null is as if it were left out."""
+    status, _, control = _call("pause", json.dumps({"for": said}).encode())
+    assert (status, len(control.commands)) == ((200, 1) if said is None else (400, 0))
+    assert _call("resume", b'{"for": "1h"}')[0] == 400
+
+
+@given(st.binary(max_size=200))
+def test_any_body_of_a_cancellation_is_answered(body: bytes) -> None:
+    """As that of a pause."""
+    status, _, control = _call("cancel", body)
     assert status == (200 if control.commands else 400)
 
 
@@ -266,6 +334,7 @@ BODIES = {
     "failover": b'{"to": "b"}',
     "pause": b"",
     "resume": b"",
+    "cancel": b"",
     "adopt": b'{"epoch": 1, "state": {}}',
 }
 
@@ -279,6 +348,8 @@ BODIES = {
         ("operation", 16, 1),
         ("plan", 8, 1),
         ("break_glass", 8, 1),
+        ("check", 8, 1),
+        ("cancel", 8, 8),
         ("failover", 8, 8),
         ("pause", 8, 8),
         ("resume", 8, 8),
@@ -353,6 +424,17 @@ async def test_a_plan_is_shown_for_a_while_and_says_how_old_it_is() -> None:
     await asyncio.sleep(PLAN_KEPT_S)
     assert await shown("b") == (4, "1")
     assert (await api.plan(_asked())).status_code == 400
+
+
+async def test_a_check_a_plan_and_a_sheet_of_one_group_are_three_questions() -> None:
+    """Whatever the group, and the NVA, are called."""
+    api, control = _slow()
+    await asyncio.gather(
+        *(api.check(_asked(group=group)) for group in ("check", "edge")),
+        *(api.break_glass(_asked(group=group)) for group in ("check", "edge")),
+        *(api.plan(_asked(group="check", to=to)) for to in ("edge", "check", "None")),
+    )
+    assert len(control.asked) == 7
 
 
 @pytest.mark.parametrize(("told_s", "header"), [(7.2, "8"), (0.0, "1"), (None, None)])

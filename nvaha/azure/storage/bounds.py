@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 from nvaha.azure.storage.carried import Rest
+from nvaha.core.commands import LONGEST_AHEAD_S, LONGEST_PAUSE_S
 from nvaha.core.guards import MAX_BACK_OFF_S
 from nvaha.core.health import WINDOW
 from nvaha.model import LARGEST, LEVELS
@@ -28,6 +29,10 @@ LONGEST_HOLD_DOWN = timedelta(days=1)
 """The longest that the configuration allows."""
 _BACK_OFF = timedelta(seconds=MAX_BACK_OFF_S)
 _WAITED_FOR = {"retry_at": _BACK_OFF, "failback_at": _BACK_OFF, "repair_at": LONGEST_HOLD_DOWN}
+_WAITED_FOR |= {
+    "paused_until": timedelta(seconds=LONGEST_PAUSE_S),
+    "at": timedelta(seconds=LONGEST_AHEAD_S),
+}
 _BITS = (1 << WINDOW) - 1
 """The last readings, a bit each."""
 _LONGEST_TEXT = 8192

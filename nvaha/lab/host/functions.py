@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import importlib.util
 import inspect
 import json
@@ -18,6 +19,7 @@ from typing import Any
 
 import azure.functions as func
 
+import nvaha
 from nvaha.lab.host.settings import HostError, resolve
 
 TRIGGERS = ("timerTrigger", "queueTrigger", "httpTrigger")
@@ -47,6 +49,8 @@ class IndexedFunction:
 def index(folder: Path, settings: Mapping[str, str]) -> tuple[IndexedFunction, ...]:
     """Import `function_app.py` from a folder and return its functions.
 
+    What lies beside it comes before what is installed, as under any host: also the package `nvaha`.
+
     Raises:
         HostError: there is no app, or it asks for more than the local host has.
     """
@@ -57,6 +61,7 @@ def index(folder: Path, settings: Mapping[str, str]) -> tuple[IndexedFunction, .
     module = importlib.util.module_from_spec(spec)
     sys.modules["function_app"] = module
     sys.path.insert(0, str(folder))
+    _make_way(folder)
     spec.loader.exec_module(module)
     apps = [each for each in vars(module).values() if isinstance(each, func.FunctionApp)]
     if len(apps) != 1:
@@ -65,6 +70,20 @@ def index(folder: Path, settings: Mapping[str, str]) -> tuple[IndexedFunction, .
     if not functions:
         raise HostError(f"{path} has no functions")
     return functions
+
+
+def _make_way(folder: Path) -> None:
+    """Forget this host's own `nvaha` by name, if the app brings one of another release.
+
+    The real host is no Python program, so that an app never meets any other `nvaha` than its own. What is
+    imported here goes on as it is; only who imports from now on gets the app's.
+    """
+    theirs = folder / "nvaha" / "__init__.py"
+    if not theirs.is_file() or theirs.samefile(nvaha.__file__):
+        return
+    for name in [each for each in sys.modules if each.partition(".")[0] == "nvaha"]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
 
 
 def _indexed(function: Any, settings: Mapping[str, str]) -> IndexedFunction:

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import errno
 import socket
+import time
+from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Self
@@ -14,6 +16,7 @@ _BACKLOG = 128
 _FILLERS = 4
 _FIRST_HOST = 11
 _TRIES = 20
+_REMEMBERED = 10_000
 
 
 class Down(StrEnum):
@@ -32,6 +35,7 @@ class _Listener:
     """
 
     def __init__(self, *, echo: bool) -> None:
+        self.accepted: deque[float] = deque(maxlen=_REMEMBERED)
         self._echo = echo
         self._socket: socket.socket | None = None
         self._answering: set[asyncio.Task[None]] = set()
@@ -62,6 +66,7 @@ class _Listener:
         with contextlib.suppress(BlockingIOError, InterruptedError, ConnectionAbortedError):
             connection, _ = listener.accept()
             connection.settimeout(0)
+            self.accepted.append(time.monotonic())
             self._open.add(connection)
             task = asyncio.create_task(self._answer(connection))
             self._answering.add(task)
@@ -160,6 +165,11 @@ class FakeNva:
             else:
                 listener.close()
         self.down = mode
+
+    @property
+    def probed(self) -> tuple[float, ...]:
+        """When the last some thousand probes were answered, in monotonic seconds."""
+        return tuple(self._probe.accepted)
 
     def close(self) -> None:
         """Free the ports."""

@@ -86,7 +86,7 @@ class HostProcess:
 
     Args:
         name: shown, and part of the log file's name.
-        app: the app's folder.
+        app: the app's folder; which release it is does not matter.
         settings: its application settings.
         folder: where its log goes.
         arguments: more arguments for `nvaha lab host`.
@@ -134,12 +134,18 @@ class HostProcess:
         """Whether the process is there, frozen or not, or is about to be started again."""
         return self._minding is not None and not self._minding.done()
 
-    async def start(self) -> None:
+    async def start(self, app: Path | None = None) -> None:
         """Start it, at its old port if it had one, and wait until it listens.
 
+        Args:
+            app: the folder of the app that it runs from now on, such as another release; else the same again.
+
         Raises:
-            LabError: it does not come up; with its last words.
+            LabError: it runs, there is no app in that folder, or it does not come up; with its last words.
         """
+        if self.running:
+            raise LabError(f"{self.name} runs: end it before it is started again")
+        self._app = app_folder(app or self._app)
         await self._come_up()
         self._minding = asyncio.create_task(self._mind())
 
@@ -233,6 +239,16 @@ class HostProcess:
 
     def _last_words(self) -> str:
         return self.log.read_text(errors="replace")[-_LAST_WORDS:].strip() if self.log.exists() else "(none)"
+
+
+def app_folder(folder: Path) -> Path:
+    """Return a folder if it holds an app to run; LabError if it does not."""
+    if not (folder / "function_app.py").is_file():
+        raise LabError(
+            f"{folder} holds no function_app.py: the lab runs the app of a checkout, by default of the one "
+            "that it is installed from (there, type pip install --editable '.[lab]'), or an unpacked release"
+        )
+    return folder.resolve()
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> bytes:

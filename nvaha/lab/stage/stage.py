@@ -61,7 +61,7 @@ class LabOptions:
         faults, switches: what goes wrong in the simulated Azure, and how it behaves where Azure varies.
         persist: Azurite keeps its data over a restart.
         traffic: whether a client sends traffic along the effective route.
-        app: the app's folder; by default this project's own.
+        app: the folder of the app that each host begins with, of whatever release; by default this project's.
         folder: where configuration and logs go; by default a temporary folder that is removed at the end.
     """
 
@@ -206,11 +206,6 @@ class Lab:
     async def add_host(self, name: str, port: int = 0, **settings: str) -> HostProcess:
         """Start another monitor, with more settings than the others if given."""
         app = self.options.app or Path(nvaha.__file__).parent.parent
-        if not (app / "function_app.py").is_file():
-            raise LabError(
-                f"{app} holds no function_app.py: the lab runs the app of the checkout that it is installed "
-                "from; there, type pip install --editable '.[lab]'"
-            )
         arguments = ["--key", self.options.key] if self.options.key else []
         host = HostProcess(
             name,

@@ -11,8 +11,10 @@ from tests.mutants.catalogue.past import PASSING
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
 from tests.mutants.catalogue.rivals import RIVALS
 from tests.mutants.catalogue.sharing import SHARING
+from tests.mutants.catalogue.showing import SHOWING
 from tests.mutants.catalogue.standing import STANDING_BY, YIELDING
 from tests.mutants.catalogue.switching import FINISHING, HELD_UP, HOLDING_BACK, SWITCHING
+from tests.mutants.catalogue.timed import TIMING
 from tests.mutants.catalogue.watching import (
     ANSWERING,
     ENDING,
@@ -64,4 +66,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *STANDING_BY,
     *RIVALS,
     *CANARY,
+    *TIMING,
+    *SHOWING,
 )

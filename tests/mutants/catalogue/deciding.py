@@ -137,7 +137,7 @@ DISCOVERING = (
         "late-arrival-no-end",
         "what arrives late of a switch that failed counts as its end",
         "nvaha.core.discovery:_discovered",
-        drop("state = replace(state, guards=after_success(state.guards, trigger, group.policy, now))"),
+        drop("state = replace(state, guards=after_success(state.guards, group.policy, now, moved=moved))"),
         tests=DECISIONS,
     ),
     Mutant(

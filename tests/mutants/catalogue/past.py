@@ -38,7 +38,7 @@ PASSING = (
     Mutant(
         "slow-rounds-never-count",
         "counts of a group that is probed seldom keep longer",
-        "nvaha.core.age:stale_after_s",
+        "nvaha.core.health:stale_after_s",
         replace("max(STALE_AFTER_S, ROUNDS_MISSED * slowest_s)", by="STALE_AFTER_S"),
         tests=AGES,
     ),
@@ -119,6 +119,22 @@ PASSING = (
         simulated=False,
     ),
     Mutant(
+        "requests-of-the-past-forgotten",
+        "a request that was accepted on a row of the past starts nothing a second time",
+        "nvaha.core.age:_not_before",
+        replace("_all_of(remembered.request_ids, state.request_ids)", by="remembered.request_ids"),
+        tests=AGES,
+        simulated=False,
+    ),
+    Mutant(
+        "requests-lost-with-the-row",
+        "a request that was accepted before a row went back starts nothing a second time",
+        "nvaha.core.age:_not_before",
+        replace("_all_of(remembered.request_ids, state.request_ids)", by="state.request_ids"),
+        tests=AGES,
+        simulated=False,
+    ),
+    Mutant(
         "pause-goes-back",
         "a pause is not lost with the row while its leader lives",
         "nvaha.core.age:_not_before",
@@ -131,6 +147,14 @@ PASSING = (
         "nvaha.watch.watched:WatchedGroups._stamp",
         replace("self._remembered.get(group.name)", by="None"),
         tests=PAST,
+    ),
+    Mutant(
+        "memory-without-cancelled-writes",
+        "a leader remembers what it wrote, whether or not its round came to its end",
+        "nvaha.state.commit:Committer._written",
+        replace("self._wrote(held.state)", by="pass"),
+        tests=("tests/unit/watch/test_gone_back.py",),
+        simulated=False,
     ),
     Mutant(
         "epoch-goes-back",

@@ -299,7 +299,7 @@ ANSWERING = (
         "probed-in-the-future",
         "a group whose probing is told for a time to come is not watched",
         "nvaha.core.health:lately_probed",
-        replace("abs((now - state.probed_at).total_seconds())", by="(now - state.probed_at).total_seconds()"),
+        replace("abs((now - probed_at).total_seconds())", by="(now - probed_at).total_seconds()"),
         tests=("tests/unit/operate/test_control.py",),
         simulated=False,
     ),
@@ -329,11 +329,12 @@ ANSWERING = (
     Mutant(
         "as-seldom-as-the-seldomest",
         "a group is probed as often as the NVA that is asked most often",
-        "nvaha.operate.control:Control._all_probed",
+        "nvaha.core.health:stale_after_s",
         replace(
-            "min((nva.probe.interval_s for nva in group.nvas))",
-            by="max((nva.probe.interval_s for nva in group.nvas))",
+            "min((nva.probe.interval_s for nva in group.nvas), default=0.0)",
+            by="max((nva.probe.interval_s for nva in group.nvas), default=0.0)",
         ),
+        tests=("tests/unit/operate/test_control.py",),
         simulated=False,
     ),
     Mutant(

@@ -364,10 +364,12 @@ class TestUnread:
         before = read_group(ROWS["groups"]["unread"], READ_AT)
         survey = Survey({}, {}, {"nva1": (), "nva2": ()})
         after = decide(self.group, before, NetworkRead(3, survey), later(0)).state
-        assert not any("could not be read" in each for each in group_view(self.group, after)["drift"])
+        assert not any(
+            "could not be read" in each for each in group_view(self.group, after, None, READ_AT)["drift"]
+        )
 
     def test_it_is_said_once_while_azure_is_silent(self) -> None:
         """The next look fails as well: one sentence is enough."""
         before = read_group(ROWS["groups"]["unread"], READ_AT)
         after = decide(self.group, before, NetworkUnread(3, SILENCE), later(0)).state
-        assert len(group_view(self.group, after)["drift"]) == 1
+        assert len(group_view(self.group, after, None, READ_AT)["drift"]) == 1

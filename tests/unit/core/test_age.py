@@ -328,6 +328,15 @@ class TestBehind:
         """What the others of us do to a row only ever leads on."""
         assert not behind(row, self.NEWER)
 
+    def test_a_request_on_an_older_row_starts_nothing_a_second_time(self) -> None:
+        """Commanded on a row of the past, it ends with that; repeated it hears of it, as does one before."""
+        led = replace(self.NEWER, request_ids=(("known", "g-3-0"),))
+        row = replace(switching("b", probed_at=later(20)), request_ids=(("late", "g-1-0"),))
+        state = decide(GROUP, row, Probed(2, {"a": OK, "b": OK}, remembered=led), later(61)).state
+        for request_id in ("known", "late"):
+            again = FailoverCommanded("a", "operator", force=True, request_id=request_id)
+            assert decide(GROUP, state, again, later(62)).send is None
+
     def test_the_leaders_configuration_is_no_part_of_the_past(self) -> None:
         """Else no worker that has the leader's configuration would carry a switch of the group out again."""
         led = replace(self.NEWER, fingerprint=GROUP.fingerprint)

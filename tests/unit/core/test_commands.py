@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,13 @@ from nvaha.core.refusal import RefusalCode
 from nvaha.model import (
     GroupState,
     NvaState,
+    Pause,
     Phase,
     Status,
     Trigger,
 )
-from tests.builders import NOON, down, later, steady, switching, up
-from tests.unit.core.decisions import GROUP, command
+from tests.builders import NOON, SPEC, down, group_of, later, steady, switching, up
+from tests.unit.core.decisions import GROUP, command, probed
 
 
 def test_a_target_that_is_up_is_switched_to() -> None:
@@ -113,3 +115,37 @@ def test_an_instance_with_another_configuration_than_the_leader_commands_nothing
     assert decision.refusal is not None
     assert decision.refusal.code is RefusalCode.OTHER_CONFIGURATION
     assert decide(GROUP, state, PauseCommanded(paused=True, by="somebody"), NOON).state.paused
+
+
+def test_a_pause_says_by_whom_since_when_and_why_until_it_is_over() -> None:
+    """Whoever looks at night knows whom to ask; what waited because of it says so no longer than it lasts."""
+    asleep = steady(nvas={"a": down()})
+    paused = decide(GROUP, asleep, PauseCommanded(paused=True, by="alice", reason="an\n upgrade"), NOON).state
+    assert paused.pause == Pause("alice", NOON, "an upgrade")
+    waits = probed(paused, now=later(1)).state
+    assert all(each in (waits.blocked or "") for each in ("alice", "2026-03-01 12:00:00 UTC", "an upgrade"))
+    resumed = decide(GROUP, waits, PauseCommanded(paused=False, by="bob"), later(2)).state
+    assert (resumed.paused, resumed.pause, resumed.blocked) == (False, None, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "left"),
+    [
+        ({"blocked": "the group is paused"}, None),
+        ({"blocked": "hold-down after the last switch"}, "hold-down after the last switch"),
+    ],
+    ids=["by_an_older_release", "for_another_reason"],
+)
+def test_the_end_of_a_pause_takes_along_what_it_blocked(changes: dict[str, Any], left: str | None) -> None:
+    """And nothing else; who paused is not known of a pause by an older release."""
+    resumed = decide(GROUP, steady(paused=True, **changes), PauseCommanded(paused=False, by="bob"), NOON)
+    assert resumed.state.blocked == left
+
+
+def test_the_health_of_what_is_probed_seldom_is_known_between_two_probes() -> None:
+    """An NVA that is asked once a minute can be moved to at any time, until three answers are missing."""
+    group = group_of(spec=replace(SPEC, interval_s=60.0))
+    assert command(steady(), "b", group=group, now=later(100)).refusal is None
+    refusal = command(steady(), "b", group=group, now=later(200)).refusal
+    assert refusal is not None
+    assert refusal.code is RefusalCode.STALE

@@ -20,7 +20,7 @@ from nvaha.model import (
     Phase,
     Trigger,
 )
-from tests.builders import BAD, NOON, down, group_of, steady, switching, up
+from tests.builders import BAD, NOON, down, group_of, later, steady, switching, up
 from tests.unit.core.decisions import GROUP, command, look, probed
 
 
@@ -103,7 +103,7 @@ class TestDrift:
         """One look may have caught a moment in between; two start a repair at the next reading."""
         drift: dict[str, tuple[str, ...]] = {"a": ("route r",), "b": ()}
         once = look(steady(), off=drift)
-        assert (once.state.drift, once.send) == (Drift(("route r",), seen=1), None)
+        assert (once.state.drift, once.send) == (Drift(("route r",), seen=1, drift_since=NOON), None)
         assert probed(once.state).send is None
         twice = look(once.state, off=drift)
         assert [each.event for each in twice.notices] == ["drift_found"]
@@ -111,6 +111,13 @@ class TestDrift:
         request = probed(twice.state).send
         assert request is not None
         assert (request.trigger, request.target) == (Trigger.REPAIR, "a")
+
+    def test_drift_is_told_since_when(self) -> None:
+        """By the look that first found it, however many have since; and anew after it was gone."""
+        off: dict[str, tuple[str, ...]] = {"a": ("route r",), "b": ()}
+        there = look(steady(writes=("another",), seen=5, drift_since=later(-900)), off=off).state
+        assert there.drift.drift_since == later(-900)
+        assert look(look(there).state, off=off).state.drift.drift_since == NOON
 
     def test_drift_that_is_gone_is_forgotten(self) -> None:
         """A look that agrees starts the count again."""
@@ -132,7 +139,7 @@ class TestDrift:
     def test_what_no_write_can_mend_is_reported_not_tried(self) -> None:
         """Problems count as drift that is seen, but start no repair."""
         state = look(look(steady(), problems={"a": ("p",)}).state, problems={"a": ("p",)}).state
-        assert state.drift == Drift(problems=("p",), seen=2)
+        assert state.drift == Drift(problems=("p",), seen=2, drift_since=NOON)
         assert probed(state).send is None
 
     def test_writes_on_top_of_what_no_write_can_mend_are_new(self) -> None:

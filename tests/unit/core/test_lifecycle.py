@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -414,3 +415,29 @@ def test_a_closing_can_make_the_record_that_nobody_made() -> None:
     """What ends carries its whole request, for a maker that died before it wrote a record."""
     state = decide(GROUP, switching(), SwitchFailed(1, "g-1-0", "why"), NOON).state
     assert [each.request for each in state.closings] == [request_to("b")]
+
+
+class TestHoldDown:
+    """Hold-down comes after a move, and after nothing else."""
+
+    @pytest.mark.parametrize(
+        ("changes", "begins"),
+        [
+            ({"active": "a", "request": request_to("b")}, True),
+            ({"active": "a", "request": request_to("a", Trigger.MANUAL, forced=True)}, False),
+            ({"active": "a", "request": request_to("a", Trigger.MANUAL), "wanted": "b"}, True),
+            ({"active": "a", "request": request_to("a", Trigger.REPAIR)}, False),
+        ],
+        ids=["moved", "there_already", "back_from_half_way", "repaired"],
+    )
+    def test_it_begins_where_something_moved(self, changes: dict[str, Any], begins: bool) -> None:
+        """Who forces a group to where it is must not keep it there for a minute if that NVA is dead."""
+        state = switching(**{"last_switch_at": later(-900), **changes})
+        done = decide(GROUP, state, SwitchDone(1, "g-1-0"), later(5)).state
+        assert done.guards.last_switch_at == (later(5) if begins else later(-900))
+
+    def test_a_dead_nva_is_left_at_once_after_a_forced_look_at_what_is_there(self) -> None:
+        """The switch away follows at the next round."""
+        forced = switching(request=request_to("a", Trigger.MANUAL, forced=True), nvas={"a": down()})
+        done = decide(GROUP, forced, SwitchDone(1, "g-1-0"), later(5)).state
+        assert probed(done, now=later(6)).send is not None

@@ -34,6 +34,7 @@ def test_a_plan_brings_everything_to_its_target(scene: tuple[Group, Snapshot, st
     group, snapshot, target = scene
     todo = plan(group, snapshot, target, {})
     assert todo.problems == ()
+    assert bool(survey(group, snapshot, {}).off[target]) is bool(todo.steps)
     after = apply(snapshot, todo, random.Random(seed))
     assert plan(group, after, target, {}) == Plan(target)
     found = survey(group, after, {})

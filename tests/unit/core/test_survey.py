@@ -22,7 +22,7 @@ def test_a_survey_counts_what_points_at_each_nva() -> None:
     found = survey(group, snapshot, {})
     assert (found.routes, found.public_ips) == ({"a": 1, "b": 1}, {"a": 0, "b": 1})
     assert found.owner() == "b"
-    assert (len(found.off["a"]), len(found.off["b"])) == (3, 1)
+    assert (len(found.off["a"]), len(found.off["b"])) == (2, 1)
     assert found.addresses["a"]["internal"]["second"] == address("a", "internal", second=True)
     assert found.primary["a"] == {"internal": "first-a"}
 
@@ -98,3 +98,31 @@ def test_a_table_that_azure_failed_to_write_still_points_where_it_says() -> None
     found = survey(group, snapshot, {})
     assert (found.routes["b"], len(found.off["b"])) == (1, 1)
     assert ours.id == table_id("table")
+
+
+def test_what_is_off_says_where_it_is_and_where_it_should_be() -> None:
+    """Who reads of drift wants to know how Azure stands, not what a switch would write."""
+    wish = PublicIp("internal", pip_id("p"))
+    group, snapshot = scene_of(
+        {"one": address("b", "internal")}, {"b": pip_id("p")}, pip("p"), public_ips=(wish,)
+    )
+    found = survey(group, snapshot, {})
+    route, public_ip = found.off["a"]
+    here, there = f"leads to b ({address('b', 'internal')})", f"should lead to a ({address('a', 'internal')})"
+    assert route.index(here) < route.index(there)
+    assert public_ip.index("b-internal") < public_ip.index("should be on") < public_ip.index("a-internal")
+    assert found.off["b"] == ()
+
+
+def test_what_hangs_on_nothing_and_what_was_not_written_is_off_in_words() -> None:
+    """A public IP on no NIC; a table, and a NIC, whose last write failed."""
+    wish = PublicIp("internal", pip_id("p"))
+    hops = {"one": address("a", "internal")}
+    group, snapshot = scene_of(hops, {}, pip("p"), public_ips=(wish,))
+    assert "is on no NIC" in survey(group, snapshot, {}).off["a"][0]
+    group, snapshot = scene_of(hops, {"a": pip_id("p")}, pip("p"), public_ips=(wish,))
+    for each in (table_id("table"), nic_id("a", "internal")):
+        snapshot.resources[each.casefold()].body["properties"]["provisioningState"] = "Failed"
+    assert [each.endswith("its last write failed") for each in survey(group, snapshot, {}).off["a"]] == [
+        True
+    ] * 2

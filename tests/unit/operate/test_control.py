@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nvaha.core.inputs import FailoverCommanded, PauseCommanded
+from nvaha.core.inputs import CancelCommanded, FailoverCommanded, PauseCommanded
 from nvaha.core.refusal import RefusalCode
 from nvaha.model import (
     STALE_AFTER_S,
@@ -224,11 +224,109 @@ class TestPause:
             assert out.state().paused is paused
         assert out.told.events == ["paused", "resumed"]
 
+    async def test_the_answer_says_who_paused_and_what_else_is_not_good(self) -> None:
+        """And, once it is resumed, what still keeps a dead active NVA's group there, and until when."""
+        out = outside(steady(nvas={"a": down()}, last_switch_at=later(0)))
+        command = PauseCommanded(paused=True, by="alice", reason="an upgrade")
+        paused = await control(out).pause("g", command)
+        assert (paused["pause"]["by"], paused["pause"]["reason"]) == ("alice", "an upgrade")
+        assert {"active_down", "paused"} <= {each["code"] for each in paused["advice"]}
+        resumed = await control(out).pause("g", PauseCommanded(paused=False, by="bob"))
+        told = {each["code"]: each["text"] for each in resumed["advice"]}
+        assert (resumed["pause"], "paused" in told) == (None, False)
+        assert "hold-down after the last switch, until 12:01:00 UTC" in told["active_down"]
+
+    async def test_a_pause_is_confirmed_though_who_leads_cannot_be_read(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is written; that storage does not answer another question is no reason to say it may not be."""
+        out = outside()
+
+        async def silent(_: object) -> LeaderRecord:
+            raise StoreUnavailable("no answer")
+
+        monkeypatch.setattr(type(out.store), "load_leader", silent)
+        assert (await control(out).pause("g", PauseCommanded(paused=True, by="somebody")))["paused"]
+
     async def test_a_group_that_no_leader_has_seen_yet_can_be_paused(self) -> None:
         """The first leader finds it paused."""
         out = Outside()
         assert (await control(out).pause("g", PauseCommanded(paused=True, by="somebody")))["paused"]
         assert out.state().paused
+
+    async def test_until_when_is_shown(self) -> None:
+        """For as long as the group is paused."""
+        out = outside()
+        paused = await control(out).pause("g", PauseCommanded(paused=True, by="somebody", for_s=7200.0))
+        assert paused["paused_until"] == "2026-03-01T14:00:00.000Z"
+        resumed = await control(out).pause("g", PauseCommanded(paused=False, by="somebody"))
+        assert resumed["paused_until"] is None
+
+
+class TestScheduling:
+    """An operator names a time to come."""
+
+    async def test_it_is_written_shown_and_cancelled(self) -> None:
+        """Nothing is queued, nothing is on record, and one group's is no other's."""
+        out = outside()
+        answer = await control(out).failover("g", replace(TO_B, at=later(600.0), source="a"))
+        assert answer["scheduled"] == {
+            "from": "a",
+            "to": "b",
+            "at": "2026-03-01T12:10:00.000Z",
+            "reason": "drill",
+            "requested_by": "somebody",
+            "requested_at": "2026-03-01T12:00:00.000Z",
+            "request_id": None,
+        }
+        assert (await control(out).groups())["groups"][0]["scheduled"] == answer["scheduled"]
+        assert (out.queue.sent, dict(out.store.operations)) == ([], {})
+        cancelled = await control(out).cancel("g", CancelCommanded("somebody"))
+        assert (cancelled["scheduled"], out.state().scheduled) == (None, None)
+        assert out.told.events == ["failover_scheduled", "failover_cancelled"]
+
+    async def test_cancelling_what_is_not_there_is_refused(self) -> None:
+        """It may have been begun, which is not what somebody who cancels wants to hear as success."""
+        with pytest.raises(Refused) as raised:
+            await control(outside()).cancel("g", CancelCommanded("somebody"))
+        assert raised.value.refusal.code is RefusalCode.NOT_SCHEDULED
+
+
+class TestCheck:
+    """How a group stands in Azure, against its record."""
+
+    async def test_what_agrees(self) -> None:
+        """With what each NVA has, and what a switch there would have to write."""
+        out = outside()
+        view = await control(out).check("g")
+        assert (view["active"], view["found"], view["agrees"], view["differs"]) == ("a", "a", True, [])
+        assert [(each["routes"], each["public_ips"], len(each["off"])) for each in view["nvas"]] == [
+            (1, 1, 0),
+            (0, 0, 3),
+        ]
+        assert (out.network.tried, out.store.saves) == ([], 0)
+
+    async def test_what_differs(self) -> None:
+        """What the record says is one thing, what Azure has another."""
+        view = await control(outside(steady("b"))).check("g")
+        assert (view["active"], view["found"], view["agrees"]) == ("b", "a", False)
+        assert any(pip_id("p").rpartition("/")[2] in each for each in view["differs"])
+
+    async def test_what_nobody_knows_agrees_with_nothing(self) -> None:
+        """Neither a resource that gave no answer nor a group without a record."""
+        out = outside()
+        out.network.unread[TABLE] = NetworkError(NetworkFault.UNAVAILABLE, TABLE, "503: gone")
+        view = await control(out).check("g")
+        assert (view["agrees"], len(view["unanswered"])) == (False, 1)
+        nobody = await control(outside(steady(None, phase=Phase.UNKNOWN))).check("g")
+        assert (nobody["active"], nobody["found"], nobody["agrees"]) == (None, "a", False)
+
+    async def test_where_azure_lets_nothing_be_read_it_is_refused(self) -> None:
+        """As a plan is."""
+        out = outside()
+        out.network.unread = {TABLE: NetworkError(NetworkFault.THROTTLED, TABLE, "429: too many")}
+        with pytest.raises(Refused):
+            await control(out).check("g")
 
 
 class TestLooking:
@@ -282,6 +380,19 @@ class TestLooking:
             ["g-4-0", "g-3-0", "g-2-0"],
         )
 
+    async def test_the_history_of_all_groups_is_one_by_time(self) -> None:
+        """Cut to what was asked for once it is in order."""
+        out = outside()
+        for group, minute in (("g", 1), ("h", 2), ("g", 3), ("h", 4), ("gone", 5)):
+            operation = f"{group}-{minute}-0"
+            request = replace(request_to("b"), operation=operation, group=group, generation=minute)
+            out.store.operations[operation] = Operation(replace(request, requested_at=later(60.0 * minute)))
+        shown = await control(out, GROUP, replace(GROUP, name="h")).history(None, 3)
+        assert (shown["group"], [each["id"] for each in shown["operations"]]) == (
+            None,
+            ["h-4-0", "g-3-0", "h-2-0"],
+        )
+
     async def test_an_operation_is_shown_by_its_id(self) -> None:
         """One that is not there is refused."""
         out = outside()
@@ -299,6 +410,8 @@ class TestLooking:
         for asked in (
             mine.group(name),
             mine.plan(name, "b"),
+            mine.check(name),
+            mine.cancel(name, CancelCommanded("x")),
             mine.break_glass(name),
             mine.failover(name, TO_B),
             mine.pause(name, PauseCommanded(paused=True, by="x")),
@@ -367,6 +480,7 @@ class TestIllegible:
         assert "cannot be read" in one["blocked"]
         assert other["blocked"] is None
         assert "cannot be read" in (await mine.group("g"))["blocked"]
+        assert [each["code"] for each in (await mine.group("g"))["advice"]] == ["state_unreadable"]
         with pytest.raises(StateUnreadable):
             await mine.pause("g", PauseCommanded(paused=True, by="somebody"))
         assert (await mine.failover("other", TO_B))["to"] == "b"

@@ -15,7 +15,9 @@ from nvaha.model import (
     LeaderRecord,
     NvaState,
     Operation,
+    Pause,
     Phase,
+    Scheduled,
     Status,
     StepRecord,
     StepStatus,
@@ -23,7 +25,7 @@ from nvaha.model import (
 )
 from nvaha.operate.views import group_view, leader_view, operation_view, plan_view
 from nvaha.ports import correlation_id
-from tests.builders import group_of, later, request_to, steady, switching
+from tests.builders import NOON, group_of, later, request_to, steady, switching
 
 GROUP = group_of()
 SPEC = replace(GROUP.nvas[0].probe, address=None, interface="internal", port=8443)
@@ -46,6 +48,9 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
         generation=3,
         epoch=5,
         paused=True,
+        pause=Pause("alice", later(-300), "an upgrade"),
+        paused_until=later(7200),
+        scheduled=Scheduled("b", later(3600), "alice", NOON, "why", "a", "r"),
         all_down=True,
         wanted="b",
         blocked="the group is paused",
@@ -57,7 +62,12 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
         probed_at=later(10),
         last_switch_at=later(-100),
     )
-    view = group_view(group_of(spec=SPEC, automatic=False), state)
+    view = group_view(
+        group_of(spec=SPEC, automatic=False), state, LeaderRecord("one", 5, later(15)), later(20)
+    )
+    codes = [each["code"] for each in view.pop("advice")]
+    assert codes[0] == "active_down"
+    assert {"switch_failed", "rival", "drift_found", "discovery_failed", "held", "paused"} <= set(codes)
     assert view == {
         "name": "g",
         "phase": "steady",
@@ -67,6 +77,17 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
         "generation": 3,
         "epoch": 5,
         "paused": True,
+        "pause": {"by": "alice", "since": "2026-03-01T11:55:00.000Z", "reason": "an upgrade"},
+        "paused_until": "2026-03-01T14:00:00.000Z",
+        "scheduled": {
+            "from": "a",
+            "to": "b",
+            "at": "2026-03-01T13:00:00.000Z",
+            "reason": "why",
+            "requested_by": "alice",
+            "requested_at": "2026-03-01T12:00:00.000Z",
+            "request_id": "r",
+        },
         "automatic": False,
         "all_down": True,
         "blocked": "the group is paused",
@@ -107,20 +128,20 @@ def test_a_group_is_shown_with_all_that_an_operator_asks_first() -> None:
 
 def test_a_group_being_switched_is_shown_with_its_target() -> None:
     """At rest the last switch's target is none of its business."""
-    assert group_view(GROUP, switching())["target"] == "b"
-    assert group_view(GROUP, replace(switching(), phase=Phase.STEADY))["target"] is None
+    assert group_view(GROUP, switching(), None, NOON)["target"] == "b"
+    assert group_view(GROUP, replace(switching(), phase=Phase.STEADY), None, NOON)["target"] is None
 
 
 def test_a_group_is_shown_as_configured_now() -> None:
     """An NVA that is new is unknown, one that is gone is not shown, nor is it active any more."""
-    view = group_view(group_of("b", "c"), steady("a"))
+    view = group_view(group_of("b", "c"), steady("a"), None, NOON)
     assert [(each["name"], each["health"]) for each in view["nvas"]] == [("b", "up"), ("c", "unknown")]
     assert (view["phase"], view["active"]) == ("unknown", None)
 
 
 def test_a_fixed_probe_address_is_shown_as_it_is() -> None:
     """Whatever Azure says of the interfaces."""
-    assert group_view(GROUP, GroupState("g"))["nvas"][0]["address"] == "127.0.0.1"
+    assert group_view(GROUP, GroupState("g"), None, NOON)["nvas"][0]["address"] == "127.0.0.1"
 
 
 @pytest.mark.parametrize(("age_s", "fresh"), [(0.0, True), (STALE_AFTER_S, True), (STALE_AFTER_S + 1, False)])
@@ -239,4 +260,4 @@ def test_a_public_ip_that_moves_is_counted_where_it_arrives() -> None:
 
 def test_a_group_that_is_put_back_again_and_again_shows_its_rival() -> None:
     """Nobody's mark says so, but what happened does."""
-    assert "b" in group_view(GROUP, steady(contested=True, owners=("b",)))["rival"]
+    assert "b" in group_view(GROUP, steady(contested=True, owners=("b",)), None, NOON)["rival"]

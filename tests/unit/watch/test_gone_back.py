@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -41,6 +42,27 @@ async def test_what_a_leader_remembers_outlasts_its_row(*, gone: bool, by: str) 
     state = out.state()
     assert (state.phase, state.generation, state.epoch, state.paused) == (Phase.UNKNOWN, 3, 2, True)
     assert "unwatched" in out.told.events
+
+
+async def test_what_was_written_is_remembered_though_its_writer_was_cancelled() -> None:
+    """A round that ends between its write and its end has switched: the next one is not that switch again."""
+    out, leader = await leading()
+    out.store.put(replace(out.state(), paused=False))
+    await leader.watched.take_over()
+    fails = Probed(leader.lease.epoch, {"a": replace(OK, ok=False), "b": OK})
+    writer: asyncio.Task[bool]
+
+    def cancel() -> None:
+        writer.cancel()
+
+    out.store.before_save = cancel
+    while out.state().phase is not Phase.SWITCHING:
+        writer = asyncio.ensure_future(leader.watched.decide(leader.group(), fails))
+        await asyncio.wait({writer})
+    out.store.before_save = lambda: None
+    out.store.put(known(generation=2))
+    await leader.watched.take_over()
+    assert (out.state().generation, out.state().phase) == (4, Phase.UNKNOWN)
 
 
 async def test_what_a_newer_leader_has_written_is_no_step_back() -> None:

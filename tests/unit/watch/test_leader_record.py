@@ -204,3 +204,26 @@ async def test_a_group_that_cannot_be_read_is_told_though_nobody_watches_it() ->
     [line] = [each.fields for each in out.told.notices if each.event == "group_state"]
     assert line["unreadable"]
     assert line["unwatched"]
+
+
+async def test_what_a_new_leader_tells_is_as_old_as_its_election() -> None:
+    """It ran as a follower for an hour, or led and was blind before: neither says anything about now."""
+    out = outside(known())
+    leader = Leader(out)
+    await leader.lead()
+    await leader.record.tell_blindness(blind=True)
+    await out.clock.sleep(3600.0)
+    leader.record.elected()
+    await leader.beside(leader.record.run(), 1.0)
+    assert out.store.leader == LeaderRecord("one", 2, later(3600))
+
+
+async def test_a_leader_whose_rounds_do_not_end_is_stale_all_the_same() -> None:
+    """Its election makes it fresh for as long as a round would, and no longer."""
+    out = outside(known())
+    leader = Leader(out)
+    await leader.lead()
+    leader.record.elected()
+    await leader.beside(leader.record.run(), 3 * STALE_AFTER_S)
+    assert out.store.leader is not None
+    assert out.store.leader.round_at == later(0)

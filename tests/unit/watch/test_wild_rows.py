@@ -23,6 +23,7 @@ from nvaha.model import (
     GroupState,
     Guards,
     Notice,
+    Scheduled,
     Status,
     Switch,
 )
@@ -46,6 +47,8 @@ RICH = known(
     untold=(Notice("paused", "info", "a sentence", {"group": "g"}),),
     write_ids=("w",),
     stays=("an address",),
+    paused_until=NOON + timedelta(hours=1),
+    scheduled=Scheduled("b", NOON + timedelta(hours=1), "somebody", NOON, "a reason", "a", "s"),
 )
 """A row in which every field has something in it, and which is right."""
 CONTENT: dict[str, Any] = json.loads(group_entity(RICH)["state"])
@@ -115,7 +118,7 @@ def told(out: Outside, event: str, group: str = "g") -> list[str]:
     ]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 @given(st.sampled_from(PLACES), WILD, st.booleans())
 def test_a_wild_value_anywhere_in_a_row_stops_no_other_group(path: Path, value: Any, sitting: bool) -> None:
     """At an election and under a sitting leader: the other group leaves its dead NVA, and lead goes on.
