@@ -108,6 +108,10 @@ class Site:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        # As asyncio.run ends a loop; and what was closed over TLS takes a moment until it is.
+        await asyncio.sleep(0.25)
+        await self._loop.shutdown_asyncgens()
+        await self._loop.shutdown_default_executor()
 
     @web.middleware
     async def _between(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -222,7 +222,10 @@ def test_an_error_of_the_api_is_shown_with_its_remedy_and_sent_again_under_the_s
         page.get_by_role("button", name="Move to edge-nva2 now").click()
         expect(page.get_by_role("alert")).to_contain_text("edge-nva2 is not up")
         expect(page.get_by_role("alert")).to_contain_text("Wait until its probes succeed")
-        site.change("edge", nvas={"edge-nva1": nva_up(), "edge-nva2": nva_up()})
+        site.change("edge", nvas={"edge-nva1": nva_up(), "edge-nva2": nva_up()}, active="edge-nva2")
+        page.get_by_role("button", name="Move to edge-nva2 now").click()
+        expect(page.get_by_role("alert")).to_contain_text("It has been moved since you looked")
+        site.change("edge", active="edge-nva1")
         site.loses = "POST"
         page.get_by_role("button", name="Move to edge-nva2 now").click()
         expect(page.locator("dialog").get_by_role("alert")).to_contain_text("may have been done all the same")
@@ -244,9 +247,13 @@ def test_a_group_is_paused_and_resumed_with_what_that_means(show: Open) -> None:
         assert posts(site) == []
         page.get_by_role("button", name="Pause…").click()
         page.get_by_label("Reason").fill("upgrade")
+        page.get_by_label("How long").select_option("for four hours")
         page.get_by_role("button", name="Pause it").click()
         expect(page.locator(".troubles")).to_contain_text("paused")
-        assert "was paused by jane@contoso.com (Entra 8d2f) (upgrade)" in site.out.told.notices[-1].text
+        pause = site.state("edge").pause
+        assert pause is not None
+        assert (pause.by, pause.reason) == ("jane@contoso.com (Entra 8d2f)", "upgrade")
+        assert site.state("edge").paused_until is not None
         page.get_by_role("button", name="Resume…").click()
         page.get_by_role("button", name="Resume it").click()
         expect(page.get_by_role("button", name="Pause…")).to_be_visible()

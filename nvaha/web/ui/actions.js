@@ -35,12 +35,13 @@ async function readPlan() {
 
 /** Ask to pause a group, or to let it go on. */
 export function openPause(group) {
-  update({ dialog: { kind: group.paused ? "resume" : "pause", step: "ask", group, reason: "", error: null, requestId: requestId() } });
+  update({ dialog: { kind: group.paused ? "resume" : "pause", step: "ask", group, reason: "", length: "", error: null, requestId: requestId() } });
 }
 
 async function send() {
-  const { kind, group, to, reason, force, requestId: request_id } = state.dialog;
-  const body = kind === "failover" ? { to, reason, request_id, force } : { reason };
+  const { kind, group, to, reason, force, length, requestId: request_id } = state.dialog;
+  const from = group.active && group.active !== to ? { from: group.active } : {};
+  const body = kind === "failover" ? { ...from, to, reason, request_id, force } : length ? { reason, for: length } : { reason };
   change({ step: "sending", error: null });
   try {
     const { data } = await call(`groups/${encodeURIComponent(group.name)}/${kind}`, body);
@@ -145,15 +146,22 @@ function askDialog() {
     )}`;
 }
 
+const LENGTHS = { "": "until somebody resumes it", "1h": "for an hour", "4h": "for four hours", "1d": "for a day", "7d": "for a week" };
+
+function lengthField() {
+  const set = (event) => change({ length: event.target.value });
+  return html`<label class="field">How long<select @change=${set}>${Object.entries(LENGTHS).map(([value, text]) => html`<option value=${value}>${text}</option>`)}</select></label>`;
+}
+
 function pauseDialog() {
   const { kind, group, error, step } = state.dialog;
   const sending = step === "sending";
   const active = group.active && nvaOf(group, group.active);
   const what = kind === "pause"
-    ? ["It is probed and shown as before, and can be moved by hand.", "It is never switched by itself, even when its active NVA fails, until somebody resumes it."]
+    ? ["It is probed and shown as before, and can be moved by hand.", "It is never switched by itself, even when its active NVA fails, while it is paused."]
     : ["It is switched by itself again when its active NVA fails.", active?.health === "down" ? `${active.name} is down now: it is switched at once.` : null];
   return html`<h2 tabindex="-1">${kind === "pause" ? "Pause" : "Resume"} ${group.name}?</h2>
     <ul class="plain">${what.filter(Boolean).map((each) => html`<li>${each}</li>`)}</ul>
-    ${reasonField()}${trouble(error)}
+    ${kind === "pause" ? lengthField() : nothing}${reasonField()}${trouble(error)}
     ${foot(html`<button type="button" class="main" ?disabled=${sending} @click=${send}>${sending ? "Asking…" : kind === "pause" ? "Pause it" : "Resume it"}</button>`)}`;
 }

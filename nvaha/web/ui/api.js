@@ -12,6 +12,7 @@ const REMEDIES = {
   other_configuration: "The instance that answered has another configuration than the leader: wait until the deployment has ended, or restart the app.",
   switching: "Wait until it has ended. Once no worker has shown itself for 15 s, force overrides this.",
   already_active: "There is nothing to do. Force writes everything there once more.",
+  not_active: "It has been moved since you looked. Close this, look again, and decide anew.",
   not_up: "Wait until its probes succeed, choose another NVA, or use force if you know that it works.",
   stale: "See first why nothing is probed: is a leader there? Force moves without knowing the health.",
   rival: "Agree with whoever else moves this group first. Force takes the marks over.",

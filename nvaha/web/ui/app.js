@@ -4,9 +4,9 @@ import { close, dialog } from "./actions.js";
 import { caller, keep, key, name } from "./api.js";
 import { groupPage } from "./group.js";
 import { html, nothing, render } from "./lit-html.js";
-import { monitorTroubles, overview } from "./overview.js";
-import { LIVE_S, ageS, appNow, isOld, shown, start, state, update, wake } from "./poll.js";
-import { age, clock, judge } from "./words.js";
+import { overview } from "./overview.js";
+import { LIVE_S, ageS, isOld, shown, start, state, update, wake } from "./poll.js";
+import { advised, age, clock, judge } from "./words.js";
 
 const root = document.querySelector("#page");
 const said = document.querySelector("#said");
@@ -54,7 +54,7 @@ function banners() {
     ${lost || (seen && isOld() && !asksForKey()) ? html`<div class="banner lost"><p role="alert"><b>${what}</b>
       ${seen ? "Things may stand otherwise now." : nothing} ${error && failures ? `${error.message}. ${error.remedy}` : nothing}</p>
       <p>${seen ? html`<b>${age(ageS(seen))} old. </b>` : nothing}${again}</p></div>` : nothing}
-    ${seen && !isOld() ? monitorTroubles(state.overview.data, appNow()).map((each) => html`<div class="banner ${each.level}"><p><b>${each.text}</b> ${each.todo}</p></div>`) : nothing}
+    ${seen && !isOld() ? advised(state.overview.data.advice).map((each) => html`<div class="banner ${each.level}"><p><b>${each.text}</b> ${each.todo}</p></div>`) : nothing}
     ${flash ? html`<div class="banner flash" role="status"><p>${flash}</p><p><button class="link" @click=${() => update({ flash: null })}>Dismiss</button></p></div>` : nothing}`;
 }
 
@@ -111,7 +111,7 @@ function focusHeading(question, box) {
 function title() {
   if (!state.overview) return "nvaha status";
   if (isOld() || state.failures > 1) return "No contact: nvaha status";
-  const bad = state.overview.data.groups.filter((group) => judge(group, appNow()).level === "bad").length;
+  const bad = state.overview.data.groups.filter((group) => judge(group).level === "bad").length;
   return `${bad ? `(${bad}) ` : ""}${state.selected === null ? "" : `${state.selected}: `}nvaha status`;
 }
 

@@ -4,7 +4,7 @@ import { openFailover, openPause } from "./actions.js";
 import { chart } from "./chart.js";
 import { html, nothing } from "./lit-html.js";
 import { path } from "./path.js";
-import { appNow, isOld, judgedAt, state } from "./poll.js";
+import { appNow, isOld, state } from "./poll.js";
 import { timeline } from "./timeline.js";
 import { LABELS, ago, judge, since, utc } from "./words.js";
 
@@ -19,13 +19,14 @@ export function groupPage() {
   if (group?.data.name !== selected) return html`${back}<h1 tabindex="-1">${selected}</h1><p class="loading">Asking the app.</p>`;
   const now = appNow();
   const view = group.data;
-  const { level, troubles } = judge(view, judgedAt(group));
+  const { level, troubles } = judge(view);
   const shut = isOld(group);
   return html`${back}
     <div class="title"><h1 tabindex="-1">${view.name}</h1><span class="mark ${level}">${LABELS[level]}</span>
       <span class="quiet">active <b>${view.active ?? "not known"}</b>${view.target ? html`, moving to <b>${view.target}</b>` : nothing}${view.canary ? "; it carries no traffic, and nobody probes it" : `; probed ${ago(view.probed_at, now)}`}</span>
       <button class="aside" ?disabled=${shut} @click=${() => openPause(view)}>${view.paused ? "Resume…" : "Pause…"}</button></div>
     ${view.automatic || view.canary ? nothing : html`<p class="quiet">Nothing is switched by itself here: policy.automatic is off.</p>`}
+    ${view.scheduled ? html`<p class="note">A failover to <b>${view.scheduled.to}</b> is scheduled for ${utc(view.scheduled.at)}, by ${view.scheduled.requested_by}. To let it be: nvaha cancel ${view.name}</p>` : nothing}
     ${troubles.length ? html`<section aria-labelledby="wrong"><h2 id="wrong">What is wrong</h2>
       <ul class="troubles">${troubles.map(trouble)}</ul></section>` : nothing}
     <section aria-labelledby="way"><h2 id="way">The way of traffic</h2><div class="card scroll">${path(view, narrow.matches)}</div></section>

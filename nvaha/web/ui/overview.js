@@ -1,8 +1,8 @@
 // All groups at a glance, those in trouble first.
 
 import { html, nothing } from "./lit-html.js";
-import { appNow, judgedAt, state, update } from "./poll.js";
-import { LABELS, LEVELS, advised, age, ago, count, duration, judge, nvaOf, sinceS } from "./words.js";
+import { appNow, state, update } from "./poll.js";
+import { LABELS, LEVELS, ago, count, duration, judge, nvaOf } from "./words.js";
 
 let order = []; // the groups' names as they are listed
 
@@ -10,7 +10,7 @@ let order = []; // the groups' names as they are listed
 export function overview() {
   const { groups, canary } = state.overview.data;
   const now = appNow();
-  const judged = groups.map((group) => ({ group, ...judge(group, judgedAt(state.overview)) }));
+  const judged = groups.map((group) => ({ group, ...judge(group) }));
   const listed = sorted(judged);
   const wanted = state.filter.trim().toLowerCase();
   const shown = listed.filter(({ group, troubles }) => matches(wanted, group, troubles));
@@ -89,17 +89,4 @@ function canaryWords(canary, now) {
   if (canary.paused) parts.push("paused");
   if (canary.error) parts.push(`the last run: ${canary.error}`);
   return html`Canary <a href="#/${encodeURIComponent(canary.name)}">${canary.name}</a> ${parts.join("; ")}`;
-}
-
-/** Return what is wrong with whoever watches, for banners above everything. */
-export function monitorTroubles({ leader, standbys, advice }, now) {
-  if (advice) return advised(advice);
-  const bad = (text) => ({ level: "bad", text, todo: "" });
-  if (!leader) return [bad("No monitor leads: nothing is probed, and nothing is moved by itself. Is the app running?")];
-  const found = [];
-  if (!leader.fresh) found.push(bad(`The leader ${leader.instance} was last seen ${age(sinceS(leader.round_at, now))} ago: nothing is probed or moved by itself.`));
-  if (leader.blind) found.push(bad("The leader is blind: none of its probes is answered, so none is believed, and nothing is moved by itself."));
-  if (leader.unattended) found.push(bad(`${count(leader.unattended, "switch", "switches")} asked for, and no worker takes it up.`));
-  if (leader.alone && !standbys) found.push(bad("No standby: no other instance could lead if this one ends."));
-  return found;
 }

@@ -42,9 +42,6 @@ export const shown = () => (state.group && state.group.at < state.overview.at ? 
 /** Tell whether what is shown may not be taken for how things stand now. */
 export const isOld = (seen = shown()) => !seen || Date.now() - seen.at > OLD_MS;
 
-/** Return the app's time to judge by: what is old is judged by the time that it is from. */
-export const judgedAt = (seen) => (isOld(seen) ? seen.at + state.skewMs : appNow());
-
 /** Change what is known or shown, and draw it. */
 export function update(change) {
   Object.assign(state, change);
