@@ -14,7 +14,7 @@ from tests.page.browser import chromium
 from tests.page.world import World, group, nva_down, nva_up, steady
 
 DESK, PHONE = {"width": 960, "height": 650}, {"width": 390, "height": 780}
-EDGE = group("edge", "fw-weu-1", "fw-weu-2")
+EDGE = group("edge", "fw-weu-1", "fw-weu-2", tables=1)
 
 
 def world() -> World:
@@ -51,7 +51,7 @@ def take(folder: Path) -> None:
             page.wait_for_selector("main > section, .groups li")
             return page
 
-        watching, phone = opened("#/edge", "light", {**DESK, "width": 900}), opened("#/edge", "dark", PHONE)
+        watching, phone = opened("#/edge", "light", {**DESK, "width": 860}), opened("#/edge", "dark", PHONE)
         opened("", "light", DESK).screenshot(path=folder / "status-page.png")
         # A chart needs something to draw.
         for number in range(40):

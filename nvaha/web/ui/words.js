@@ -37,7 +37,8 @@ export const advised = (advice) => advice.map((each) => ({ ...each, level: BY_AD
 
 /** Return { level, troubles }: how a group stands, and what is wrong with it in the app's words. */
 export function judge(group) {
-  const troubles = advised(group.advice);
+  // That it is being switched, and how that goes, is shown step by step anyway.
+  const troubles = advised(group.advice).filter((each) => each.code !== "switching");
   const worst = LEVELS.find((level) => troubles.some((each) => each.level === level)) ?? "ok";
   const moves = group.phase === "switching" && !group.all_down && !group.blocked;
   return { level: moves ? "moving" : worst, troubles };
