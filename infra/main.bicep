@@ -163,7 +163,7 @@ param storageSubnetIds string = ''
 @description('Storage account of the first monitor, whose state, lease and queue this one shares; empty makes this the first.')
 param existingStateStorageId string = ''
 
-@description('Log Analytics workspace to use instead of a new one, so that several monitors can be queried and alerted on together.')
+@description('Log Analytics workspace to use instead of a new one in this region, for example one for all monitors: then it is lost, with the alert rules on it, when its region is.')
 param existingWorkspaceId string = ''
 
 @minValue(30)
@@ -182,16 +182,22 @@ param storageLogs string = 'off'
 @description('Storage account, in the region of this monitor, that gets a copy of every event that nvaha logs; best one that only auditors may write, with an immutability policy. Empty for none.')
 param eventArchiveStorageId string = ''
 
-@description('Deploy the alert rules. Once is enough for monitors that share a workspace.')
+@description('Deploy the alert rules on the workspace. Once for each workspace: monitors that share one have them once.')
 param alerts bool = true
 
-@description('Comma-separated e-mail addresses that the alerts go to. Empty, and no alertActionGroupId: nobody is told, so no rules are deployed; the output NVAHA_ALERTING says so.')
+@description('Let Azure Monitor ask /api/health from outside, and alert on what it hears, apart from everything that the app logs. docs/cost.md says what that costs.')
+param availabilityTest bool = true
+
+@description('Comma-separated population names of the places that ask, five or more; empty takes five of this cloud. https://learn.microsoft.com/azure/azure-monitor/app/availability lists them.')
+param availabilityPlaces string = ''
+
+@description('Comma-separated e-mail addresses that the alerts go to. Empty, and no alertActionGroupId: nobody is told, so neither rules nor the test from outside are deployed; the output NVAHA_ALERTING says so.')
 param alertEmails string = ''
 
 @description('Existing action group that the alerts go to, besides or instead of alertEmails.')
 param alertActionGroupId string = ''
 
-@description('Comma-separated address ranges that may call the function app; empty lets every address try a function key.')
+@description('Comma-separated address ranges that may call the function app; empty lets every address try a function key. With availabilityTest the places that ask are let in besides.')
 param allowedIpRanges string = ''
 
 var abbreviations = loadJsonContent('./abbreviations.json')
@@ -214,18 +220,61 @@ var clouds = {
   AzureUSGovernment: 'AzureUSGovernment'
   AzureChinaCloud: 'AzureChina'
 }
-var storageLogCategories = {
-  off: []
-  changes: [
-    'StorageWrite'
-    'StorageDelete'
+// Far apart, so that the fault of one network is not taken for the app's.
+var availabilityPlacesOf = {
+  AzureCloud: [
+    {
+      Id: 'emea-nl-ams-azr'
+    }
+    {
+      Id: 'emea-gb-db3-azr'
+    }
+    {
+      Id: 'us-va-ash-azr'
+    }
+    {
+      Id: 'us-ca-sjc-azr'
+    }
+    {
+      Id: 'apac-sg-sin-azr'
+    }
   ]
-  all: [
-    'StorageWrite'
-    'StorageDelete'
-    'StorageRead'
+  AzureUSGovernment: [
+    {
+      Id: 'usgov-va-azr'
+    }
+    {
+      Id: 'usgov-phx-azr'
+    }
+    {
+      Id: 'usgov-tx-azr'
+    }
+    {
+      Id: 'usgov-ddeast-azr'
+    }
+    {
+      Id: 'usgov-ddcentral-azr'
+    }
+  ]
+  AzureChinaCloud: [
+    {
+      Id: 'mc-cne-azr'
+    }
+    {
+      Id: 'mc-cne2-azr'
+    }
+    {
+      Id: 'mc-cnn-azr'
+    }
+    {
+      Id: 'mc-cnn2-azr'
+    }
   ]
 }
+var givenPlaces = [for place in (empty(availabilityPlaces) ? [] : split(replace(availabilityPlaces, ' ', ''), ',')): {
+  Id: place
+}]
+var storageLogCategories = loadJsonContent('./storage-log-categories.json')
 
 var newNetwork = empty(existingFunctionSubnetId) && empty(existingVirtualNetworkId)
 var newSubnet = empty(existingFunctionSubnetId) && !empty(existingVirtualNetworkId)
@@ -246,6 +295,9 @@ var emailList = empty(alertEmails) ? [] : split(replace(alertEmails, ' ', ''), '
 var receivers = union(emailList, empty(alertActionGroupId) ? [] : [
   'the action group ${alertActionGroupId}'
 ])
+// A rule without a receiver costs the same and wakes nobody.
+var rulesTell = alerts && !empty(receivers)
+var outsideTells = availabilityTest && !empty(receivers)
 var sharingSubnetIds = empty(storageSubnetIds) ? [] : split(replace(storageSubnetIds, ' ', ''), ',')
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
@@ -482,6 +534,7 @@ module functionApp './app/function-app.bicep' = {
     armCa: armCa
     pingUrl: pingUrl
     extraAppSettings: extraAppSettings
+    allowAvailabilityTests: outsideTells
     allowedIpRanges: empty(allowedIpRanges) ? [] : split(replace(allowedIpRanges, ' ', ''), ',')
   }
   dependsOn: [
@@ -492,18 +545,41 @@ module functionApp './app/function-app.bicep' = {
   ]
 }
 
-// A rule without a receiver costs the same and wakes nobody.
-module alertRules './app/alerts.bicep' = if (alerts && !empty(receivers)) {
+module actionGroup './app/action-group.bicep' = if (rulesTell || outsideTells) {
+  name: 'nvaha-action-group'
+  scope: group
+  params: {
+    name: '${abbreviations.actionGroup}${token}'
+    tags: tags
+    emails: emailList
+    existingActionGroupId: alertActionGroupId
+  }
+}
+
+module alertRules './app/alerts.bicep' = if (rulesTell) {
   name: 'nvaha-alerts'
   scope: group
   params: {
     namePrefix: '${abbreviations.scheduledQueryRule}${token}'
-    actionGroupName: '${abbreviations.actionGroup}${token}'
     location: location
     tags: tags
     workspaceId: observability.outputs.workspaceId
-    emails: emailList
-    existingActionGroupId: alertActionGroupId
+    actionGroupIds: actionGroup!.outputs.ids
+  }
+}
+
+module availability './app/availability.bicep' = if (outsideTells) {
+  name: 'nvaha-availability'
+  scope: group
+  params: {
+    testName: '${abbreviations.webTest}${token}'
+    alertName: '${abbreviations.metricAlert}${token}-unhealthy'
+    location: location
+    tags: tags
+    componentId: observability.outputs.componentId
+    url: functionApp.outputs.url
+    places: empty(availabilityPlaces) ? availabilityPlacesOf[environment().name] : givenPlaces
+    actions: actionGroup!.outputs.actions
   }
 }
 
@@ -540,7 +616,12 @@ output NVAHA_SUBNET_ID string = functionSubnetId
 @description('Subnet of the private endpoints, if there are any. With NVAHA_SUBNET_ID it is what further deployments are given to leave both subnets alone.')
 output NVAHA_ENDPOINT_SUBNET_ID string = privateEndpoints ? privateEndpointSubnetId : ''
 
-@description('Who is told when something is wrong, in words.')
-output NVAHA_ALERTING string = !alerts ? 'alerts=false: this deployment tells nobody of anything.' : empty(receivers) ? 'NOBODY IS TOLD of anything: alertEmails and alertActionGroupId are empty, so no alert rules were deployed.' : 'Alerts go to ${join(receivers, ', ')}.'
+var told = 'Alerts go to ${join(receivers, ', ')}'
+var ofRules = rulesTell ? '' : ', on what is seen from outside only: alerts=false, so no rules were deployed here'
+var ofOutside = outsideTells ? '; /api/health is asked from outside, too' : '; nothing is asked from outside: availabilityTest=false'
+
+@description('Who is told when something is wrong, and of what, in words.')
+output NVAHA_ALERTING string = empty(receivers) ? 'NOBODY IS TOLD of anything: alertEmails and alertActionGroupId are empty, so neither alert rules nor the test from outside were deployed.' : rulesTell || outsideTells ? '${told}${ofRules}${ofOutside}.' : 'alerts=false and availabilityTest=false: this deployment tells nobody of anything.'
+
 @description('Route table of the canary, for canary.route_table in the configuration; empty without one.')
 output NVAHA_CANARY_ROUTE_TABLE_ID string = canary ? canaryTable!.outputs.id : ''

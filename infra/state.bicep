@@ -22,10 +22,22 @@ param privateEndpoints bool = true
 @description('Without private endpoints: comma-separated ids of the subnets of dedicated monitors, the only ones that the account then answers.')
 param storageSubnetIds string = ''
 
+@allowed([
+  'off'
+  'changes'
+  'all'
+])
+@description('Log the requests to the account, as for main.bicep, which does so for a monitor\'s own account only; docs/audit.md says what they show.')
+param storageLogs string = 'off'
+
+@description('Workspace that the requests are logged in, such as the output NVAHA_WORKSPACE_ID of a monitor; needed with storageLogs.')
+param storageLogsWorkspaceId string = ''
+
 @description('Tags of the account.')
 param tags object = {}
 
 var abbreviations = loadJsonContent('./abbreviations.json')
+var storageLogCategories = loadJsonContent('./storage-log-categories.json')
 var subnetIds = empty(storageSubnetIds) || privateEndpoints ? [] : split(replace(storageSubnetIds, ' ', ''), ',')
 
 module storage './app/storage.bicep' = {
@@ -39,6 +51,15 @@ module storage './app/storage.bicep' = {
     defaultAction: privateEndpoints || !empty(subnetIds) ? 'Deny' : 'Allow'
     subnetIds: subnetIds
     deleteLock: storageDeleteLock
+  }
+}
+
+module storageLogging './app/storage-logs.bicep' = if (storageLogs != 'off') {
+  name: 'nvaha-state-logs'
+  params: {
+    storageAccountName: storage.outputs.name
+    workspaceId: empty(storageLogsWorkspaceId) ? fail('storageLogs needs storageLogsWorkspaceId beside it.') : storageLogsWorkspaceId
+    categories: storageLogCategories[storageLogs]
   }
 }
 

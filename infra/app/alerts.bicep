@@ -1,10 +1,6 @@
 @description('Start of the rules\' names.')
 param namePrefix string
 
-@maxLength(40)
-@description('Name of the action group.')
-param actionGroupName string
-
 @description('Region of the rules.')
 param location string
 
@@ -14,11 +10,8 @@ param tags object
 @description('Workspace that the rules query.')
 param workspaceId string
 
-@description('E-mail addresses to tell; empty makes no action group.')
-param emails array
-
-@description('Action group to tell besides; empty for none.')
-param existingActionGroupId string
+@description('Action groups to tell.')
+param actionGroupIds array
 
 // Each group, set of NVAs, operation or app has an alert of its own, so that one is not silent while another's is open.
 var byGroup = [
@@ -131,7 +124,7 @@ var rules = [
   }
   {
     name: 'no-leader'
-    title: 'nvaha: no monitor has led for a minute'
+    title: 'nvaha: no monitor has been seen to lead for a minute'
     severity: 0
     query: loadTextContent('../queries/no-leader.kql')
     every: 'PT1M'
@@ -221,21 +214,6 @@ var rules = [
   }
 ]
 
-resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(emails)) {
-  name: actionGroupName
-  location: 'global'
-  tags: tags
-  properties: {
-    enabled: true
-    groupShortName: 'nvaha'
-    emailReceivers: [for (address, i) in emails: {
-      name: 'email-${i}'
-      emailAddress: address
-      useCommonAlertSchema: true
-    }]
-  }
-}
-
 resource alertRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for rule in rules: {
   name: '${namePrefix}-${rule.name}'
   location: location
@@ -270,11 +248,7 @@ resource alertRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for r
       ]
     }
     actions: {
-      actionGroups: union(empty(emails) ? [] : [
-        actionGroup.id
-      ], empty(existingActionGroupId) ? [] : [
-        existingActionGroupId
-      ])
+      actionGroups: actionGroupIds
     }
   }
 }]

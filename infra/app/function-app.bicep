@@ -88,6 +88,9 @@ param extraAppSettings object
 @description('Address ranges that may call the app; empty for all.')
 param allowedIpRanges array
 
+@description('Whether Azure Monitor\'s availability tests may call the app as well, where allowedIpRanges keeps others out.')
+param allowAvailabilityTests bool
+
 var suffix = environment().suffixes.storage
 var sharesState = !empty(stateStorageAccountName)
 
@@ -147,13 +150,23 @@ var callers = [for (prefix, i) in allowedIpRanges: {
   ipAddress: prefix
   priority: 100 + i
 }]
+// Anybody's test, not only this one: it has no key, and so sees /api/health and nothing else.
+var testers = empty(allowedIpRanges) || !allowAvailabilityTests ? [] : [
+  {
+    name: 'availability-tests'
+    action: 'Allow'
+    tag: 'ServiceTag'
+    ipAddress: 'ApplicationInsightsAvailability'
+    priority: 99
+  }
+]
 var siteConfig = {
   http20Enabled: true
   minTlsVersion: '1.2'
   scmMinTlsVersion: '1.2'
   remoteDebuggingEnabled: false
   ipSecurityRestrictionsDefaultAction: empty(allowedIpRanges) ? 'Allow' : 'Deny'
-  ipSecurityRestrictions: callers
+  ipSecurityRestrictions: union(testers, callers)
 }
 // Flex Consumption refuses to be told of these (error 51021, region by region), of null as well.
 var dedicatedSiteConfig = flex ? {} : {

@@ -83,3 +83,6 @@ output workspaceId string = logWorkspaceId
 
 @description('Where telemetry goes; no secret while local authentication is off.')
 output connectionString string = applicationInsights.properties.ConnectionString
+
+@description('Application Insights component of the app.')
+output componentId string = applicationInsights.id

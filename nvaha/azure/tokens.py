@@ -9,6 +9,7 @@ tokens are held here, and each is fetched by a new credential, which has none of
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -41,6 +42,8 @@ would keep others waiting who may have one."""
 TOLD_AFTER_S = 1800.0
 """With a token in hand, this long without a new one is worth an error."""
 _LONGEST = 1000
+_WAYS = re.compile(r"\n\t(?=\w+Credential: )")
+_ADVICE = "\nTo mitigate this issue"
 _REMEDY = (
     "see that the app has its identity (az webapp identity show) and that its endpoint answers, or, with a "
     "service principal, that AZURE_TENANT_ID, AZURE_CLIENT_ID and its secret or certificate are good"
@@ -203,6 +206,9 @@ def _monotonic() -> float:
 
 
 def _why(error: Exception) -> str:
-    # An identity library's text is many lines, one for each way that it has tried.
-    text = safe(one_line(f"{type(error).__name__}: {error}"[:16_000]))
+    # An identity library's text has a part for each way that it has tried, and advice on where to read. Ways
+    # that are not set up say nothing about the one that is.
+    head, *ways = _WAYS.split(str(error)[:16_000].partition(_ADVICE)[0])
+    tried = [each for each in ways if "unavailable" not in each] or ways
+    text = safe(one_line(f"{type(error).__name__}: {'; '.join(tried) or head}")).rstrip(". ")
     return shortened(text, _LONGEST, tail=_LONGEST // 3)

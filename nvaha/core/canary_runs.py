@@ -173,5 +173,5 @@ def _overdue(group: Group, state: GroupState, waits: str | None, now: datetime) 
 
 def _told(said: Notice) -> Notice:
     event, level = _TOLD_AS.get(said.event, (said.event, said.level))
-    text = f"{said.text}. {REMEDY}" if event == "canary_failed" else said.text
+    text = f"{said.text.rstrip('.')}. {REMEDY}" if event == "canary_failed" else said.text
     return replace(said, event=event, level=level, text=text)

@@ -298,11 +298,15 @@ def _ask_again(group: Group, state: GroupState, switch: Switch, now: datetime) -
     if (now - asked_at).total_seconds() < (NO_PROGRESS_S if switch.claimed else UNCLAIMED_S):
         return Decision(state)
     silence = f"no worker has shown itself for operation {request.operation} for {switch.silent_s(now):.0f} s"
+    # A worker that has said why it waits was there: that there is none is not what people should look into.
+    waits = held_up(state)
+    if waits:
+        silence = f"operation {request.operation} still waits"
     fields = request_fields(request)
     notices = [
         notice("switch_requeued", "warning", f"{group.name}: {silence}; queued again", group, **fields)
     ]
-    if tries == TOLD_TRIES:
+    if tries == TOLD_TRIES and not waits:
         text = f"{group.name}: {silence}, though it was queued again {tries} times: {_REMEDY}"
         notices.append(notice("switch_unclaimed", "error", text, group, **fields))
     state = replace(
@@ -333,6 +337,8 @@ def _done(group: Group, state: GroupState, request: SwitchRequest, now: datetime
         drift=Drift(),
         wanted=None,
         stays=(),
+        # One that was forced has ended with every mark taken over and read back: nobody need look again.
+        rival=None if request.forced else state.rival,
         unread=None,
         unwatched_at=None,
         blocked=None,

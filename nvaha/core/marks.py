@@ -133,9 +133,9 @@ def _news(group: Group, before: GroupState, after: GroupState) -> Iterator[Notic
 
 def _rival(mark: Mark, resource: Resource, value: str, more: int) -> str:
     account, _, group = value.partition("/")
-    where = f"{_kind(resource)}{_and(more)}"
+    where = f"{_kind(resource)}{_and(more)} bear{'' if more else 's'}"
     return (
-        f"another monitor moves this group: {where} bears its mark, tag {mark.name} = '{value}' (storage "
+        f"another monitor moves this group: {where} its mark, tag {mark.name} = '{value}' (storage "
         f"account '{account}', group '{group}'; this monitor's account is {mark.account}). Nothing is moved "
         "by itself. Stop that monitor, then remove the tag, or take over by a failover with force"
     )

@@ -62,6 +62,10 @@ class Step:
             return resource
         return with_public_ips(resource, self.public_ips)
 
+    def because(self, error: object) -> str:
+        """Return why it failed without the id that errors begin with: what it is about, its detail says."""
+        return str(error).removeprefix(f"{self.resource_id}: ")
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -76,6 +76,21 @@ def present(
     return notice("group_state", "info", f"{text}; {said}" if said else text, group, **where, **fields)
 
 
+def elsewhere(group: Group, leader: str, epoch: int) -> Notice:
+    """Return the line by which a follower says that another monitor tells how a group stands.
+
+    It is of the epoch before: it ends what was told of the group until then, in a workspace that the leader
+    may not log to, and gives way to whatever the leader itself tells.
+
+    Args:
+        group: the group as configured.
+        leader: the instance that leads.
+        epoch: its epoch.
+    """
+    text = f"{group.name} is watched by {leader}, which tells how it stands"
+    return notice("group_state", "info", text, group, epoch=epoch - 1, elsewhere=True)
+
+
 def told_again_s(line: Notice, groups: int) -> float:
     """Return after how many seconds a line that has not changed is told again, among so many groups."""
     troubled = line.fields.keys() - _NO_TROUBLE

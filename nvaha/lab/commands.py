@@ -67,6 +67,29 @@ def up(
 
 
 @lab.command()
+def drill(
+    name: Annotated[
+        str, typer.Argument(help="One of them, or all; they are listed without.", show_default=False)
+    ] = "",
+    *,
+    profile: Annotated[Profile, typer.Option(help="How long the simulated Azure takes.")] = Profile.TYPICAL,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="A page that the records are written into, between its markers, such as docs/drills.md.",
+        ),
+    ] = None,
+) -> None:
+    """Go through what production brings: what is done, what one sees, and whether it ends as it should."""
+    _require_extra()
+    from nvaha.lab.drills import command  # noqa: PLC0415 - see the module's docstring
+
+    _run(command(name, profile=profile, page=record))
+
+
+@lab.command()
 def host(
     *,
     port: Annotated[int, typer.Option(help="For HTTP; 0 for a free one.")] = 7071,

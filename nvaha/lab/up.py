@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 from rich.console import Console
 from rich.text import Text
 
+from nvaha.lab.acts import VERBS, Acts
+from nvaha.lab.screen import QUIET, STYLES, Screen
 from nvaha.lab.stage.azurite import LabError
-from nvaha.lab.stage.nva import Down
-from nvaha.lab.stage.process import HostEvent, News
+from nvaha.lab.stage.process import News
 from nvaha.lab.stage.stage import GROUP, Lab
 
 _LOOK_S = 0.2
-_STYLES = {
-    "switch_done": "bold green",
-    "nva_up": "green",
-    "nva_down": "bold red",
-    "switch_failed": "bold red",
+_OWN = {
+    "status": "what the app says of its group, and whether traffic flows",
+    "help": "this list",
+    "quit": "stop everything",
 }
-_QUIET = frozenset({"heartbeat"})
-_HELP = """\
-  status                  what the app says of its group, and whether traffic flows
-  kill nva1 [silent]      stop an NVA: connections are refused, or never answered
-  revive nva1             start it again
-  crash NAME, start NAME  end a monitor as a crash would; start it again
-  start NAME FOLDER       start it as the release whose app is in a folder
-  quit                    stop everything"""
 
 
 class Up:
@@ -49,8 +40,12 @@ class Up:
     """
 
     def __init__(self, *, profile: str, hosts: int, port: int, key: str | None) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
-        self._lab = Lab(self._say, profile=profile, hosts=hosts, port=port, key=key, canary=True)
+        self._screen = Screen(Console(highlight=False))
+        self._lab = Lab(
+            self._say, profile=profile, hosts=hosts, port=port, key=key, canary=True, persist=True
+        )
+        self._acts = Acts(self._lab)
+        self._ended: set[str] = set()
         self._stopping = asyncio.Event()
 
     async def run(self) -> int:
@@ -78,7 +73,7 @@ class Up:
         nvaha = program()
         values = lab.settings("core-tools").items()
         file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in values))
-        self._console.print(
+        self._screen.show(
             f"\nThe app answers at {first.url}/api; try in another terminal:\n"
             f"  export NVAHA_URL={first.url}\n{key}"
             f"  {nvaha} status --watch\n"
@@ -90,9 +85,15 @@ class Up:
             f"\nThe same app in Azure Functions Core Tools, as one more monitor of this lab:\n"
             f"  source {file} && func start --port 7072\n"
             f"\nConfiguration and logs: {lab.folder}\n"
-            f"\nType here:\n{_HELP}\n",
-            markup=False,
+            f"\nType here:"
         )
+        self._help()
+
+    def _help(self) -> None:
+        width = max(map(len, typed()))
+        for usage, about in typed().items():
+            self._screen.tell(about, head=f"  {usage.ljust(width)}  ")
+        self._screen.tell("")
 
     async def _read_commands(self) -> None:
         loop = asyncio.get_running_loop()
@@ -102,28 +103,24 @@ class Up:
         except (ValueError, OSError):
             return  # standard input is a file or nothing: there is nobody to type
         while line := await reader.readline():
-            words = line.decode(errors="replace").split()
-            if not words:
+            typed_line = line.decode(errors="replace").strip()
+            if not typed_line:
                 continue
             try:
-                await self._obey(words[0], words[1:])
+                await self._obey(typed_line)
             except (LabError, OSError, aiohttp.ClientError, TimeoutError) as error:
-                self._print(f"  {error or type(error).__name__}", "red")
+                self._print(str(error) or type(error).__name__, "red")
 
-    async def _obey(self, command: str, words: list[str]) -> None:
-        commands: dict[str, Callable[..., Awaitable[None]]] = {
-            "status": self._status,
-            "kill": self._kill,
-            "revive": self._revive,
-            "crash": self._crash,
-            "start": self._start,
-            "quit": self._quit,
-        }
-        called = commands.get(command)
-        if called is None or not _fits(called, words):
-            self._print(_HELP, "")
-        else:
-            await called(*words)
+    async def _obey(self, line: str) -> None:
+        match line.split():
+            case ["status"]:
+                await self._status()
+            case ["quit"]:
+                self._stopping.set()
+            case ["help"]:
+                self._help()
+            case _:
+                self._print(await self._acts.obey(line), "yellow")
 
     async def _status(self) -> None:
         group = await self._lab.group()
@@ -138,50 +135,43 @@ class Up:
             _, answered, nva = flow.samples[-1] if flow.samples else (0.0, False, None)
             self._print(f"  {flow.name}: {f'traffic through {nva}' if answered else 'no answer'}", "")
 
-    async def _kill(self, name: str, mode: str = Down.REFUSE) -> None:
-        if mode not in set(Down):
-            raise LabError(
-                f"{mode!r} is no way to stop an NVA: after kill NVA write {Down.SILENT} for one that never "
-                f"answers, or {Down.REFUSE} or nothing for one that refuses connections"
-            )
-        nva = self._lab.nva(name)
-        nva.stop(Down(mode))
-        self._print(f"  {nva.name} is gone", "yellow")
-
-    async def _revive(self, name: str) -> None:
-        nva = self._lab.nva(name)
-        nva.start()
-        self._print(f"  {nva.name} is back", "yellow")
-
-    async def _crash(self, name: str) -> None:
-        await self._lab.host(name).kill()
-        self._print(f"  {name} has crashed", "yellow")
-
-    async def _start(self, name: str, app: str = "") -> None:
-        host = self._lab.host(name)
-        if app or not host.running:
-            await host.start(Path(app) if app else None)
-        self._print(f"  {name} runs", "yellow")
-
-    async def _quit(self) -> None:
-        self._stopping.set()
-
     async def _tell_events(self) -> None:
         news = News()
         while True:
             for event in news.among(self._lab.events()):
-                if event.event not in _QUIET:
-                    self._tell(event)
+                if event.event not in QUIET:
+                    style = STYLES.get(event.event, "")
+                    self._screen.tell(f"{event.host}: {event.text}", head=_clock(event.at), style=style)
+            self._tell_ends()
             await asyncio.sleep(_LOOK_S)
 
-    def _tell(self, event: HostEvent) -> None:
-        self._console.print(Text(f"  {event.host}: {event.text}", style=_STYLES.get(event.event, "")))
+    def _tell_ends(self) -> None:
+        """Say once of each part that it has ended, by whatever, and how it is started again."""
+        parts = {host.name: (host.running, f"start {host.name}") for host in self._lab.hosts}
+        parts["storage"] = (self._lab.azurite.running, "storage on")
+        for name, (runs, remedy) in parts.items():
+            if runs:
+                self._ended.discard(name)
+            elif name not in self._ended:
+                self._ended.add(name)
+                self._print(f"{name} has ended; to start it again: {remedy}", "yellow")
 
     def _say(self, text: str) -> None:
-        self._console.print(Text.assemble(("  ✓ ", "green"), text))
+        self._screen.tell(text, head=f"{_clock()}✓ ", style="green")
 
-    def _print(self, text: str, style: str) -> None:
-        self._console.print(Text(text, style=style))
+    def _print(self, text: str, style: str = "") -> None:
+        for line in text.splitlines():
+            self._screen.tell(line, head=_clock(), style=style)
+
+
+def _clock(at: float | None = None) -> str:
+    time = datetime.now(UTC) if at is None else datetime.fromtimestamp(at, UTC)
+    return f"{time.astimezone():%H:%M:%S}  "
+
+
+def typed() -> dict[str, str]:
+    """Return all that can be typed, and what it does."""
+    return {**{each.usage: each.about for each in VERBS.values()}, **_OWN}
 
 
 def program() -> str:
@@ -195,14 +185,6 @@ def program() -> str:
     if found is not None and Path(found).resolve() == ours.resolve():
         return "nvaha"
     return shlex.quote(str(ours))
-
-
-def _fits(called: Callable[..., Awaitable[None]], words: list[str]) -> bool:
-    try:
-        inspect.signature(called).bind(*words)
-    except TypeError:
-        return False
-    return True
 
 
 async def run(*, profile: str, hosts: int, port: int, key: str | None) -> int:

@@ -265,7 +265,7 @@ class Control:
         return await self._done(group, committed.held.state)
 
     async def _done(self, group: Group, state: GroupState) -> Json:
-        """Return a group after an order: that is written, so who leads is no reason to say it is not known."""
+        """Return a group after an order, which is written: that must not be in doubt over who leads."""
         try:
             leader = await self._leader()
         except StoreUnavailable:

@@ -209,7 +209,8 @@ class Attempt:
             todo = _without(todo, kept)
             stuck = [step for step in todo.steps if step.key in refused or set(step.after) & set(refused)]
             if len(stuck) == len(todo.steps):
-                why = [f"{step.detail}: {refused.get(step.key, 'waits for another step')}" for step in stuck]
+                waits = "waits for another step"
+                why = [f"{step.detail}: {step.because(refused.get(step.key, waits))}" for step in stuck]
                 left = (*why, *kept.values(), *todo.problems)
                 return await self._left(left, applier, record, request) if left else Left()
             await record.plan(todo.steps)
@@ -310,7 +311,9 @@ class Attempt:
         failed = applied.refused | applied.unanswered
         done = [step for step in back.steps if step.key not in failed]
         said = [
-            f"{step.detail}: {failed[step.key]}" if step.key in failed else f"put back: {step.detail}"
+            f"{step.detail}: {step.because(failed[step.key])}"
+            if step.key in failed
+            else f"put back: {step.detail}"
             for step in back.steps
         ]
         return said, [each for step in done for each in step.public_ips.values() if each]

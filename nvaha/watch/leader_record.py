@@ -150,6 +150,7 @@ class LeaderRecorder:
             "blind": self._blind,
             "round_ms": round(self._longest_s * 1000),
             "standbys": self._standbys.count,
+            **({"alone": True} if record.alone else {}),
         }
         text = f"{self._instance} leads {count} groups with epoch {record.epoch}"
         self._notify("heartbeat", "info", text, **fields)

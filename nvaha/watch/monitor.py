@@ -13,6 +13,7 @@ from nvaha.state.lease import HeldLease, LeaseLost
 from nvaha.watch.abstention import Abstention
 from nvaha.watch.blindness import Blindness
 from nvaha.watch.canary import CanaryWatch
+from nvaha.watch.following import Following
 from nvaha.watch.leader_record import LeaderRecorder
 from nvaha.watch.looks import Looks
 from nvaha.watch.pings import Pings
@@ -58,6 +59,7 @@ class Monitor:
             app=app or instance,
             token_at=token_at,
         )
+        self._following = Following(ports, configuration, self._lease, instance)
         self._record = LeaderRecorder(
             ports, self._watched, self._lease, self._blindness, instance, standbys=self._standbys
         )
@@ -87,9 +89,10 @@ class Monitor:
         self._ticking = True
         try:
             async with unwrapped(), asyncio.TaskGroup() as tasks:
-                beside = tasks.create_task(self._presence.run())
+                beside = [tasks.create_task(each.run()) for each in (self._presence, self._following)]
                 await self._lead_or_follow(until)
-                beside.cancel()
+                for duty in beside:
+                    duty.cancel()
             ended_well = True
         finally:
             self._ticking = False

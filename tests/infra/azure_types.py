@@ -1,6 +1,7 @@
 """Azure's own types: what a resource's properties are called, and which values they take.
 
-Made from Microsoft's published Bicep types; they lie beside the repository, in ../shared/bicep.
+Made from Microsoft's published Bicep types; they lie beside the repository, in ../shared/bicep, and what is
+not there in `types` here (Azure/bicep-types-az, generated/applicationinsights/microsoft.insights/2022-06-15).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from .template.runtime import Runtime
 from .tools import ROOT
 
 FOLDER = ROOT.parent / "shared" / "bicep"
+FOLDERS = (FOLDER / "types", Path(__file__).with_name("types"))
 needs_types = pytest.mark.skipif(
     not (FOLDER / "types").is_dir(), reason=f"Azure's resource types are not there: {FOLDER / 'types'}"
 )
@@ -120,5 +123,5 @@ class ResourceType:
 def resource_type(target: str) -> ResourceType | None:
     """Return a type by its name and API version; None where Azure has no such version, as far as is known."""
     name = target.removeprefix("Microsoft.").replace("/", ".").lower()
-    file = FOLDER / "types" / f"{name}.json"
-    return ResourceType(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+    found = next((file for folder in FOLDERS if (file := folder / f"{name}.json").is_file()), None)
+    return ResourceType(json.loads(found.read_text(encoding="utf-8"))) if found else None

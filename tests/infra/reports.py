@@ -13,8 +13,8 @@ from .stories import HOST_CATEGORY, Line, stories
 ENDS = {"switch_done", "switch_failed", "switch_superseded"}
 """How a switch ends."""
 
-LATEST = ("group_state", "heartbeat")
-"""What rules take the newest line of: of each group, and of the leader."""
+LATEST = ("group_state", "heartbeat", "following")
+"""What rules take the newest line of: of each group, and of the leader and who follows."""
 
 HOUR_S = 3600.0
 REACH_S = {"timeline.kql": 24 * HOUR_S, "switches.kql": 7 * 24 * HOUR_S, "rounds.kql": 6 * HOUR_S}
@@ -184,12 +184,12 @@ def _newest(when: Callable[[dict[str, Any]], bool], event: str = "group_state", 
 
 
 def _no_standby(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
-    """A leader that never says how many stand by, or that none ever did, is none that lost one."""
+    """A leader that is missed by none, or that leads no more, is none that lost its standby."""
     problems = []
     for story, lines in stories().items():
-        counts = [each["standbys"] for each in map(fields, lines) if "standbys" in each]
-        wanted = [max(counts)] if any(counts) and not counts[-1] else []
-        if [row["Most"] for row in result(query, lines, host, 1.0)] != wanted:
+        told = [each for each in map(fields, lines) if each["event"] in {"heartbeat", "following"}]
+        wanted = [told[-1]["event"] == "heartbeat" and bool(told[-1].get("alone"))] if told else [False]
+        if [bool(result(query, lines, host, 1.0))] != wanted:
             problems.append(f"no-standby.kql does not show {wanted} when {story}")
     return problems
 

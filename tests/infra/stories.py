@@ -90,6 +90,7 @@ class _Recorder(logging.Handler):
                 f"Function.{function}.User",
                 LEVELS[record.levelno],
                 self.format(record),
+                app=f"app{self.process.name.partition('.')[0][-1:]}",
                 event=record.msg.notice.event if isinstance(record.msg, EventLine) else None,
             )
         )
@@ -250,9 +251,14 @@ def _canary(*events: str) -> tuple[Line, ...]:
 
 
 def _standbys(*counts: int) -> tuple[Line, ...]:
-    """Heartbeats of a leader that says how many monitors stand by, ten minutes apart."""
+    """Heartbeats of a leader that says how many stand by, and whether one is missed, ten minutes apart."""
     first_s = -600.0 * (len(counts) - 1)
-    return tuple(_told(first_s + 600.0 * at, "heartbeat", standbys=count) for at, count in enumerate(counts))
+    return tuple(
+        _told(
+            first_s + 600.0 * at, "heartbeat", epoch=7, standbys=count, alone=not count and any(counts[:at])
+        )
+        for at, count in enumerate(counts)
+    )
 
 
 def _told(at_s: float, event: str, **fields: Any) -> Line:
@@ -272,7 +278,7 @@ def _forward(world: World, nva: str, *, on: bool) -> None:
 def _words_of_others() -> tuple[Line, ...]:
     """Every place in the log where somebody else's words may stand, with each attack in it."""
     recorder, logger = _Recorder(), logging.getLogger("nvaha")
-    recorder.process = cast("Process", SimpleNamespace(kind="monitor", world=_NO_WORLD))
+    recorder.process = cast("Process", SimpleNamespace(kind="monitor", name="monitor0.1", world=_NO_WORLD))
     factory, before, spreads = logging.getLogRecordFactory(), logger.level, logger.propagate
     notifier, library = LogNotifier(), logging.getLogger("nvaha.library")
     logger.addHandler(recorder)
@@ -326,6 +332,10 @@ def stories() -> dict[str, tuple[Line, ...]]:
         "the canary fails and is mended": _canary("canary_failed", "canary_done"),
         "the standby monitor is gone": _standbys(1, 1, 0),
         "there never was a standby monitor": _standbys(0, 0, 0),
+        "the lonely leader has come to follow": (
+            *(replace(line, at_s=line.at_s - 60.0) for line in _standbys(1, 0)),
+            _told(0.0, "following", leader="two", epoch=8, age_s=4.0),
+        ),
         "others say what they like": _words_of_others(),
         "the host ends": _host_ends(-20.0),
         "the host ends and ends again": _host_ends(-80.0, -20.0),

@@ -71,18 +71,18 @@ def test_queues_are_called_as_they_are() -> None:
     assert named <= {QUEUE, f"{QUEUE}-poison"}
 
 
-def test_who_shares_a_workspace_deploys_no_second_alerts() -> None:
-    """A monitor that logs into another's workspace would double each alert: the pages switch its off."""
-    shared = [each for each in commands(DEPLOY, "az deployment") if "existingWorkspaceId=" in each]
-    assert shared
-    assert all("alerts=false" in each for each in shared)
-    blocks = [
-        block
-        for block in re.findall(r"```bash\n(.*?)```", DEPLOY, re.S)
-        if "NVAHA_SHARED_WORKSPACE_ID" in block
+def test_a_second_monitor_tells_somebody_from_its_own_region() -> None:
+    """A page has no monitor log into another's region, and none deployed of which nobody is told."""
+    found = [each for each in commands(DEPLOY, "az deployment") if "existingStateStorageId=" in each]
+    found += [
+        each
+        for each in re.findall(r"```bash\n(.*?)```", DEPLOY, re.S)
+        if "NVAHA_SHARED_STATE_STORAGE_ID" in each
     ]
-    assert blocks
-    assert all("NVAHA_ALERTS false" in block for block in blocks)
+    assert len(found) >= 2
+    for each in found:
+        assert "alertEmails=" in each or "NVAHA_ALERT_EMAILS" in each
+        assert not re.search(r"existingWorkspaceId|NVAHA_SHARED_WORKSPACE_ID|alerts=false|NVAHA_ALERTS", each)
 
 
 def test_publishing_builds_where_the_app_runs() -> None:

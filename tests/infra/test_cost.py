@@ -9,6 +9,7 @@ from datetime import timedelta
 from nvaha.core.present import CROWD, TOLD_EVERY_S, TROUBLED_EVERY_S
 from nvaha.model import WRITTEN_EVERY_S
 from nvaha.ports import LEASE_S
+from nvaha.watch.following import TOLD_EVERY_S as TOLD_EVERY_S_FOLLOWING
 from nvaha.watch.monitor import CAMPAIGN_S
 
 from .stories import stories
@@ -93,7 +94,7 @@ def test_the_calmer_setting_overrides_what_host_json_says() -> None:
 
 def test_rules_endpoints_and_a_second_monitor() -> None:
     """One price for each rule, for each private endpoint, and for each time that a follower asks."""
-    every = re.findall(r"every: '(\w+)'", (INFRA / "app" / "alerts.bicep").read_text(encoding="utf-8"))
+    every = re.findall(r"  every: '(\w+)'", (INFRA / "app" / "alerts.bicep").read_text(encoding="utf-8"))
     prices = {"PT1M": price("alert rule run each minute"), "PT5M": price("alert rule run each 5 minutes")}
     assert len(every) == len(ALERTS)
     assert row("[alert rules]")[1:3] == [amount(sum(prices[each] for each in every))] * 2
@@ -103,6 +104,24 @@ def test_rules_endpoints_and_a_second_monitor() -> None:
     asked = MONTH_S / CAMPAIGN_S
     cost = amount(asked * price("lease operation on a blob"))
     assert f"{asked / 1e6:.1f} million operations, {cost}" in PAGE
+
+
+def test_asked_from_outside_and_following() -> None:
+    """A request from each place at its interval, the alert on them, and a follower's line each minute."""
+    module = (INFRA / "app" / "availability.bicep").read_text(encoding="utf-8")
+    [every_s] = re.findall(r"Frequency: (\d+)", module)
+    places = re.findall(r"Id: '", MAIN.split("AzureCloud: [", 1)[1].split("]", 1)[0])
+    asked = len(places) * MONTH_S / int(every_s)
+    requests = asked * price("availability test, one request")
+    alert = price("alert on a metric")
+    assert row("[asked from outside]")[1:3] == [amount(requests + alert)] * 2
+    rows = amount(asked * ROW_GB * price("logs"))
+    assert (
+        f"{asked:,.0f} requests a month, {amount(requests)}, and the alert on them to {amount(alert)}" in PAGE
+    )
+    assert f"{asked:,.0f} rows or {rows}" in " ".join(PAGE.split())
+    lines = MONTH_S / TOLD_EVERY_S_FOLLOWING
+    assert f"{lines:,.0f} a month or {amount(lines * ROW_GB * price('logs'))}" in PAGE
 
 
 def test_other_pages_say_the_same() -> None:

@@ -54,6 +54,24 @@ def test_state_on_its_own_is_closed_and_locked(way: str) -> None:
     assert list(type_problems(world)) == []
 
 
+def test_state_on_its_own_is_logged_when_asked() -> None:
+    """The requests to an account for all monitors are logged like a monitor's own, into a given workspace."""
+    workspace = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/log"
+    given = {"storageLogs": "changes", "storageLogsWorkspaceId": workspace}
+    world = World(Files(), "state.bicep", given, group="rg-state")
+    account = world.one("Microsoft.Storage/storageAccounts").id
+    settings = world.of("Microsoft.Insights/diagnosticSettings")
+    logged = {each.id.removeprefix(account).split("/providers/")[0]: each.properties for each in settings}
+    wanted = {
+        "workspaceId": workspace,
+        "logs": [{"category": each, "enabled": True} for each in ("StorageWrite", "StorageDelete")],
+    }
+    assert logged == {f"/{each}Services/default": wanted for each in ("blob", "queue", "table")}
+    assert list(type_problems(world)) == []
+    with pytest.raises(TemplateError, match="storageLogsWorkspaceId"):
+        assert World(Files(), "state.bicep", {"storageLogs": "all"}, group="rg-state").sent
+
+
 @needs_types
 @pytest.mark.parametrize("way", WAYS)
 def test_azure_knows_every_property(way: str) -> None:

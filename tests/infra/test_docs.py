@@ -110,6 +110,9 @@ def test_alert_table_matches() -> None:
     """The table of alerts names the rules that the template deploys, with their severity."""
     template = (INFRA / "app" / "alerts.bicep").read_text(encoding="utf-8")
     rules = dict(re.findall(r"name: '([\w-]+)'\n\s+title: .*\n\s+severity: (\d)", template))
+    [rule] = re.findall(r"metricAlert}\$\{token}-(\w+)'", (INFRA / "main.bicep").read_text(encoding="utf-8"))
+    outside = (INFRA / "app" / "availability.bicep").read_text(encoding="utf-8")
+    [rules[rule]] = re.findall(r"severity: (\d)", outside)
     assert table(PAGES["monitoring"], "Alerts") == rules
 
 

@@ -156,6 +156,10 @@ class Faults:
         """Let this go wrong from now on."""
         self._waiting.append(_Waiting(fault, fault.skip, fault.count))
 
+    def remove(self, fault: Fault) -> None:
+        """Let this go wrong no more; harmless if it does not."""
+        self._waiting = [each for each in self._waiting if each.fault != fault]
+
     def clear(self) -> None:
         """Let nothing go wrong any more."""
         self._waiting.clear()

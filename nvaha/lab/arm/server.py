@@ -83,6 +83,15 @@ class ArmSimulator:
         return self._world.faults
 
     @property
+    def profile(self) -> Profile:
+        """How long things take; what has begun takes as long as it was to."""
+        return self._world.profile
+
+    @profile.setter
+    def profile(self, profile: Profile) -> None:
+        self._world.profile = self._world.writes.profile = profile
+
+    @property
     def effective(self) -> Effective:
         """What the data path uses."""
         return self._world.effective

@@ -65,7 +65,7 @@ class Writes:
         self._timeline = timeline
         self._guids = guids
         self._switches = switches
-        self._profile = profile
+        self.profile = profile
         self.operations: dict[str, Operation] = {}
 
     def put(self, address: Address, request: Request) -> Accepted:
@@ -169,7 +169,7 @@ class Writes:
             body["id"],
             request.entry,
             self._ending(address, request.fault),
-            self._profile.nic_retry_after_s if address.kind == NICS else None,
+            self.profile.nic_retry_after_s if address.kind == NICS else None,
             lost=request.fault is not None and request.fault.kind is FaultKind.OPERATION_LOST,
         )
         self.operations[operation.id.casefold()] = operation
@@ -191,9 +191,9 @@ class Writes:
 
     def _duration(self, kind: str) -> float:
         return {
-            ROUTE_TABLES: self._profile.route_table_operation_s,
-            NICS: self._profile.nic_operation_s,
-            PUBLIC_IPS: self._profile.public_ip_operation_s,
+            ROUTE_TABLES: self.profile.route_table_operation_s,
+            NICS: self.profile.nic_operation_s,
+            PUBLIC_IPS: self.profile.public_ip_operation_s,
         }[kind]
 
     def _ending(self, address: Address, fault: Fault | None) -> Ending:
@@ -243,7 +243,7 @@ class Writes:
             if self._store.find(body["id"]) is not None:
                 self._effective.apply(body)
 
-        self._timeline.at(when + self._profile.effective_lag_s, follow)
+        self._timeline.at(when + self.profile.effective_lag_s, follow)
 
 
 def find_route(table: Json, address: Address) -> Json:

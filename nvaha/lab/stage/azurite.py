@@ -24,6 +24,8 @@ from nvaha.lab.stage.child import end
 
 VERSION = "3.37.0"
 ACCOUNT = "devstoreaccount1"
+OTHER_ACCOUNT = "otheraccount"
+"""One more account, for a deployment with a state of its own."""
 # The emulator's published account key: the same on every machine, so not a secret.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
@@ -181,9 +183,18 @@ class Azurite:
     @property
     def connection_string(self) -> str:
         """What to put into a storage setting."""
+        return self.connection_to(ACCOUNT)
+
+    def connection_to(self, account: str) -> str:
+        """Return what to put into a storage setting for one of the two accounts."""
         ends = (("Blob", self.blob_port), ("Queue", self.queue_port), ("Table", self.table_port))
-        points = "".join(f"{kind}Endpoint=http://127.0.0.1:{port}/{ACCOUNT};" for kind, port in ends)
-        return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};{points}"
+        points = "".join(f"{kind}Endpoint=http://127.0.0.1:{port}/{account};" for kind, port in ends)
+        return f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={ACCOUNT_KEY};{points}"
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there, frozen or not."""
+        return self._process is not None and self._process.poll() is None
 
     async def start(self) -> None:
         """Install it if need be, start it, and wait until it answers.
@@ -216,11 +227,13 @@ class Azurite:
             arguments += ["--location", str(data)]
         else:
             arguments += ["--inMemoryPersistence"]
+        accounts = ";".join(f"{each}:{ACCOUNT_KEY}" for each in (ACCOUNT, OTHER_ACCOUNT))
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [node, str(script), *arguments],
                 cwd=self.folder,
+                env={**os.environ, "AZURITE_ACCOUNTS": accounts},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Self
@@ -116,6 +116,8 @@ class Lab:
         )
         self.traffic = Traffic(self._flows(), self.nvas, interval_s=self._traffic_interval_s())
         self.hosts: list[HostProcess] = []
+        self.left_out: set[str] = set()
+        """Route tables that the configuration does not name; `write_configuration` after a change."""
         self.baseline: dict[str, Json] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -172,12 +174,15 @@ class Lab:
         for nva in self.nvas:
             self._stack.callback(nva.close)
             self._say(f"NVA {nva.name}: {nva.address}:{nva.probe_port}")
-        self._write_configuration()
+        self.write_configuration()
 
-    def _write_configuration(self) -> None:
+    def write_configuration(self) -> None:
+        """Write the file that hosts read when they start."""
         where = {nva.name: (nva.address, nva.probe_port) for nva in self.nvas}
+        tables = tuple(each for each in self.sample.route_tables if each not in self.left_out)
+        sample = replace(self.sample, route_tables=tables)
         written = configuration(
-            self.sample, where, name=GROUP, probe=self.options.probe, policy=self.options.policy
+            sample, where, name=GROUP, probe=self.options.probe, policy=self.options.policy
         )
         self.config_file.write_text(yaml.safe_dump(written, sort_keys=False))
 

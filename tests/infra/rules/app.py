@@ -113,13 +113,24 @@ def _flex_config(world: World) -> Json:
 
 def _site_config(world: World, *, flex: bool) -> Json:
     allowed = _list(world.parameter("allowedIpRanges"))
+    tested = allowed and world.of("Microsoft.Insights/webtests")
+    testers: list[Json] = [
+        {
+            "name": "availability-tests",
+            "action": "Allow",
+            "tag": "ServiceTag",
+            "ipAddress": "ApplicationInsightsAvailability",
+            "priority": 99,
+        }
+    ]
     common = {
         "http20Enabled": True,
         "minTlsVersion": "1.2",
         "scmMinTlsVersion": "1.2",
         "remoteDebuggingEnabled": False,
         "ipSecurityRestrictionsDefaultAction": "Deny" if allowed else "Allow",
-        "ipSecurityRestrictions": [
+        "ipSecurityRestrictions": (testers if tested else [])
+        + [
             {"name": f"allowed-{at}", "action": "Allow", "ipAddress": prefix, "priority": 100 + at}
             for at, prefix in enumerate(allowed)
         ],

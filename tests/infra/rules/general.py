@@ -11,6 +11,7 @@ from .sent import World
 GLOBAL = frozenset(
     {
         "Microsoft.Insights/actionGroups",
+        "Microsoft.Insights/metricAlerts",
         "Microsoft.Network/privateDnsZones",
         "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
     }
@@ -100,4 +101,7 @@ def tag_problems(world: World) -> Iterator[str]:
         top = each.type.count("/") == 1 or each.type.endswith("/virtualNetworkLinks")
         top = top and each.type not in EXTENSIONS
         if top and "Authorization" not in each.type and each.type != "Microsoft.Web/sites":
-            yield from differences(each.body.get("tags"), tags, f"{each.place}.tags")
+            # Application Insights finds its tests by a tag.
+            linked = world.of("Microsoft.Insights/components") if each.type.endswith("/webtests") else []
+            links = {f"hidden-link:{component.id}": "Resource" for component in linked}
+            yield from differences(each.body.get("tags"), tags | links, f"{each.place}.tags")

@@ -129,6 +129,10 @@ MORE: dict[str, Given] = {
         "alertActionGroupId": f"{HUB}/actionGroups/ag-ops",
     },
     "flex, tells both": {"alertActionGroupId": f"{HUB}/actionGroups/ag-ops"},
+    "flex, asked from places of ours": {"availabilityPlaces": "us-tx-sn1-azr, emea-fr-pra-edge"},
+    "flex, not asked from outside": {"availabilityTest": False},
+    "flex, asked from outside only": {"alerts": False},
+    "flex, neither": {"alerts": False, "availabilityTest": False},
     "flex, canary": {"canary": True},
     "flex, with what is there": {
         "operatorRoleId": f"{OTHER}/providers/Microsoft.Authorization/roleDefinitions/{'4' * 8}-0000",

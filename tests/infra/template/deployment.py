@@ -33,7 +33,6 @@ COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
     "+": operator.add,
-    "-": operator.sub,
 }
 
 
@@ -324,7 +323,8 @@ class Deployment:
         first = self.evaluate(operands[0], local)
         if len(operands) == 1:
             return not first if sign == "!" else -first
-        return COMPARE[sign](first, self.evaluate(operands[1], local))
+        second = self.evaluate(operands[1], local)
+        return call("sub", first, second) if sign == "-" else COMPARE[sign](first, second)
 
     def _invoke(self, function: str, arguments: tuple[Expression, ...], local: Values) -> Any:
         values = [self.evaluate(each, local) for each in arguments]

@@ -32,6 +32,13 @@ RIVALS = (
         tests=RIVALS_CORE,
     ),
     Mutant(
+        "rival-over-by-any-switch",
+        "only a switch that took the marks over ends a rival",
+        "nvaha.core.lifecycle:_done",
+        replace("request.forced", by="True"),
+        tests=RIVALS_CORE,
+    ),
+    Mutant(
         "repaired-for-ever",
         "what was put back whole twice within an hour is left to a person",
         "nvaha.core.guards",

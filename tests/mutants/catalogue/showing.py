@@ -23,8 +23,8 @@ SHOWING = (
     Mutant(
         "pause-blocks-on",
         "what waited for a pause does not say so once it is over",
-        "nvaha.core.commands:paused",
-        replace("None if waited else before.blocked", by="before.blocked"),
+        "nvaha.core.commands:resumed",
+        replace("None if waited else state.blocked", by="state.blocked"),
         simulated=False,
     ),
     Mutant(

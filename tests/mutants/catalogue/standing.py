@@ -150,4 +150,32 @@ STANDING_BY = (
         replace("version in await self._campaigning.get()", by="bool(await self._campaigning.get())"),
         simulated=False,
     ),
+    Mutant(
+        "ends-what-it-tells-itself",
+        "what a follower ends is of the epochs before: the leader's own word goes before it",
+        "nvaha.core.present:elsewhere",
+        replace("epoch - 1", by="epoch"),
+        simulated=False,
+    ),
+    Mutant(
+        "ends-it-for-one-who-is-gone",
+        "what is told of a group ends only where another leads now",
+        "nvaha.watch.following:Following._tell",
+        replace("lately(leader.round_at, now)", by="True"),
+        simulated=False,
+    ),
+    Mutant(
+        "following-ends-the-watch",
+        "whatever is wrong with the leader's record ends no watch of a follower's",
+        "nvaha.watch.following:Following._try_to_tell",
+        replace("Exception", by="ZeroDivisionError"),
+        simulated=False,
+    ),
+    Mutant(
+        "follows-while-it-leads",
+        "who leads tells no second sign of life beside its heartbeat",
+        "nvaha.watch.following:Following.run",
+        replace("not self._lease.valid", by="True"),
+        simulated=False,
+    ),
 )

@@ -106,6 +106,14 @@ SWITCHING = (
         tests=QUEUES,
     ),
     Mutant(
+        "let-go-is-unclaimed",
+        "a switch that a worker let go, and has said why, is not told as one that no worker takes up",
+        "nvaha.core.lifecycle:_ask_again",
+        replace("held_up(state)", by="False"),
+        simulated=False,
+        tests=("tests/unit/core/test_lifecycle.py",),
+    ),
+    Mutant(
         "given-up-by-count",
         "a switch that no worker takes up is asked for until its deadline",
         "nvaha.core.lifecycle:go_on",

@@ -12,6 +12,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CredentialUnavailableError
+from azure.identity.aio import ChainedTokenCredential
 
 from nvaha.azure.tokens import AGAIN_S, EVERY_S, FETCH_S, SPARE_S, TOLD_AFTER_S, TokenKeeper
 from tests.fakes import Told
@@ -226,6 +227,37 @@ async def test_the_lack_of_a_token_is_told_once_and_so_is_its_end() -> None:
     assert told.events == ["no_token", "token_back"]
     assert "az webapp identity show" in told.notices[0].text
     assert "abcdefghijklmnop" not in told.notices[0].text
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        (ClientAuthenticationError("the endpoint is out"), "ManagedIdentityCredential: the endpoint is out"),
+        (CredentialUnavailableError("unavailable here"), "EnvironmentCredential: unavailable, not set up"),
+    ],
+)
+async def test_of_many_ways_to_a_token_the_one_that_was_tried_is_told(says: Exception, told: str) -> None:
+    """What is not set up says nothing about what is, unless nothing is; where to read more is left out."""
+    ways = ChainedTokenCredential(
+        EnvironmentCredential(CredentialUnavailableError("unavailable, not set up")),
+        ManagedIdentityCredential(says),
+    )
+    tokens = TokenKeeper("ARM", "scope", lambda: ways, now=now)
+    assert await lacks(tokens)
+    assert told in (tokens.trouble or "")
+    assert ("EnvironmentCredential" in (tokens.trouble or "")) is isinstance(says, CredentialUnavailableError)
+    assert "aka.ms" not in (tokens.trouble or "")
+
+
+class EnvironmentCredential(Identity):
+    """A way to a token, by the name of one of the library's."""
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__(failure=failure)
+
+
+class ManagedIdentityCredential(EnvironmentCredential):
+    """Another one."""
 
 
 async def test_a_token_that_grows_old_is_told_while_it_is_still_good() -> None:

@@ -254,6 +254,15 @@ class TestUnclaimed:
         assert [each.event for each in decision.notices] == ["switch_held_up"]
         assert probed(decision.state, now=later(30)).state.blocked == "a stranger holds it"
 
+    def test_one_that_was_let_go_is_asked_for_again_and_not_called_unclaimed(self) -> None:
+        """A worker was there and has said why it waits, so nobody is sent to look for one that is not."""
+        let_go = SwitchHeldUp(1, "g-1-0", "it has no token", let_go=True)
+        rounds = round_by_round(decide(GROUP, self.BEGUN, let_go, NOON).state, 60.0)
+        assert [at for at, each in rounds if each.send is not None][:2] == [UNCLAIMED_S, 2 * UNCLAIMED_S]
+        told = [each for _, decision in rounds for each in decision.notices]
+        assert {each.event for each in told} == {"switch_requeued"}
+        assert not any("no worker" in each.text for each in told)
+
     def test_one_whose_worker_died_is_waited_for_once(self) -> None:
         """The lease of whoever died has to run out; from then on it is like one that nobody has claimed."""
         sent = [at for at, decision in round_by_round(switching(), 40.0) if decision.send is not None]

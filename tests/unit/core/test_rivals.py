@@ -229,6 +229,19 @@ def test_it_ends_when_a_commanded_failover_is_done() -> None:
     assert not done.state.drift.contested
 
 
+@pytest.mark.parametrize("force", [True, False])
+def test_a_marks_rival_ends_with_a_forced_switch_that_is_done(force: bool) -> None:
+    """It has taken every mark over, so that an NVA that dies right after it is left at once; no other has."""
+    commanded = command(with_(steady(), RIVAL) if force else steady(), "b", force=force).state
+    begun = with_(commanded, RIVAL)
+    assert begun.request is not None
+    done = decide(GROUP, begun, SwitchDone(begun.generation, begun.request.operation), later(10.0))
+    assert ("rival_over" in events(done)) is force
+    dead = replace(done.state, nvas={"a": up(), "b": down()}, probed_at=later(99.0))
+    dies = probed(dead, now=later(100.0))
+    assert (dies.state.phase is Phase.SWITCHING) is force
+
+
 def test_a_dead_active_nva_is_left_all_the_same() -> None:
     """Behaviour alone does not stop a failover: it is the repairs that go round and round."""
     contested = third(reverted(2), later(300.0)).state

@@ -302,7 +302,7 @@ class TestCheck:
         assert (view["active"], view["found"], view["agrees"], view["differs"]) == ("a", "a", True, [])
         assert [(each["routes"], each["public_ips"], len(each["off"])) for each in view["nvas"]] == [
             (1, 1, 0),
-            (0, 0, 3),
+            (0, 0, 2),
         ]
         assert (out.network.tried, out.store.saves) == ([], 0)
 

@@ -91,6 +91,22 @@ async def test_what_azure_refuses_is_named_and_the_rest_has_moved(out: Outside) 
     assert "403" in left
 
 
+async def test_why_azure_refused_survives_what_is_long(out: Outside) -> None:
+    """Ids of any length, and Azure's own text, do not push the reason out of what people are told."""
+    scope = f"/subscriptions/{'0' * 36}/resourceGroups/{'long-' * 18}"
+    message = (
+        f"locked at {scope} (409 ScopeLocked): following scope(s) are locked: '{scope}'. Remove the lock."
+    )
+    out.network.refuse[TABLE] = [NetworkError(NetworkFault.REFUSED, TABLE, message)] * 9
+    with pytest.raises(SwitchIncomplete):
+        await attempt(out)
+    (error,) = (each.error or "" for each in record(out).steps if each.resource_id == TABLE)
+    assert error.startswith("locked at ")
+    (failed,) = (each.text for each in out.told.notices if each.event == "switch_failed")
+    assert "locked at " in failed
+    assert "table table" in failed
+
+
 async def test_what_waits_for_a_refused_step_is_named_as_well(out: Outside) -> None:
     """A public IP whose detach is refused stays where it is, and both ends of that are said."""
     refused = NetworkError(NetworkFault.REFUSED, OLD_NIC, "400: OperationNotAllowed")

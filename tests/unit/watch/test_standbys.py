@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -91,6 +92,8 @@ async def test_a_standby_that_is_gone_is_told_once_and_that_it_is_back() -> None
     assert told(out, *LACK) == list(LACK)
     assert out.store.leader is not None
     assert not out.store.leader.alone
+    lonely = [bool(each.fields.get("alone")) for each in out.told.notices if each.event == "heartbeat"]
+    assert [each for each, _ in itertools.groupby(lonely)] == [False, True, False]
 
 
 async def test_a_single_monitor_alarms_nobody() -> None:
