@@ -10,6 +10,7 @@ import azure.functions as func
 from nvaha.app.holder import AppHolder
 from nvaha.config.settings import for_triggers
 from nvaha.web.api import Api
+from nvaha.web.page import Page
 
 CONNECTION, SCHEDULE = for_triggers(os.environ)
 
@@ -17,6 +18,7 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 holder = AppHolder(Path(__file__).parent)
 holder.warm_up()
 api = Api(holder, signed_in=os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() == "true")
+page = Page(api.caller)
 
 
 @app.timer_trigger(arg_name="timer", schedule=SCHEDULE, run_on_startup=True, use_monitor=False)
@@ -49,6 +51,18 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
 async def openapi(req: func.HttpRequest) -> func.HttpResponse:
     """Show the API as a document."""
     return await api.openapi(req)
+
+
+@app.route("ui", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def ui(req: func.HttpRequest) -> func.HttpResponse:
+    """Send the status page, which shows nothing without a key."""
+    return await page.index(req)
+
+
+@app.route("ui/{version}/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def ui_file(req: func.HttpRequest) -> func.HttpResponse:
+    """Send one of the page's files."""
+    return await page.file(req)
 
 
 @app.route("groups", methods=["GET"])

@@ -24,12 +24,13 @@ WHOLE_FILES = "whole_files"
 class WholeStories(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
     """Gives each file of tests/e2e to one worker, longest first, and any other test to whoever is free.
 
-    The stories of a file are told at the same time (tests/e2e/conftest.py). pytest-xdist's own `xdist_group`
-    has no effect on pytest 9.2: it writes to an attribute that items have no more.
+    The stories of a file are told at the same time (tests/e2e/conftest.py); those of tests/page, given away
+    whole as well, share a browser. pytest-xdist's own `xdist_group` has no effect on pytest 9.2: it writes to
+    an attribute that items have no more.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0] if nodeid.startswith("tests/e2e/") else nodeid
+        return nodeid.partition("::")[0] if nodeid.startswith(("tests/e2e/", "tests/page/")) else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -81,6 +81,7 @@ class Up:
             f"  {nvaha} failover {GROUP} --to {other} --wait\n"
             f"  {nvaha} history {GROUP}\n"
             f"  curl {first.url}/api/health\n"
+            f"or look at the status page: {first.url}/api/ui\n"
             f"\nThe same app in Azure Functions Core Tools, as one more monitor of this lab:\n"
             f"  source {file} && func start --port 7072\n"
             f"\nConfiguration and logs: {lab.folder}\n"

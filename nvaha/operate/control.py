@@ -196,6 +196,8 @@ class Control:
         if group.canary is not None:
             view["canary"] = canary_view(group, state, now)
         view["operation"] = operation_view(await self._last(state.switch)) if state.switch else None
+        view["route_tables"] = list(group.route_tables)
+        view["public_ips"] = [{"role": each.role, "resource_id": each.id} for each in group.public_ips]
         return view
 
     async def plan(self, name: str, to: str) -> PlanAnswer:

@@ -314,7 +314,13 @@ def plan_view(
         "forbids": forbids,
         "hold": hold,
         "steps": [
-            {"kind": step.kind, "resource_id": step.resource_id, "detail": step.detail} for step in todo.steps
+            {
+                "kind": step.kind,
+                "resource_id": step.resource_id,
+                "detail": step.detail,
+                "changes": len(step.next_hops) + sum(each is not None for each in step.public_ips.values()),
+            }
+            for step in todo.steps
         ],
         "problems": list(todo.problems),
         "read_at": _time(read_at),

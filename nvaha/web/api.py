@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import azure.functions as func
 from pydantic import ValidationError
@@ -255,10 +255,15 @@ class Api:
 
         return await self._command(request, call)
 
+    def caller(self, request: Request) -> str:
+        """Return who asks, as the history would have it."""
+        return self._caller(request)
+
     def _caller(self, request: Request) -> str:
         """Return who asks, by the platform's word if there is one, else what it claims to be.
 
-        A function key has no name: the host knows it and does not pass it on (azure-facts A12).
+        A function key has no name: the host knows it and does not pass it on (azure-facts A12). The status
+        page says in `x-nvaha-caller`, percent-encoded, what its reader has called himself.
         """
 
         def said(header: str, longest: int) -> str:
@@ -267,7 +272,8 @@ class Api:
         if self._signed_in and (principal := said("id", 50)):
             by = {"aad": "Entra"}.get(provider := said("idp", 20), provider or "sign-in")
             return f"{said('name', 80) or 'no name'} ({by} {principal})"
-        claim = request.headers.get("user-agent") or "HTTP"
+        named = unquote(request.headers.get("x-nvaha-caller") or "")
+        claim = named or request.headers.get("user-agent") or "HTTP"
         return f"{safe(claim)[:90]}{CLAIMED}"
 
     async def _planned(self, request: Request, question: tuple[object, ...], call: Call[Control]) -> Response:

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 HTTP = {
     "health": ("health", "GET", "anonymous"),
     "openapi": ("openapi.json", "GET", "anonymous"),
+    "ui": ("ui", "GET", "anonymous"),
+    "ui_file": ("ui/{version}/{name}", "GET", "anonymous"),
     "groups": ("groups", "GET", "function"),
     "group": ("groups/{group}", "GET", "function"),
     "plan": ("groups/{group}/plan", "GET", "function"),

@@ -37,14 +37,16 @@ from .test_function_app import HTTP, ROOT
 KEY = "k"
 SHARED = {"history_of_all": "history"}
 """Functions that share a method of the API."""
+PAGE = {"ui", "ui_file"}
 EXPLAINED = {"for", "at", "body"}
 """What may be refused although it fits: the document cannot say how long, when, or what goes together."""
 GROUP = group_of()
 
 
 def test_every_function_over_http_is_in_the_document() -> None:
-    """With its route, its method and who may ask; and nothing is there that no function answers."""
-    assert {each.name: (each.path, each.method, each.level) for each in CALLS} == HTTP
+    """With its route, its method and who may ask, but for the page's files; no function, no call."""
+    calls = {name: call for name, call in HTTP.items() if name not in PAGE}
+    assert {each.name: (each.path, each.method, each.level) for each in CALLS} == calls
 
 
 def test_every_schema_is_one() -> None:

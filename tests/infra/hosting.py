@@ -16,7 +16,11 @@ LEVELS = ("Trace", "Debug", "Information", "Warning", "Error", "Critical", "None
 # The platform's own lines that come with every tick and that nobody reads: the two traces "Executing" and
 # "Executed" of the function, its request, and the counts of the aggregator
 # (MicrosoftDocs/azure-docs, articles/azure-functions/configure-monitoring.md, "Configure categories").
-EVERY_TICK = ("Function.probe", "Function.health", "Host.Results", "Host.Aggregator")
+EVERY_TICK = (
+    *("Function.probe", "Function.health", "Host.Results", "Host.Aggregator"),
+    # An open status page asks for these every few seconds.
+    *("Function.groups", "Function.group", "Function.ui", "Function.ui_file"),
+)
 
 
 def level_of(host: dict[str, Any], category: str) -> str:

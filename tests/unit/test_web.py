@@ -125,6 +125,13 @@ def test_who_has_not_signed_in_where_others_do_only_claims() -> None:
     assert _by({}, signed_in=True) == "HTTP (claimed)"
 
 
+def test_a_caller_may_call_himself_something_and_it_stays_a_claim() -> None:
+    """In any script, as the status page writes it; a sign-in knows better."""
+    named = {**PRINCIPAL, "x-nvaha-caller": "Zo%C3%AB%2C%20status%20page%0A"}
+    assert _by(named, signed_in=False) == "Zoë, status page\\n (claimed)"
+    assert _by(named, signed_in=True).startswith("jane@contoso.com (Entra ")
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),

@@ -9,6 +9,7 @@ from tests.mutants.mutant import Mutant
 HANDED_OVER = ("tests/unit/switch/test_handed_over.py",)
 BEHALF = ("tests/unit/switch/test_behalf.py",)
 CALLERS = ("tests/unit/test_web.py",)
+PAGE = ("tests/unit/test_page.py",)
 TOKENS = ("tests/unit/azure/test_tokens.py",)
 
 AUDIT = (
@@ -51,6 +52,22 @@ AUDIT = (
         replace("f'{safe(claim)[:90]}{CLAIMED}'", by="safe(claim)[:90]"),
         simulated=False,
         tests=CALLERS,
+    ),
+    Mutant(
+        "callers-name-in-the-page",
+        "what a caller calls himself is text on the status page",
+        "nvaha.web.page:Page.index",
+        replace("escape(self._caller(request))", by="self._caller(request)"),
+        simulated=False,
+        tests=PAGE,
+    ),
+    Mutant(
+        "page-of-two-releases",
+        "a browser is given the files of one release, and mixes no two",
+        "nvaha.web.page:Page.file",
+        replace("request.route_params.get('version') != self._version", by="False"),
+        simulated=False,
+        tests=PAGE,
     ),
 )
 

@@ -358,6 +358,12 @@ class TestLooking:
             "running",
         )
 
+    async def test_a_group_is_shown_with_what_follows_its_active_nva(self) -> None:
+        """The route tables and public IPs as configured, so that its way of traffic can be drawn."""
+        shown = await control(outside()).group("g")
+        assert shown["route_tables"] == [TABLE]
+        assert shown["public_ips"] == [{"role": "external", "resource_id": pip_id("p")}]
+
     async def test_a_group_that_was_never_switched_has_no_operation(self) -> None:
         """There is nothing to show, and that is no error; nor is a group without any state."""
         assert (await control(outside()).group("g"))["operation"] is None

@@ -235,11 +235,11 @@ def test_an_operation_that_has_not_ended_has_no_seconds() -> None:
 
 def test_a_plan_is_shown_with_its_steps_and_what_forbids_it() -> None:
     """Allowed is exactly what nothing forbids."""
-    todo = Plan("b", (Step("routes:/t", "routes", "/t", "moves r"),), ("a problem",))
+    todo = Plan("b", (Step("routes:/t", "routes", "/t", "moves r", {"r": "10.0.0.5"}),), ("a problem",))
     shown = {
         "group": "g",
         "to": "b",
-        "steps": [{"kind": "routes", "resource_id": "/t", "detail": "moves r"}],
+        "steps": [{"kind": "routes", "resource_id": "/t", "detail": "moves r", "changes": 1}],
         "problems": ["a problem"],
         "read_at": "2026-03-01T12:00:01.500Z",
     }
@@ -247,6 +247,15 @@ def test_a_plan_is_shown_with_its_steps_and_what_forbids_it() -> None:
     assert plan_view(GROUP, todo, None, later(1.5)) == free
     forbidden = {**free, "allowed": False, "forbids": "not up", "hold": "held by a tag"}
     assert plan_view(GROUP, todo, "not up", later(1.5), "held by a tag") == forbidden
+
+
+def test_a_public_ip_that_moves_is_counted_where_it_arrives() -> None:
+    """Whoever adds the changes up knows how many routes and public IPs are moved."""
+    off = Step("detach:/n", "detach", "/n", "off", public_ips={"ip": None})
+    swap = Step("detach:/o", "detach", "/o", "off and on", public_ips={"ip1": None, "ip2": "/p"})
+    onto = Step("attach:/m", "attach", "/m", "on", public_ips={"ip": "/q"})
+    view = plan_view(GROUP, Plan("b", (off, swap, onto)), None, later(1.5))
+    assert [each["changes"] for each in view["steps"]] == [0, 1, 1]
 
 
 def test_a_group_that_is_put_back_again_and_again_shows_its_rival() -> None:
