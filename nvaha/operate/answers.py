@@ -177,8 +177,15 @@ ScheduledAnswer = TypedDict(
 ScheduledAnswer.__doc__ = "A failover at a time to come."
 
 
+class PublicIpAnswer(TypedDict):
+    """One public IP of a group."""
+
+    role: str
+    resource_id: str
+
+
 class GroupAnswer(TypedDict):
-    """One group; asked for alone it has its last operation, and the canary its runs."""
+    """One group; asked for alone it has its last operation and what it is of, and the canary its runs."""
 
     name: str
     phase: Phase
@@ -203,6 +210,8 @@ class GroupAnswer(TypedDict):
     advice: list[AdviceAnswer]
     canary: NotRequired[CanaryAnswer]
     operation: NotRequired[OperationAnswer | None]
+    route_tables: NotRequired[list[str]]
+    public_ips: NotRequired[list[PublicIpAnswer]]
 
 
 class GroupsAnswer(InstancesAnswer):
@@ -219,6 +228,7 @@ class PlannedAnswer(TypedDict):
     kind: str
     resource_id: str
     detail: str
+    changes: int
 
 
 class PlanAnswer(TypedDict):

@@ -230,7 +230,7 @@ def _operation(call: Call, schemas: _Schemas) -> Json:
     operation: Json = {
         "operationId": call.name,
         "summary": call.summary,
-        "parameters": [*_in_path(call.path), *_in_query(call.query or {})],
+        "parameters": [*_in_path(call.path), *_in_query(call.query or {}), *_in_headers(call)],
         "responses": dict(sorted(_responses(call, schemas))),
     }
     if call.level == "anonymous":
@@ -251,6 +251,19 @@ def _in_query(query: Mapping[str, tuple[object, bool, str]]) -> Iterator[Json]:
     for name, (kind, needed, what) in query.items():
         schema = _shape(kind).json_schema()
         yield {"name": name, "in": "query", "required": needed, "description": what, "schema": schema}
+
+
+def _in_headers(call: Call) -> Iterator[Json]:
+    if call.method == "POST":
+        what = "who asks, percent-encoded, in place of the User-Agent; recorded as claimed"
+        schema = {"type": "string"}
+        yield {
+            "name": "x-nvaha-caller",
+            "in": "header",
+            "required": False,
+            "description": what,
+            "schema": schema,
+        }
 
 
 def _responses(call: Call, schemas: _Schemas) -> Iterator[tuple[str, Json]]:
