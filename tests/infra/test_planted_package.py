@@ -173,7 +173,7 @@ QUERY = [
         "",
         "silent when nothing was ever logged",
     ),
-    Mistake("the oldest for the newest", "no-leader", "max(TimeGenerated)", "min(TimeGenerated)", "fires"),
+    Mistake("the oldest for the newest", "no-leader", "max(Sign)", "min(Sign)", "fires"),
     Mistake("another sign of life", "no-leader", "heartbeat", "leader_elected", "fires"),
     Mistake(
         "a word for an event",

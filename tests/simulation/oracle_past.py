@@ -60,7 +60,9 @@ class PastOracle:
         forgets = change.forgets
         since_s = change.sent.sent_s - self._probed_s.get(change.group.name, change.sent.sent_s)
         counts, health = _bounds(since_s, STALE_S), _bounds(since_s, UNWATCHED_S)
-        return Gap((counts[0] or forgets, counts[1]), (health[0] or forgets, health[1]))
+        # The previous release does not know how old what it knows is.
+        knows = not change.process.previous
+        return Gap((counts[0] or forgets, counts[1] and knows), (health[0] or forgets, health[1] and knows))
 
     def before(self, change: Change) -> bool:
         """Tell whether a write has to take its group for one that is seen for the first time."""
@@ -68,6 +70,8 @@ class PastOracle:
         watched_s = self._watched_s.get(group, NEVER)
         since_s = 0.0 if watched_s == NEVER else change.sent.sent_s - watched_s
         may, must = _bounds(since_s, UNWATCHED_S)
+        # Of a record that nobody has probed yet a new leader cannot tell how old it is.
+        may = may or watched_s == NEVER
         forgets, history = change.forgets, change.history
         history.remembered = None
         if history.back and process.kind == "monitor":

@@ -273,7 +273,7 @@ class Lab:
             await asyncio.sleep(POLL_S)
         raise LabError(f"not within {within_s:g} s: {what}. It is: {_short(last)}. Logs: {self.folder}")
 
-    async def ready(self, *, within_s: float = 45.0, host: int = 0) -> Json:
+    async def ready(self, *, within_s: float = 120.0, host: int = 0) -> Json:
         """Wait until a leader's round is fresh, the group at rest and every NVA up; return the group."""
 
         def at_rest(group: Json) -> bool:

@@ -210,7 +210,7 @@ def _rule_problems(world: World, name: str, rule: Sent, groups: list[str]) -> It
     }
     yield from differences({key: properties.get(key) for key in wanted}, wanted, rule.place)
     texts = (properties.get("displayName", ""), properties.get("description", ""))
-    if not texts[0].startswith("nvaha: ") or "docs/monitoring.md" not in texts[1]:
+    if not texts[0].startswith("nvaha: ") or "docs/runbook.md" not in texts[1]:
         yield f"{rule.place} does not say what it is, or where to look: {texts}"
     if rule.body.get("kind") != "LogAlert":
         yield f"{rule.place} is no log alert"
