@@ -92,7 +92,9 @@ class PastOracle:
             self._world.oracle.violated(text, rule="past does not rule")
         # The switch that a leader remembers goes on: that one it has watched.
         goes_on = forgets and going and change.old.request == change.new.request
-        anew = not goes_on and (forgets or (must and process.kind == "monitor"))
+        # Whoever leads only puts its epoch on a canary, which nobody watches between its runs.
+        looks = process.kind == "monitor" and change.group.canary is None
+        anew = not goes_on and (forgets or (must and looks))
         if anew:
             self._world.count("groups looked at anew")
             change.history.unseen = True
