@@ -166,7 +166,7 @@ def _overdue(group: Group, state: GroupState, waits: str | None, now: datetime) 
     if not again or not is_overdue(group, state, now):
         return Decision(state)
     why = waits or record.error or "no run has begun"
-    text = f"{group.name}: no switch has ended well for {_late_s(state, now) / 3600:.1f} h: {why}. {REMEDY}"
+    text = f"{group.name}: no switch has ended well for {_late_s(state, now) / 3600:.1f} h: {why}"
     state = replace(state, canary=replace(record, overdue_at=now))
     return Decision(state, notices=(notice("canary_failed", "error", text, group, reason=why),))
 

@@ -118,7 +118,7 @@ class PastOracle:
         probed = change.process.kind == "monitor" and new.probed_at != old.probed_at
         if probed:
             self._probed_s[group] = change.sent.sent_s
-        if probed or anew or commanded or change.process.kind == "worker":
+        if probed or anew or commanded or change.began or change.process.kind == "worker":
             self._watched_s[group] = change.sent.sent_s
 
 

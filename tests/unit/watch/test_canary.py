@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nvaha.core.canary import ADDRESSES, PREFIX, canary_group
-from nvaha.core.canary_runs import EMPTY_S, RETRY_S, due_at
+from nvaha.core.canary_runs import EMPTY_S, REMEDY, RETRY_S, due_at
 from nvaha.core.inputs import FailoverCommanded
 from nvaha.model import (
     CanarySpec,
@@ -98,8 +98,10 @@ def hop(out: Outside) -> str:
 
 
 def told(out: Outside, event: str) -> list[Notice]:
-    """Return what was told under a name."""
-    return [each for each in out.told.notices if each.event == event]
+    """Return what was told under a name; a canary that failed is told with what to do, once."""
+    found = [each for each in out.told.notices if each.event == event]
+    assert event != "canary_failed" or [each.text.count(REMEDY) for each in found] == [1] * len(found)
+    return found
 
 
 async def test_a_new_canary_is_switched_at_once_and_told_with_its_phases() -> None:
