@@ -91,7 +91,9 @@ class PastOracle:
             )
             self._world.oracle.violated(text, rule="past does not rule")
         # The switch that a leader remembers goes on: that one it has watched.
-        goes_on = forgets and going and change.old.request == change.new.request
+        # Also one that ends by that very write, not done in time, and is to be finished.
+        wanted = change.old.phase is Phase.SWITCHING and change.new.wanted is not None
+        goes_on = forgets and (going or wanted) and change.old.request == change.new.request
         # Whoever leads only puts its epoch on a canary, which nobody watches between its runs.
         looks = process.kind == "monitor" and change.group.canary is None
         anew = not goes_on and (forgets or (must and looks))
