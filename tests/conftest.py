@@ -21,6 +21,10 @@ MEASURED = "measured"
 WHOLE_FILES = "whole_files"
 
 
+WHOLE = ("tests/e2e/", "tests/page/", "tests/infra/test_replay.py", "tests/infra/test_two_workspaces.py")
+"""Files that share what takes long to make: hosts' starts, a browser, hours that are replayed."""
+
+
 class WholeStories(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
     """Gives each file of tests/e2e to one worker, longest first, and any other test to whoever is free.
 
@@ -30,7 +34,7 @@ class WholeStories(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist h
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0] if nodeid.startswith(("tests/e2e/", "tests/page/")) else nodeid
+        return nodeid.partition("::")[0] if nodeid.startswith(WHOLE) else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -13,12 +13,12 @@ from tests.simulation.scenes import command, play, point_at, settled, the_state,
 from tests.simulation.test_looks import hops
 from tests.simulation.world import World
 
-WEEK_S = 7 * 24 * 3600.0
+AWAY_S = 6 * 3600.0
 BACK_S = 120.0
 """So long everybody needs to be there again, and to do whatever there is to do."""
 
 
-async def away(world: World, seconds: float = WEEK_S) -> None:
+async def away(world: World, seconds: float = AWAY_S) -> None:
     """Let nothing of nvaha run for so long."""
     world.sleep(seconds)
     await world.pass_time(seconds)
@@ -26,14 +26,14 @@ async def away(world: World, seconds: float = WEEK_S) -> None:
 
 @pytest.mark.parametrize("adopt", ["wait", "repair"])
 def test_what_was_moved_by_hand_while_everything_was_stopped_stays(adopt: str) -> None:
-    """Stopped for a week, all is moved to the other NVA meanwhile: that is active, and nothing is written."""
+    """Stopped for hours, all is moved to the other NVA meanwhile: that is active, and nothing is written."""
 
     async def scene(world: World) -> None:
         await settled(world)
-        world.sleep(WEEK_S)
-        await world.pass_time(WEEK_S / 2)
+        world.sleep(AWAY_S)
+        await world.pass_time(AWAY_S / 2)
         move_all(world, "g0", "g0n1")
-        await world.pass_time(WEEK_S / 2 + BACK_S)
+        await world.pass_time(AWAY_S / 2 + BACK_S)
 
     world = play(scene, tables=2, public_ips=1, adopt=adopt)
     state = the_state(world)
@@ -50,10 +50,10 @@ def test_what_was_half_moved_meanwhile_waits_for_a_person_unless_the_policy_says
 
     async def scene(world: World) -> None:
         await settled(world)
-        world.sleep(WEEK_S)
+        world.sleep(AWAY_S)
         for table in world.group("g0").route_tables[:2]:
             point_at(world, table, "g0n1")
-        await world.pass_time(WEEK_S + BACK_S)
+        await world.pass_time(AWAY_S + BACK_S)
 
     world = play(scene, tables=3, adopt=adopt)
     state = the_state(world)
@@ -62,15 +62,15 @@ def test_what_was_half_moved_meanwhile_waits_for_a_person_unless_the_policy_says
     assert hops(world, world.group("g0").route_tables[2]) == {there}
 
 
-def test_an_nva_that_is_found_dead_after_a_week_is_left_as_ever() -> None:
+def test_an_nva_that_is_found_dead_after_hours_is_left_as_ever() -> None:
     """All is on the other NVA by hand, and that is dead: traffic leaves it."""
 
     async def scene(world: World) -> None:
         await settled(world)
-        world.sleep(WEEK_S)
+        world.sleep(AWAY_S)
         move_all(world, "g0", "g0n1")
         world.chaos.set_alive("g0n1", alive=False)
-        await world.pass_time(WEEK_S + BACK_S)
+        await world.pass_time(AWAY_S + BACK_S)
 
     world = play(scene)
     state = the_state(world)
@@ -79,17 +79,17 @@ def test_an_nva_that_is_found_dead_after_a_week_is_left_as_ever() -> None:
     assert hops(world, world.group("g0").route_tables[0]) == {"g0n0"}
 
 
-def test_a_switch_of_last_week_is_not_gone_on_with() -> None:
+def test_a_switch_of_hours_ago_is_not_gone_on_with() -> None:
     """Everything stops in the middle of a switch and the other way is moved by hand: so it stays."""
 
     async def scene(world: World) -> None:
         await settled(world)
         await command(world, FailoverCommanded("g0n1", "operator"))
         await until(world, lambda state: state.phase is Phase.SWITCHING)
-        world.sleep(WEEK_S)
+        world.sleep(AWAY_S)
         await world.pass_time(60.0)
         move_all(world, "g0", "g0n0")
-        await world.pass_time(WEEK_S + 600.0)
+        await world.pass_time(AWAY_S + 600.0)
 
     world = play(scene, tables=2, operation_s=10.0)
     state = the_state(world)
@@ -98,20 +98,20 @@ def test_a_switch_of_last_week_is_not_gone_on_with() -> None:
     assert [each.status for each in world.storage.tables.operations.values()] == [Status.FAILED]
 
 
-def test_a_message_of_last_week_moves_nothing_though_its_worker_comes_before_the_leader() -> None:
+def test_a_message_of_hours_ago_moves_nothing_though_its_worker_comes_before_the_leader() -> None:
     """Nobody leads yet: the worker looks at how old the switch is, and leaves it."""
 
     async def scene(world: World) -> None:
         await settled(world)
         await command(world, FailoverCommanded("g0n1", "operator"))
-        world.sleep(WEEK_S)
+        world.sleep(AWAY_S)
         move_all(world, "g0", "g0n0")
         stranger = world.storage.acquire("leader", "stranger", "stranger", 0, stamp=False)
         assert stranger is None
         world.storage.break_lease("leader")
         world.storage.acquire("leader", "stranger", "stranger", 0, stamp=False)
         world.storage.tables.leases["leader"].until_s = float("inf")
-        await world.pass_time(WEEK_S + 700.0)
+        await world.pass_time(AWAY_S + 700.0)
         assert world.deliveries >= 1
         assert the_state(world).phase is Phase.SWITCHING
         world.storage.break_lease("leader")
@@ -123,15 +123,15 @@ def test_a_message_of_last_week_moves_nothing_though_its_worker_comes_before_the
 
 
 def test_what_is_forced_while_nobody_leads_is_carried_out() -> None:
-    """A week later a person forces a failover before any leader is there: it is done, and stays."""
+    """Hours later a person forces a failover before any leader is there: it is done, and stays."""
 
     async def scene(world: World) -> None:
         await settled(world)
-        world.sleep(WEEK_S)
+        world.sleep(AWAY_S)
         world.storage.break_lease("leader")
         world.storage.acquire("leader", "stranger", "stranger", 0, stamp=False)
         world.storage.tables.leases["leader"].until_s = float("inf")
-        await world.pass_time(WEEK_S + 60.0)
+        await world.pass_time(AWAY_S + 60.0)
         await command(world, FailoverCommanded("g0n1", "operator", force=True))
         await world.pass_time(60.0)
         assert the_state(world).phase is Phase.STEADY
@@ -163,7 +163,7 @@ def test_a_group_that_is_removed_and_added_again_is_looked_at_anew() -> None:
     assert world.counts["writes"] == 0
 
 
-def test_a_pause_outlasts_a_week() -> None:
+def test_a_pause_outlasts_hours() -> None:
     """Whatever is forgotten, what an operator has set is not."""
 
     async def scene(world: World) -> None:
