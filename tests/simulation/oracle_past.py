@@ -120,7 +120,9 @@ class PastOracle:
         probed = change.process.kind == "monitor" and new.probed_at != old.probed_at
         if probed:
             self._probed_s[group] = change.sent.sent_s
-        if probed or anew or commanded or change.began or change.process.kind == "worker":
+        # A canary is looked at by whoever begins its run, and asks for it again.
+        asked = change.group.canary is not None and new.switch != old.switch
+        if probed or anew or commanded or asked or change.process.kind == "worker":
             self._watched_s[group] = change.sent.sent_s
 
 
