@@ -105,7 +105,7 @@ class Oracle:
         wanted, unfinished, _, _ = history.before if history else (None, False, False, False)
         return unfinished and wanted == target
 
-    def put_back(self, group: str, held: Versioned) -> None:
+    def put_back(self, group: str, held: Versioned, was: Versioned | None) -> None:
         """Note that a group's row says what it said before: whatever was asked for since may be lost."""
         state = held.state
         self.health.put_back(group, held.version, state)
@@ -124,6 +124,7 @@ class Oracle:
             before=(wanted, state.request is not None and state.request.finishes, False, False),
             by_hand=state.request is not None and state.request.trigger is Trigger.MANUAL,
             back=True,
+            pause_lost=self._history(group).pause_lost or (was is not None and was.state.paused),
         )
 
     def save_sent(self, process: Process, state: GroupState) -> Saving:

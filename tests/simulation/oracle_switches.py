@@ -55,7 +55,8 @@ class History:
     failed, so that it is to be tried again; `by_hand` that a person had asked for it. `adopted` becomes true
     once the network has agreed with the record, or a person or a death has said which NVA it is to follow.
     `unseen` that nobody has looked since it was found that nobody had watched. `back` that the row was put
-    back and no leader has written it since; `remembered` is what one remembered that then did.
+    back and no leader has written it since; `remembered` is what one remembered that then did. `pause_lost`
+    that the row before was paused: a leader that has read that keeps it, unless a person says otherwise.
     """
 
     switches: Lane = field(default_factory=Lane)
@@ -71,6 +72,7 @@ class History:
     unseen: bool = False
     back: bool = False
     remembered: GroupState | None = None
+    pause_lost: bool = False
 
     @property
     def failed(self) -> tuple[tuple[float, int], tuple[float, int]]:
@@ -134,7 +136,8 @@ class SwitchOracle:
         floor = max(old.generation, remembered.generation if remembered else 0)
         if new.generation not in {floor, floor + 1} and new.generation != old.generation:
             yield f"generation {new.generation} over {old.generation}"
-        kept = remembered is not None and remembered.paused and new.paused
+        kept = new.paused and (change.history.pause_lost or (remembered is not None and remembered.paused))
+        change.history.pause_lost = change.history.pause_lost and change.process.kind != "web"
         # When that may be is judged apart.
         ended = old.paused_until is not None and not new.paused and change.process.kind == "monitor"
         if new.paused is not old.paused and change.process.kind != "web" and not (kept or ended):

@@ -147,14 +147,15 @@ class Storage:
         Others are `gone` if they were not there then.
         """
         for name in self.tables.groups.keys() - copies.keys() if gone else ():
-            del self.tables.groups[name]
-            self.world.oracle.put_back(name, Versioned(GroupState(name), ""))
+            was = self.tables.groups.pop(name)
+            self.world.oracle.put_back(name, Versioned(GroupState(name), ""), was)
         for name, copy in copies.items():
             self.tables.writes += 1
+            was_there = self.tables.groups.get(name)
             held = self.tables.groups[name] = Versioned(copy.state, f"v{self.tables.writes}")
             self.world.note("storage", f"has the row of {name} as it was at {copy.version}")
             self.world.count("rows put back")
-            self.world.oracle.put_back(name, held)
+            self.world.oracle.put_back(name, held, was_there)
 
     def save_leader(self, record: LeaderRecord) -> None:
         """Write the leader's record unless a newer epoch's is there."""
