@@ -81,6 +81,7 @@ class Blindness:
             start: when the round began, on the monotonic clock.
         """
         readings = {probe.address: probe.reading for probe in probes}
+        read_at = self._clock.monotonic()
         self._remember(probes)
         blind = False
         if not all(reading.ok for reading in readings.values()):
@@ -90,7 +91,7 @@ class Blindness:
                 blind = not await self._reachable(tuple(self._witnesses))
         if readings:
             now = self._clock.monotonic()
-            self._seen[group.name] = now, len(readings), sum(each.ok for each in readings.values())
+            self._seen[group.name] = read_at, len(readings), sum(each.ok for each in readings.values())
             if blind:
                 since, _ = self._blind_in.get(group.name, (start, start))
                 self._blind_in[group.name] = since, now

@@ -106,11 +106,14 @@ class Presence:
 
     async def _look_around(self) -> None:
         """Take what the leader's rounds saw, or ask a few: whoever leads asks often enough."""
+        # Not by when the look has ended: a process may stand still in the middle of it.
+        looked = self._clock.monotonic()
         if self._lease.valid:
             asked, answered, age_s = self._blindness.seen
+            looked -= age_s
         else:
-            (asked, answered), age_s = await self._sight.look(), 0.0
-        self._looked = self._clock.monotonic() - age_s if asked else None
+            asked, answered = await self._sight.look()
+        self._looked = looked if asked else None
         self._seen = replace(self._seen, asked=asked, answered=answered)
 
     async def _look_at_queue(self) -> None:

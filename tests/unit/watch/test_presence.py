@@ -25,7 +25,7 @@ from nvaha.watch.monitor import Monitor
 from nvaha.watch.presence import FIRST_S
 from nvaha.watch.sight import AT_MOST, KNOWN_S, Sight
 from tests.builders import group_of, later, request_to, steady, up
-from tests.fakes import FakeStore, Outside, after
+from tests.fakes import FakeProber, FakeStore, Outside, after
 from tests.unit.watch.stage import CONTROL, A, B, known, outside, watched_group
 
 TICK_S = 55.0
@@ -69,6 +69,28 @@ async def test_a_follower_writes_its_row_and_asks_a_few_gently() -> None:
     assert (later(TICK_S) - record.written_at).total_seconds() <= WRITTEN_EVERY_S
     assert out.prober.asked == []
     assert 10 <= len(out.prober.reached_for) <= 12
+
+
+class Stops(FakeProber):
+    """A process that stands still for half a minute after each answer of a look."""
+
+    async def reachable(self, target: ControlTarget, timeout_s: float) -> bool:
+        """Ask, and go on much later."""
+        answer = await super().reachable(target, timeout_s)
+        await self.clock.sleep(30.0)
+        return answer
+
+
+async def test_who_stood_still_in_a_look_does_not_say_that_it_has_just_seen() -> None:
+    """What was answered before is as old as the look's beginning."""
+    out = outside(known())
+    out.leases.steal("leader")
+    configuration = Configuration((watched_group(),))
+    await Monitor(configuration, replace(out.ports, prober=Stops(out.clock)), "one").tick(TICK_S)
+    record = await row(out)
+    assert record.answered == 2
+    assert record.seen_at is not None
+    assert (record.written_at - record.seen_at).total_seconds() >= 30.0
 
 
 async def test_a_row_is_never_as_old_as_stale_from_tick_to_tick() -> None:
