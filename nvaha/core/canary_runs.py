@@ -37,6 +37,7 @@ SPREAD = 0.1
 OVERDUE = 2.0
 """After so many intervals without a run that ended well, that is a failure of its own."""
 
+_BUSY: Final = "a group is being switched, or may be: its state cannot be read"
 REMEDY: Final = "A failover may fail the same way: mend that, and see with nvaha failover canary --to NVA"
 
 _TOLD_AS: Final = {
@@ -60,7 +61,7 @@ def watched(group: Group, before: GroupState, happened: CanaryWatched, now: date
     state = replace(before, epoch=happened.epoch, canary=before.canary or CanaryRecord(since=now))
     if state.phase is Phase.SWITCHING:
         return go_on(group, state, now, blind=False)
-    waits = "it is paused" if state.paused else "a group is being switched" if happened.busy else None
+    waits = "it is paused" if state.paused else _BUSY if happened.busy else None
     if waits is None and now >= due_at(group, state, now):
         first, second = group.names
         target = first if state.active == second else second

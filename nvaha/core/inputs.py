@@ -104,7 +104,7 @@ class NetworkUnread:
 
 @dataclass(frozen=True, slots=True)
 class CanaryWatched:
-    """The leader looked whether the canary is due; `busy` tells that a group is being switched."""
+    """The leader looked whether the canary is due; `busy` tells that a group is being switched, or may be."""
 
     epoch: int
     busy: bool = False

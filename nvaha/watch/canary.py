@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from nvaha.core.inputs import CanaryWatched
-from nvaha.model import Phase
 from nvaha.ports import Ports
 from nvaha.state.lease import HeldLease
 from nvaha.watch.watched import WatchedGroup, WatchedGroups
@@ -29,5 +28,4 @@ class CanaryWatch:
             await self._clock.sleep(WATCHED_EVERY_S)
 
     async def _watch(self, canary: WatchedGroup) -> None:
-        busy = any(each.state.phase is Phase.SWITCHING for each in self._watched)
-        await self._watched.decide(canary, CanaryWatched(self._lease.epoch, busy))
+        await self._watched.decide(canary, CanaryWatched(self._lease.epoch, self._watched.busy))

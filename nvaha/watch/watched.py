@@ -11,7 +11,7 @@ from nvaha.core.inputs import Elected, OfLeader
 from nvaha.core.lifecycle import abandoned, as_remembered
 from nvaha.core.present import present
 from nvaha.core.sending import Done
-from nvaha.model import Configuration, Group, GroupState, Notice
+from nvaha.model import Configuration, Group, GroupState, Notice, Phase
 from nvaha.ports import Ports, StateUnreadable, Versioned
 from nvaha.state.commit import Committer, Outdated
 from nvaha.state.lease import HeldLease
@@ -71,6 +71,12 @@ class WatchedGroups:
 
     def __len__(self) -> int:
         return len(list(iter(self)))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a group is being switched, or may be: its row cannot be read, or has not been yet."""
+        unknown = len(self) < len(self._configuration.groups)
+        return unknown or any(each.state.phase is Phase.SWITCHING for each in self)
 
     @property
     def canary(self) -> WatchedGroup | None:

@@ -31,10 +31,18 @@ CANARY = (
         tests=CANARY_TESTS,
     ),
     Mutant(
+        "canary-beside-the-unknown",
+        "no run begins while a group's state is not known: it may be under way",
+        "nvaha.watch.watched:WatchedGroups.busy",
+        replace("len(self) < len(self._configuration.groups)", by="False"),
+        tests=("tests/unit/watch/test_canary.py",),
+        simulated=False,
+    ),
+    Mutant(
         "canary-during-a-switch",
         "no run begins while a group is being switched",
         "nvaha.core.canary_runs:watched",
-        replace("'a group is being switched' if happened.busy else None", by="None"),
+        replace("_BUSY if happened.busy else None", by="None"),
         simulated=False,
     ),
     Mutant(

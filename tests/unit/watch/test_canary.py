@@ -256,6 +256,19 @@ async def test_a_run_that_finds_nothing_to_write_is_no_proof_and_another_follows
     ]
 
 
+async def test_a_group_that_cannot_be_read_may_be_under_way() -> None:
+    """No run begins beside it; once its row is mended the run follows."""
+    out, before = there(), []
+    out.store.spoil("g", "{")
+    mended = {
+        19.0: lambda: before.extend(out.queue.sent),
+        20.0: lambda: out.store.put(known()),
+    }
+    await lead(out, 40.0, mended)
+    assert before == []
+    assert [each.group for each in out.queue.sent] == ["canary"]
+
+
 async def test_a_worker_that_sleeps_is_told() -> None:
     """A queue trigger that nobody wakes is what no probe shows: said soon, and failed at its deadline."""
     out = there()
