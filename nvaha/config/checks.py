@@ -99,7 +99,7 @@ def _check_public_ips(group: GroupDraft, findings: Findings) -> None:
             findings.error(
                 path,
                 address.id,
-                f"shares an IP configuration with {findings.rename(taken[place])}, and each carries only one",
+                f"shares an IP configuration with {findings.named(taken[place])}, and each carries only one",
                 "name another ip_configuration of the NIC: {id: …, ip_configuration: …}",
             )
         taken.setdefault(place, path)
@@ -249,7 +249,7 @@ def _check_canary(draft: Draft, findings: Findings) -> None:
             findings.error(at(group.path, "name"), group.name, message, "give the group another name")
         for path, table in group.route_tables:
             if same_id(table, canary_table):
-                message = f"is already {findings.rename(path)}, and a canary's table carries no traffic"
+                message = f"is already {findings.named(path)}, and a canary's table carries no traffic"
                 remedy = "name a table that nothing uses; docs/deploy.md says how to make one"
                 findings.error(at("canary", "route_table"), canary_table, message, remedy)
 
@@ -349,5 +349,5 @@ def _unique(entries: Entries, message: str, remedy: str, findings: Findings) -> 
     first: dict[str, str] = {}
     for key, path, value in entries:
         if key in first:
-            findings.error(path, value, message.format(first=findings.rename(first[key])), remedy)
+            findings.error(path, value, message.format(first=findings.named(first[key])), remedy)
         first.setdefault(key, path)
