@@ -23,9 +23,10 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _STATUS_RANGE = re.compile(r"(\d{3})(?:\s*-\s*(\d{3}))?", re.ASCII)
 
 
-def refusal(message: str, remedy: str) -> PydanticCustomError:
-    """Return a pydantic error that says what is wrong and what to do."""
-    return PydanticCustomError("refusal", "{message}", {"message": message, "remedy": remedy})
+def refusal(message: str, remedy: str, index: int | None = None) -> PydanticCustomError:
+    """Return a pydantic error that says what is wrong, in which entry if in one, and what to do."""
+    context = {"message": message, "remedy": remedy} | ({} if index is None else {"index": index})
+    return PydanticCustomError("refusal", "{message}", context)
 
 
 def write_duration(seconds: float) -> str:
@@ -100,16 +101,17 @@ def _ip_address(value: str) -> str:
 def _status_codes(value: object) -> tuple[int, ...]:
     remedy = "write HTTP status codes from 100 to 599: 200, [200, 401] or 200-399"
     codes: list[int] = []
-    for item in value if isinstance(value, list | tuple) else [value]:
+    for number, item in enumerate(value if isinstance(value, list) else [value]):
+        index = number if isinstance(value, list) else None
         match = _STATUS_RANGE.fullmatch(item) if isinstance(item, str) else None
         if match:
             low, high = int(match[1]), int(match[2] or match[1])
         elif isinstance(item, int) and not isinstance(item, bool):
             low = high = item
         else:
-            raise refusal("is not a status code", remedy)
+            raise refusal("is not a status code", remedy, index)
         if not 100 <= low <= high <= 599:
-            raise refusal("is not a range of status codes", remedy)
+            raise refusal("is not a range of status codes", remedy, index)
         codes.extend(code for code in range(low, high + 1) if code not in codes)
     if not codes:
         raise refusal("names no status code", remedy)

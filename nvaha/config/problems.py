@@ -12,6 +12,7 @@ from typing import NamedTuple
 from nvaha.config.slips import odd_character
 from nvaha.text import safe, shortened, without_secrets
 
+_PLAIN = re.compile(r"[\w.-]{1,64}", re.ASCII)
 SHOWN_CHARACTERS = 80
 SHOWN_TAIL = 55
 SHOWN_PROBLEMS = 100
@@ -123,7 +124,7 @@ def at(path: str, key: str | int) -> str:
     """Return the path of a mapping's key or a list's entry below `path`."""
     if isinstance(key, int):
         return f"{path}[{key}]"
-    if not re.fullmatch(r"[\w.-]{1,64}", key, re.ASCII):
+    if not _PLAIN.fullmatch(key):
         return f"{path}[{show(key)}]"
     return f"{path}.{key}" if path else key
 
@@ -174,7 +175,7 @@ class Findings:
         self, path: str, value: object, message: str, remedy: str, place: Place | None
     ) -> Problem | None:
         path = self.rename(path)
-        if path in self.secret and value is not Unshown.SECRET:
+        if path in self.secret:
             return None  # what was refused as a secret is not there any more, which is no mistake of its own
         if isinstance(value, str) and (odd := odd_character(value)) and odd[0] not in message:
             message, remedy = odd

@@ -64,7 +64,11 @@ def read(form: type[F], value: object, path: str, findings: Findings) -> Part[F]
             else:
                 # Where the name of a setting belongs, what is written is its secret, most often.
                 told = Unshown.HIDDEN if name.endswith("_setting") else value.get(name)
-                findings.error(at(path, name), told, *_explain(detail))
+                index = detail.get("ctx", {}).get("index")
+                if index is None:
+                    findings.error(at(path, name), told, *_explain(detail))
+                else:
+                    findings.error(at(at(path, name), index), value[name][index], *_explain(detail))
             broken.add(name)
             near = closest(name, form)
             if near and near not in value:  # what was meant is broken, not missing

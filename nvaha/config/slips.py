@@ -11,6 +11,7 @@ _QUOTES = "‘’‚‛“”„‟«»‹›"
 _DASHES = "‐‑‒–—―−"
 _PORTAL = re.compile(r"(?:https://)?(?:[a-z]+\.)?portal\.azure\.(?:com|us|cn)/", re.IGNORECASE)
 _TENANT = re.compile(r"#@[\w.-]*", re.ASCII)
+_PLAIN = re.compile(r"(/[\w.()-]+)+", re.ASCII)
 _RESOURCE = re.compile(r"/subscriptions/.*?/providers/[^/?#]+/[^/?#]+/[^/?#]+", re.IGNORECASE | re.DOTALL)
 
 
@@ -76,11 +77,16 @@ _SLIPS: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 def slipped(text: str) -> tuple[str, str] | None:
     """Return what is wrong with what is nearly a resource id, and the id that was meant; or None."""
+    if _PLAIN.fullmatch(text):
+        return None
     odd = odd_character(text)
     wrong, text = [odd[0]] if odd else [], _typed(text)
-    for sentence, mend in _SLIPS:
-        mended = mend(text)
-        if mended != text:
-            wrong.append(sentence)
-            text = mended
-    return ("; ".join(wrong), text) if wrong else None
+    before = None
+    while before != text:  # what is within quotes may end with a slash, and so on
+        before = text
+        for sentence, mend in _SLIPS:
+            mended = mend(text)
+            if mended != text:
+                wrong.append(sentence)
+                text = mended
+    return ("; ".join(dict.fromkeys(wrong)), text) if wrong else None

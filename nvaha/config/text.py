@@ -148,7 +148,8 @@ def _read_yaml(text: str) -> Any:
         return _document(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as problem:
         place = _place(problem.problem_mark or problem.context_mark)
-        context = f" ({problem.context})" if problem.context else ""
+        begins = f", which begins on line {problem.context_mark.line + 1}" if problem.context_mark else ""
+        context = f" ({problem.context}{begins})" if problem.context else ""
         message = f"is not valid YAML: {problem.problem}{context}"
         if "\t" in _indent(text, place):
             message = "is indented with a tab, and YAML takes no tabs"
@@ -305,8 +306,8 @@ def _names_secret(key: str, value: Any, parent: str) -> bool:
 
 def _refuse_secret(key: str, path: str, findings: Findings) -> None:
     message = "is a secret, and secrets do not belong in this file"
-    findings.secret.add(path)
     findings.error(path, Unshown.SECRET, message, _BELONGS.get(_letters(key), _ELSEWHERE))
+    findings.secret.add(path)
 
 
 def _letters(key: str) -> str:
