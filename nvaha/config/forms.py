@@ -141,6 +141,14 @@ SettingName = Annotated[
         "write the setting's name here, and its value, best as a Key Vault reference, into the setting",
     ),
 ]
+TopicEndpoint = Annotated[
+    str,
+    _like(
+        r"(?i)(https://([a-z0-9-]+\.)+eventgrid\.azure\.(net|us|cn)|http://(localhost|127\.0\.0\.1)(:\d{1,5})?)/api/events",
+        "is not the endpoint of an Event Grid topic",
+        "write it as the topic's overview shows it: https://NAME.REGION-1.eventgrid.azure.net/api/events",
+    ),
+]
 NO_ROLE = ("is no name for a role", "use 1 to 64 letters, digits, . _ and -")
 RoleName = Annotated[str, _like(LABEL, *NO_ROLE)]
 IpConfigurationName = Annotated[
@@ -258,7 +266,8 @@ class ReceiverForm(Form):
 
     REQUIRED = ("name", "type")
     name: ReceiverName | None = None
-    type: Literal["webhook", "teams", "slack", "pagerduty"] | None = None
+    type: Literal["webhook", "teams", "slack", "pagerduty", "event_grid"] | None = None
+    endpoint: TopicEndpoint | None = None
     url_setting: SettingName | None = None
     key_setting: SettingName | None = None
     events: list[Any] | None = None

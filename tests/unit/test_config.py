@@ -117,6 +117,9 @@ def test_every_key_arrives_in_the_model() -> None:
             ("switch_failed", "all_down"), "error", ("edge",),
         ),
         Receiver("chat", ReceiverKind.TEAMS, "TEAMS_URL"),
+        Receiver(
+            "grid", ReceiverKind.EVENT_GRID, endpoint="https://ops.westeurope-1.eventgrid.azure.net/api/events"
+        ),
     )  # fmt: skip
     spec = CanarySpec(every_s=43200.0, slow_s=90.0)
     assert loaded.configuration.canary == canary_group(f"{NETWORK}/routeTables/rt-nvaha-canary", spec)
