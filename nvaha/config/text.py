@@ -153,7 +153,7 @@ def _read_yaml(text: str) -> Any:
         message = f"is not valid YAML: {problem.problem}{context}"
         if "\t" in _indent(text, place):
             message = "is indented with a tab, and YAML takes no tabs"
-        raise TextError(place, message, _remedy(text, place)) from None
+        raise TextError(place, message, _remedy(text, place, message)) from None
     except yaml.YAMLError:
         # Only the reader's errors have no mark: a character that YAML does not allow.
         raise _not_allowed(text) from None
@@ -178,12 +178,16 @@ def _indent(text: str, place: Place) -> str:
     return line[: len(line) - len(line.lstrip())]
 
 
-def _remedy(text: str, place: Place) -> str:
+def _remedy(text: str, place: Place, message: str = "") -> str:
     """Return what to do about a text that cannot be read from a place on."""
     if "\t" in _indent(text, place):
         return "indent with spaces"
     if (odd := odd_character(_line(text, place))) is not None:
         return f"the line {odd[0]}: {odd[1]}"
+    if "mapping values are not allowed" in message:
+        return (
+            "indent the keys of a mapping alike, and write a space after each colon, on the line before too"
+        )
     return "correct the syntax there"
 
 
