@@ -160,11 +160,14 @@ class ReceiverKind(StrEnum):
     TEAMS = "teams"
     SLACK = "slack"
     PAGERDUTY = "pagerduty"
+    EVENT_GRID = "event_grid"
 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
     """Who is sent what people have to know. Where it is, and its key, are secrets: only settings are named.
+
+    An Event Grid topic has neither: everybody may know its endpoint, and the app's identity may send to it.
 
     Args:
         url_setting: the application setting that holds its URL; None for the kind's own.
@@ -172,6 +175,7 @@ class Receiver:
         events: what it is sent; empty for those that wake people.
         level: what is told at a lower level is not sent.
         groups: whose events it is sent; empty for all. What is of no group is sent to all.
+        endpoint: the URL of an Event Grid topic.
     """
 
     name: str
@@ -181,6 +185,7 @@ class Receiver:
     events: tuple[str, ...] = ()
     level: str = "info"
     groups: tuple[str, ...] = ()
+    endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
