@@ -1,0 +1,139 @@
+"""A proposal as the file that somebody reads, corrects and keeps: pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from nvaha.config.proposal.nvas import Item
+from nvaha.config.proposal.propose import Proposal
+from nvaha.model import Group, PublicIp
+from nvaha.text import last_part, safe
+
+_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9/_.()-]*")
+_WORDS = {"true", "false", "null"}
+
+_HEAD = """\
+The first configuration of nvaha, made by nvaha init from Azure as it was at {read_at}.
+CHECK marks what Azure cannot say. What is left out stands behind a #, with the reason.
+Every key, its default and its limits: docs/configuration.md"""
+_NAME = "CHECK: it is in URLs, logs and the stored state, where a renamed group begins anew"
+_PORT = """\
+CHECK: Azure cannot say on which port an appliance answers while it works, and only then.
+{port} is {why}; it is asked on the private address of the {role} NIC."""
+_POLICY = "It looks and reports, and moves nothing. Delete `automatic: false` once you trust the rest."
+
+
+def text_of(proposal: Proposal, read_at: datetime) -> str:
+    """Return the YAML of a proposal, which reads back as its group.
+
+    Args:
+        proposal: what to write.
+        read_at: when Azure was asked, in UTC.
+    """
+    return "".join(f"{line}\n" for line in _lines(proposal, read_at))
+
+
+def _lines(proposal: Proposal, read_at: datetime) -> Iterator[str]:
+    group = proposal.group
+    yield from _remarks(_HEAD.format(read_at=f"{read_at:%Y-%m-%d %H:%M} UTC"))
+    yield ""
+    yield "groups:"
+    yield f"  - name: {_scalar(group.name)}  # {_NAME}"
+    yield ""
+    active = f"; {proposal.active} is active now" if proposal.active else ""
+    yield from _remarks(f"In order of preference{active}.", 4)
+    yield from _nvas(proposal)
+    yield ""
+    yield from _remarks(
+        "Routes in these tables whose next hop is an address of one NVA move to the same role of the other.",
+        4,
+    )
+    yield from _tables(proposal)
+    if proposal.public_ips:
+        yield ""
+        yield from _remarks("These move to the NIC with their role.", 4)
+        yield from _public_ips(group, proposal.public_ips)
+    yield ""
+    probe = group.nvas[0].probe
+    why = "what was said" if proposal.port_known else "no more than a usual one"
+    yield from _remarks(_PORT.format(port=probe.port, why=why, role=probe.interface), 4)
+    yield f"    probe: {{interface: {_scalar(str(probe.interface))}, port: {probe.port}}}"
+    yield ""
+    yield from _remarks(_POLICY, 4)
+    yield "    policy: {automatic: false}"
+    if proposal.notes:
+        yield ""
+        yield from _remarks("Worth knowing:")
+        for note in proposal.notes:
+            yield from _remarks(f"- {safe(note)}")
+
+
+def _nvas(proposal: Proposal) -> Iterator[str]:
+    subnets = {role: subnet for subnet, role in proposal.roles.items()}
+    yield "    nvas:"
+    for machine, nva in zip(proposal.nvas.machines, proposal.group.nvas, strict=True):
+        yield f"      - name: {_scalar(nva.name)}"
+        yield "        interfaces:"
+        for role, nic in nva.interfaces.items():
+            (interface,) = machine.on(subnets[role])
+            where = f"{interface.primary.private_ip} in {last_part(interface.subnet)}"
+            yield from _remarks(safe(where), 10)
+            yield f"          {_scalar(role)}: {_scalar(nic)}"
+    for each in proposal.aside:
+        yield from _remarks(f"Not in a role: {safe(each)}", 6)
+
+
+def _tables(proposal: Proposal) -> Iterator[str]:
+    taken = [each for each in proposal.tables if each.taken]
+    if taken:
+        yield "    route_tables:"
+    for each in taken:
+        yield from _remarks(safe(each.why), 6)
+        yield f"      - {_scalar(each.id)}"
+    yield from _left_out(each for each in proposal.tables if not each.taken)
+
+
+def _public_ips(group: Group, items: Iterable[Item]) -> Iterator[str]:
+    by_role: dict[str, list[PublicIp]] = {}
+    for each in group.public_ips:
+        by_role.setdefault(each.role, []).append(each)
+    why = {each.id: each.why for each in items}
+    if by_role:
+        yield "    public_ips:"
+    for role, public_ips in by_role.items():
+        if len(public_ips) == 1:
+            yield from _remarks(safe(why[public_ips[0].id]), 6)
+            yield f"      {_scalar(role)}: {_carried(public_ips[0])}"
+            continue
+        yield f"      {_scalar(role)}:"
+        for each in public_ips:
+            yield from _remarks(safe(why[each.id]), 8)
+            yield f"        - {_carried(each)}"
+    yield from _left_out(each for each in items if not each.taken)
+
+
+def _carried(public_ip: PublicIp) -> str:
+    if public_ip.ip_configuration is None:
+        return _scalar(public_ip.id)
+    return f"{{id: {_scalar(public_ip.id)}, ip_configuration: {_scalar(public_ip.ip_configuration)}}}"
+
+
+def _left_out(items: Iterable[Item]) -> Iterator[str]:
+    for each in items:
+        why = each.bar or each.doubt or "as was said"
+        yield from _remarks(f"LEFT OUT, {safe(why)}\n({safe(each.why)}):\n- {safe(each.id)}", 6)
+
+
+def _remarks(text: str, indent: int = 0) -> Iterator[str]:
+    """Yield lines that are no part of the configuration, whatever stands in a name."""
+    for line in text.splitlines():
+        yield f"{' ' * indent}# {line}"
+
+
+def _scalar(text: str) -> str:
+    """Return a text as the YAML that reads back as this text."""
+    plain = _PLAIN.fullmatch(text) and text.casefold() not in _WORDS
+    return text if plain else json.dumps(text, ensure_ascii=False)
