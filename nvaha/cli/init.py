@@ -20,6 +20,9 @@ from nvaha.cli.options import AsJson
 from nvaha.cli.wish import reply_to
 from nvaha.cli.words import counted
 from nvaha.config import ConfigError, Loaded, parse
+from nvaha.config.forms import GroupForm
+from nvaha.config.forms import read as read_form
+from nvaha.config.problems import Findings
 from nvaha.config.proposal.members import UnclearError, Wanted, members
 from nvaha.config.proposal.nvas import Item
 from nvaha.config.proposal.propose import USUAL_PORT, NothingFollowsError, Proposal, propose
@@ -111,6 +114,7 @@ def init(
     Reads lists with this machine's credentials, and changes nothing in Azure. On a terminal it asks about
     what is not plain; elsewhere that is left out of the file, with the reason, until an option says it.
     """
+    _check_name(group)
     file = None if output == "-" else Path(output)
     if file is not None and file.exists() and not overwrite:
         raise _exists(file)
@@ -140,6 +144,13 @@ def init(
     if file is None:
         typer.echo(text, nl=False)
     _tell(file, proposal, loaded, network)
+
+
+def _check_name(group: str) -> None:
+    findings = Findings()
+    read_form(GroupForm, {"name": group, "nvas": []}, "", findings)
+    for each in findings.errors:
+        raise usage(f"--group {safe(group)} {each.message}: {each.remedy}")
 
 
 def _settled(network: Seen, wanted: Wanted, *, person: bool) -> Proposal:

@@ -31,9 +31,8 @@ def scopes(subscriptions: Sequence[str], groups: Sequence[str], named: Sequence[
         Failure: none can be told, or one is not an id.
     """
     given = dict.fromkeys(_subscription(each.removeprefix("/subscriptions/")) for each in subscriptions)
-    if not given and not any(each.startswith("/") for each in groups):
-        ids = (_SCOPE.fullmatch(each) for each in named)
-        given = dict.fromkeys(_subscription(each[2]) for each in ids if each)
+    ids = (_SCOPE.fullmatch(each) for each in named)
+    given |= dict.fromkeys(_subscription(each[2]) for each in ids if each)
     found = []
     for group in groups:
         scope = _SCOPE.fullmatch(group)

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nvaha.config.proposal.members import Wanted
 from nvaha.config.proposal.nvas import Item, Nvas, unique, word
 from nvaha.config.proposal.public_ips import public_ips
 from nvaha.config.proposal.seen import Machine, Seen
 from nvaha.config.proposal.tables import stays, tables
+from nvaha.core.marks import HOLD
+from nvaha.core.notices import listed
 from nvaha.model import Group, Nva, Policy, ProbeSpec, PublicIp
 from nvaha.text import last_part
 
 EXTERNAL, INTERNAL = "external", "internal"
 USUAL_PORT = 22
+_TAGS = "nvaha-"
 
 
 class NothingFollowsError(ValueError):
@@ -41,7 +44,7 @@ class Proposal:
 
     Args:
         group: what the file would say.
-        active: the NVA that most of the group's routes, else of its public IPs, are on; None if nothing is.
+        active: the NVA that most of the group's routes, else of all that follows, are on, if there is one.
         nvas: the NVAs as VMs, in the order of the group's NVAs.
         roles: {folded id of a subnet: role}.
         tables: what leads to the NVAs.
@@ -88,7 +91,7 @@ def propose(network: Seen, machines: Sequence[Machine], wanted: Wanted) -> Propo
     routed = _subnets(each for each in leading if each.taken or each.open)
     active = _most(each for each in leading if each.taken)
     found = public_ips(network, nvas, active=active, routed=frozenset(routed))
-    held = tuple(each.judged(wanted) for each in found)
+    held = tuple(_one_for_each_place(each.judged(wanted) for each in found))
     taken = [each for each in (*leading, *held) if each.taken]
     if not taken:
         raise _nothing(leading, held)
@@ -111,7 +114,11 @@ def propose(network: Seen, machines: Sequence[Machine], wanted: Wanted) -> Propo
         leading,
         held,
         tuple(_aside(nvas, kept)),
-        (*stays(network, nvas, group.route_tables), *network.strange),
+        (
+            *_tagged(network, group),
+            *stays(network, nvas, group.route_tables),
+            *network.strange,
+        ),
         port_known=wanted.port is not None,
     )
 
@@ -139,12 +146,27 @@ def _subnets(items: Iterable[Item]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(subnet for each in items for subnet in each.subnets))
 
 
+def _one_for_each_place(public_ips: Iterable[Item]) -> Iterator[Item]:
+    """Yield the public IPs, of which the first that is taken keeps others from its IP configuration."""
+    taken: dict[tuple[str, str], Item] = {}
+    for each in public_ips:
+        place = each.subnets[0], (each.configuration or "").casefold()
+        if each.taken and place in taken:
+            bar = f"{taken[place].name} is taken for the same IP configuration"
+            yield replace(each, bar=bar, taken=False)
+            continue
+        if each.taken:
+            taken[place] = each
+        yield each
+
+
 def _most(items: Iterable[Item]) -> str | None:
-    """Return the NVA that most of these are on."""
+    """Return the NVA that most of these are on; None if as much is on another one."""
     on: Counter[str] = Counter()
     for each in items:
         on.update(dict(each.on))
-    return on.most_common(1)[0][0] if on else None
+    most = [nva for nva, number in on.items() if number == max(on.values())]
+    return most[0] if len(most) == 1 else None
 
 
 def _roles(nvas: Nvas, routed: Sequence[str], held: Sequence[Item]) -> dict[str, str]:
@@ -173,4 +195,23 @@ def _aside(nvas: Nvas, kept: Mapping[str, str]) -> Iterator[str]:
                 why = "nothing there follows the active NVA"
             else:
                 why = "not every NVA has one NIC there"
-            yield f"{nic.name} in {last_part(nic.subnet)}: {why}"
+            held = [last_part(each.public_ip) for each in nic.configurations if each.public_ip]
+            carries = f" with {', '.join(held)}" if held else ""
+            yield f"{nic.name} in {last_part(nic.subnet)}{carries}: {why}"
+
+
+def _tagged(network: Seen, group: Group) -> Iterator[str]:
+    """Yield what tags of nvaha's say: somebody moves these already, or wants them left alone."""
+    bearers: dict[tuple[str, str], list[str]] = {}
+    for each in group.resource_ids:
+        resource = network.get(each)
+        tags = resource.body.get("tags") if resource else None
+        for name, value in (tags if isinstance(tags, Mapping) else {}).items():
+            if str(name).casefold().startswith(_TAGS):
+                bearers.setdefault((str(name), str(value)), []).append(last_part(each))
+    for (name, value), names in bearers.items():
+        text = f"{listed(names)}: tag {name} = '{value}'"
+        if name.casefold() == HOLD:
+            yield f"{text}: nothing is moved by itself until it is removed"
+        else:
+            yield f"{text}: a deployment moves this already, and two would undo each other's work"

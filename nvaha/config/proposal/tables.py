@@ -87,9 +87,8 @@ def stays(network: Seen, nvas: Nvas, taken: Iterable[str]) -> Iterator[str]:
             place, frontend = nvas.ours(address), network.frontends.get(address)
             if place is not None:
                 if not nvas.has_counterparts(place):
-                    what = f"{place.configuration.name} of {place.interface.name}"
                     text = f"{table.name}: routes to {address} stay as they are"
-                    yield f"{text}: {what} has no counterpart on every NVA"
+                    yield f"{text}: it is {_alone(place, nvas)}"
             elif frontend is not None and inside_one(parts, frontend):
                 text = f"{table.name}: nobody has to move routes to {address}: it is {_named(frontend)}"
                 yield f"{text}, with these NVAs behind it"
@@ -102,7 +101,17 @@ def _other(address: str, frontend: str | None, nvas: Nvas) -> str:
     if frontend is not None:
         return f"it is {_named(frontend)}"
     places = nvas.places.get(address, ())
-    return f"it is {places[0].machine.name}'s" if places else "nothing that was read has that address"
+    return f"it is {places[0].machine.name}'s" if places else "no VM or load balancer that was read has it"
+
+
+def _alone(place: Place, nvas: Nvas) -> str:
+    """Return why no other NVA has what could stand in for a place."""
+    if place.interface.subnet.casefold() not in nvas.shared:
+        return (
+            f"{place.interface.name}'s, and not every NVA has one NIC in {last_part(place.interface.subnet)}"
+        )
+    text = f"{place.configuration.name} of {place.interface.name}, a secondary address"
+    return f"{text} that the others have no namesake of, and such are not moved themselves"
 
 
 def _named(frontend: str) -> str:

@@ -55,7 +55,7 @@ def _lines(proposal: Proposal, read_at: datetime) -> Iterator[str]:
     if proposal.public_ips:
         yield ""
         yield from _remarks("These move to the NIC with their role.", 4)
-        yield from _public_ips(group, proposal.public_ips)
+        yield from _public_ips(group, proposal)
     yield ""
     probe = group.nvas[0].probe
     why = "what was said" if proposal.port_known else "no more than a usual one"
@@ -88,21 +88,19 @@ def _nvas(proposal: Proposal) -> Iterator[str]:
 
 def _tables(proposal: Proposal) -> Iterator[str]:
     taken = [each for each in proposal.tables if each.taken]
-    if taken:
-        yield "    route_tables:"
+    yield "    route_tables:" if taken else "    # route_tables:"
     for each in taken:
         yield from _remarks(safe(each.why), 6)
         yield f"      - {_scalar(each.id)}"
-    yield from _left_out(each for each in proposal.tables if not each.taken)
+    yield from _left_out((each, f"- {_scalar(each.id)}") for each in proposal.tables if not each.taken)
 
 
-def _public_ips(group: Group, items: Iterable[Item]) -> Iterator[str]:
+def _public_ips(group: Group, proposal: Proposal) -> Iterator[str]:
     by_role: dict[str, list[PublicIp]] = {}
     for each in group.public_ips:
         by_role.setdefault(each.role, []).append(each)
-    why = {each.id: each.why for each in items}
-    if by_role:
-        yield "    public_ips:"
+    why = {each.id: each.why for each in proposal.public_ips}
+    yield "    public_ips:" if by_role else "    # public_ips:"
     for role, public_ips in by_role.items():
         if len(public_ips) == 1:
             yield from _remarks(safe(why[public_ips[0].id]), 6)
@@ -112,7 +110,13 @@ def _public_ips(group: Group, items: Iterable[Item]) -> Iterator[str]:
         for each in public_ips:
             yield from _remarks(safe(why[each.id]), 8)
             yield f"        - {_carried(each)}"
-    yield from _left_out(each for each in items if not each.taken)
+    left = [each for each in proposal.public_ips if not each.taken]
+    roles = [proposal.roles.get(each.subnets[0], "ROLE") for each in left]
+    carried = (
+        _carried(PublicIp(role, each.id, each.configuration)) for each, role in zip(left, roles, strict=True)
+    )
+    lines = (f"{_scalar(role)}: {line}" for role, line in zip(roles, carried, strict=True))
+    yield from _left_out(zip(left, lines, strict=True))
 
 
 def _carried(public_ip: PublicIp) -> str:
@@ -121,10 +125,11 @@ def _carried(public_ip: PublicIp) -> str:
     return f"{{id: {_scalar(public_ip.id)}, ip_configuration: {_scalar(public_ip.ip_configuration)}}}"
 
 
-def _left_out(items: Iterable[Item]) -> Iterator[str]:
-    for each in items:
+def _left_out(items: Iterable[tuple[Item, str]]) -> Iterator[str]:
+    """Yield what is not in the group, each with why and the line that it would be."""
+    for each, line in items:
         why = each.bar or each.doubt or "as was said"
-        yield from _remarks(f"LEFT OUT, {safe(why)}\n({safe(each.why)}):\n- {safe(each.id)}", 6)
+        yield from _remarks(f"{safe(each.why)}\nLEFT OUT: {safe(why)}\n{safe(line)}", 6)
 
 
 def _remarks(text: str, indent: int = 0) -> Iterator[str]:
