@@ -97,7 +97,7 @@ class ArmNetwork:
             if url is None:
                 raise _unreadable(where, "the next page is said to be at another host than ARM's")
             page = await self._tried(partial(self._page, where, url), _may_pass)
-            found += [_listed(where, each) for each in page.get("value") or []]
+            found += [_listed(where, each) for each in page["value"]]
             if not (link := page.get("nextLink")):
                 return tuple(found)
             url = self._client.resolve(str(link))
@@ -110,7 +110,7 @@ class ArmNetwork:
         if answer.status != 200:
             raise answer_error(where, answer.status, answer.headers, answer.body)
         page = answer.json_object()
-        if page is None or not isinstance(page.get("value") or [], list):
+        if page is None or not isinstance(page.get("value"), list):
             raise _unreadable(where, "the answer is no list")
         return page
 
