@@ -89,7 +89,7 @@ def init(
             "--port",
             min=1,
             max=65535,
-            help="The TCP port on which an NVA answers while it works.",
+            help="The TCP port that answers as long as an NVA works.",
             show_default=False,
         ),
     ] = None,
@@ -130,9 +130,12 @@ def init(
     from nvaha.cli import listing  # noqa: PLC0415 - Azure's libraries
 
     named = [*wanted.vms, *wanted.nics, *wanted.route_tables]
-    network = listing.read(listing.scopes(subscription or (), resource_group or (), named))
-    read_at = datetime.now(UTC)
     person = on_terminal() and not as_json and file is not None
+    scopes = listing.scopes(subscription or (), resource_group or (), named)
+    if person:
+        say(f"Reading {', '.join(last_part(each) for each in scopes)} …")
+    network = listing.read(scopes)
+    read_at = datetime.now(UTC)
     proposal = _settled(network, wanted, person=person)
     text = text_of(proposal, read_at)
     loaded = _checked(text)
@@ -157,7 +160,7 @@ def _settled(network: Seen, wanted: Wanted, *, person: bool) -> Proposal:
     """Return the proposal once everything that somebody can be asked has been asked."""
     machines = _members(network, wanted, person=person)
     if person:
-        say(f"The NVAs: {', '.join(safe(each.name) for each in machines)}")
+        say(f"The NVAs: {safe(_described(machines))}")
     while True:
         try:
             proposal: Proposal | None = propose(network, machines, wanted)
@@ -186,14 +189,17 @@ def _members(network: Seen, wanted: Wanted, *, person: bool) -> tuple[Machine, .
             raise Failure(ExitCode.REFUSED, "which_nvas", str(error), hints=hints) from None
     say("Which VMs stand in for each other?")
     for number, choice in enumerate(choices, start=1):
-        subnets = dict.fromkeys(last_part(each.subnet) for each in choice[0].interfaces)
-        names = ", ".join(each.name for each in choice)
-        say(f"  {number}  {safe(names)}  (in {safe(', '.join(subnets))})")
+        say(f"  {number}  {safe(_described(choice))}")
     said = reply_to(f"One of 1 to {len(choices)}, or Enter for none: ")
     if said.isascii() and said.isdecimal() and len(said) < 4 and 1 <= int(said) <= len(choices):
         return choices[int(said) - 1]
     hints = [f"nvaha init … {_vms(choices[0])}"]
     raise Failure(ExitCode.REFUSED, "which_nvas", "no NVAs were chosen: nothing was written", hints=hints)
+
+
+def _described(machines: Sequence[Machine]) -> str:
+    subnets = dict.fromkeys(last_part(each.subnet) for each in machines[0].interfaces)
+    return f"{', '.join(each.name for each in machines)} (in {', '.join(subnets)})"
 
 
 def _vms(choice: Sequence[Machine]) -> str:
@@ -208,8 +214,8 @@ def _asked(wanted: Wanted, item: Item) -> Wanted:
 
 
 def _port() -> int | None:
-    say("\nAzure cannot say on which TCP port an NVA answers while it works, and only then.")
-    while said := reply_to(f"Which port? [Enter: {USUAL_PORT}, marked CHECK]: "):
+    say("\nAzure cannot say which TCP port answers as long as an NVA works, and no longer.")
+    while said := reply_to(f"Which port? [Enter for {USUAL_PORT}, to be checked]: "):
         if said.isascii() and said.isdecimal() and len(said) < 6 and 1 <= int(said) <= 65535:
             return int(said)
         say("  A port is a number from 1 to 65535.")
@@ -274,7 +280,9 @@ def _tell(file: Path | None, proposal: Proposal, loaded: Loaded, network: Seen) 
     ]
     err = file is None
     name = safe(str(file)) if file else "the file"
-    say(f"\nGroup {group.name}: {', '.join(parts)}. Nothing was changed in Azure.", err=err)
+    written = f"{name} is written: " if file else ""
+    text = f"\n{written}group {group.name}, {', '.join(parts)}. Nothing was changed in Azure."
+    say(text, err=err)
     reports = asyncio.run(online.survey_all(loaded.configuration, _Listed(network)))
     online.show(reports, stderr=err)
     console = render.console(stderr=err)

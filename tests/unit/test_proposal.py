@@ -191,8 +191,7 @@ def test_several_next_hops_at_once_are_said_not_to_be_supported() -> None:
     """A table with nothing but such routes cannot follow; in another one they stay, and that is told."""
     hub = [*pair(), table("ecmp", [], several=["10.0.2.4", "10.0.2.5"])]
     proposal = proposed(hub)
-    assert item(proposal.tables, "ecmp").bar
-    assert any("ECMP" in each for each in proposal.notes)
+    assert "ECMP" in item(proposal.tables, "ecmp").bar
     mixed = [each for each in pair() if last_part(each.id) != "udr"]
     mixed.append(table("udr", ["10.0.2.4"], several=["10.0.2.4", "10.9.9.9"]))
     proposal = proposed(mixed)
@@ -232,7 +231,7 @@ def test_a_load_balancer_before_the_nvas_needs_nobody() -> None:
     ]
     proposal = proposed(hub)
     assert names(proposal.group.route_tables) == ["udr"]
-    assert any("balanced" in each and "nobody has to move" in each for each in proposal.notes)
+    assert any("balanced" in each and "behind it" in each for each in proposal.notes)
 
 
 def test_single_nic_nvas_have_one_role_by_the_name_of_their_subnet() -> None:
@@ -358,6 +357,25 @@ def test_what_is_not_there_is_named(wanted: Wanted) -> None:
     """A VM, NIC or table that was not read, and a VM without a partner, lead to no guess."""
     hub = [*pair(), table("elsewhere", ["10.9.9.9"]), nic("x", "alone", "alone", config("10.0.8.4"))]
     assert unclear(hub, wanted) == []
+
+
+def test_a_partner_that_forwards_less_is_still_one() -> None:
+    """IP forwarding that is off on one NIC of the standby is a fault to be told, not another kind of VM."""
+    hub = [each for each in pair() if last_part(each.id) != "fw2-int"]
+    hub += [
+        nic("fw2-int", "fw2", "trust", config("10.0.2.5"), forwards=False),
+        nic("vpn1", "vpn1", "vpn", config("10.0.6.4")),
+        nic("vpn2", "vpn2", "vpn", config("10.0.6.5")),
+        table("vpn-udr", ["10.0.6.4"]),
+    ]
+    assert unclear(hub) == [["fw1", "fw2"], ["vpn1", "vpn2"]]
+
+
+def test_letters_at_the_end_of_names_count_as_numbers() -> None:
+    """fgt-a and fgt-b are a pair beside vpn-a and vpn-b."""
+    machines = enumerate(["fgt-a", "fgt-b", "vpn-a", "vpn-b"], 4)
+    hub = [nic(f"{name}-n", name, "trust", config(f"10.0.2.{n}")) for n, name in machines]
+    assert unclear(hub)[:2] == [["fgt-a", "fgt-b"], ["vpn-a", "vpn-b"]]
 
 
 def test_a_vm_s_name_that_two_resource_groups_have_is_asked_about() -> None:

@@ -153,21 +153,30 @@ def _has(choice: Iterable[Machine], wanted: Iterable[Machine]) -> bool:
 
 def _alike(network: Seen) -> list[tuple[Machine, ...]]:
     """Return the VMs that forward in the same subnets; of more than two, also those of like names."""
-    by_subnets: dict[frozenset[str], list[Machine]] = {}
+    together: list[tuple[set[str], list[Machine]]] = []
     for machine in network.machines:
-        subnets = frozenset(each.subnet.casefold() for each in machine.interfaces if each.forwards)
-        if subnets:
-            by_subnets.setdefault(subnets, []).append(machine)
+        subnets = {each.subnet.casefold() for each in machine.interfaces if each.forwards}
+        if not subnets:
+            continue
+        joined = [each for each in together if each[0] & subnets]
+        together = [each for each in together if each not in joined]
+        found = [other for _, some in joined for other in some]
+        together.append((subnets.union(*(each for each, _ in joined)), [*found, machine]))
     choices: dict[tuple[str, ...], tuple[Machine, ...]] = {}
-    for alike in by_subnets.values():
+    for _, alike in together:
         by_stem: dict[str, list[Machine]] = {}
         for each in alike:
-            by_stem.setdefault(re.sub(r"\d+", "", each.name.casefold()), []).append(each)
+            by_stem.setdefault(_stem(each.name), []).append(each)
         for some in (*by_stem.values(), alike):
             chosen = tuple(sorted(some, key=lambda each: _natural(each.name)))
             if len(chosen) > 1:
                 choices[tuple(each.id for each in chosen)] = chosen
     return list(choices.values())
+
+
+def _stem(name: str) -> str:
+    """Return what the names of VMs that are alike share: no numbers, and no single letter at the end."""
+    return re.sub(r"\d+|(?<=[-_.])[a-z]$", "", name.casefold())
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -29,10 +29,16 @@ def _item(table: Table, nvas: Nvas) -> Item | None:
         table.id,
         _seen_in(table, led, nvas),
         doubt=_doubt(table, on, movable, nvas),
-        bar="" if movable else "none of its routes to them could be moved",
+        bar="" if movable else _bar(led),
         subnets=tuple(dict.fromkeys(each.interface.subnet.casefold() for each in movable)),
         on=tuple(on.items()),
     )
+
+
+def _bar(led: Sequence[Place]) -> str:
+    if led:
+        return "none of its routes to them could be moved"
+    return "its routes lead to several addresses at once (ECMP), which is not supported"
 
 
 def _several(table: Table, nvas: Nvas) -> list[str]:
@@ -79,22 +85,27 @@ def stays(network: Seen, nvas: Nvas, taken: Iterable[str]) -> Iterator[str]:
     """
     parts = [part for machine in nvas.machines for nic in machine.interfaces for part in nic.balancers]
     within = set(taken)
+    where: dict[str, list[str]] = {}
     for table in network.tables:
-        if several := _several(table, nvas):
+        if table.hops and (several := _several(table, nvas)):
             text = f"{table.name}: {listed(several)} stays as it is: it leads to several addresses at once"
             yield f"{text} (ECMP), which is not supported"
         for address in dict.fromkeys(canonical(hop.address) for hop in table.hops):
-            place, frontend = nvas.ours(address), network.frontends.get(address)
-            if place is not None:
-                if not nvas.has_counterparts(place):
-                    text = f"{table.name}: routes to {address} stay as they are"
-                    yield f"{text}: it is {_alone(place, nvas)}"
-            elif frontend is not None and inside_one(parts, frontend):
-                text = f"{table.name}: nobody has to move routes to {address}: it is {_named(frontend)}"
-                yield f"{text}, with these NVAs behind it"
-            elif table.id in within:
-                where = _other(address, frontend, nvas)
-                yield f"{table.name}: routes to {address} stay as they are: {where}"
+            if why := _why_it_stays(address, network, nvas, parts, within=table.id in within):
+                where.setdefault(f"routes to {address} {why}", []).append(table.name)
+    for text, names in where.items():
+        yield f"{listed(names)}: {text}"
+
+
+def _why_it_stays(
+    address: str, network: Seen, nvas: Nvas, parts: Sequence[str], *, within: bool
+) -> str | None:
+    place, frontend = nvas.ours(address), network.frontends.get(address)
+    if place is not None:
+        return None if nvas.has_counterparts(place) else f"stay as they are: it is {_alone(place, nvas)}"
+    if frontend is not None and inside_one(parts, frontend):
+        return f"need nobody to move them: it is {_named(frontend)}, with these NVAs behind it"
+    return f"stay as they are: {_other(address, frontend, nvas)}" if within else None
 
 
 def _other(address: str, frontend: str | None, nvas: Nvas) -> str:

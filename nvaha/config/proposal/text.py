@@ -21,8 +21,8 @@ CHECK marks what Azure cannot say. What is left out stands behind a #, with the 
 Every key, its default and its limits: docs/configuration.md"""
 _NAME = "CHECK: it is in URLs, logs and the stored state, where a renamed group begins anew"
 _PORT = """\
-CHECK: Azure cannot say on which port an appliance answers while it works, and only then.
-{port} is {why}; it is asked on the private address of the {role} NIC."""
+CHECK: Azure cannot say which TCP port answers as long as an NVA works, and no longer. {port} is a guess."""
+_ASKED = "The TCP port that answers as long as an NVA works, on the private address of this role's NIC."
 _POLICY = "It looks and reports, and moves nothing. Delete `automatic: false` once you trust the rest."
 
 
@@ -58,8 +58,7 @@ def _lines(proposal: Proposal, read_at: datetime) -> Iterator[str]:
         yield from _public_ips(group, proposal)
     yield ""
     probe = group.nvas[0].probe
-    why = "what was said" if proposal.port_known else "no more than a usual one"
-    yield from _remarks(_PORT.format(port=probe.port, why=why, role=probe.interface), 4)
+    yield from _remarks(_ASKED if proposal.port_known else _PORT.format(port=probe.port), 4)
     yield f"    probe: {{interface: {_scalar(str(probe.interface))}, port: {probe.port}}}"
     yield ""
     yield from _remarks(_POLICY, 4)
@@ -129,6 +128,7 @@ def _left_out(items: Iterable[tuple[Item, str]]) -> Iterator[str]:
     """Yield what is not in the group, each with why and the line that it would be."""
     for each, line in items:
         why = each.bar or each.doubt or "as was said"
+        yield ""
         yield from _remarks(f"{safe(each.why)}\nLEFT OUT: {safe(why)}\n{safe(line)}", 6)
 
 
