@@ -111,6 +111,15 @@ def test_public_ips_on_both_are_their_own_until_somebody_says_otherwise() -> Non
     assert set(left.group.nvas[0].interfaces) == {"external", "internal"}
 
 
+def test_public_ips_on_both_external_nics_are_their_own_too() -> None:
+    """Whatever the subnet is called: where each NVA has one, none is moved unasked."""
+    hub = [each for each in pair() if last_part(each.id) != "fw2-ext"]
+    hub += [nic("fw2-ext", "fw2", "untrust", config("10.0.1.5", "pip2")), public_ip("pip2")]
+    proposal = proposed(hub)
+    assert [each.name for each in proposal.open] == ["pip", "pip2"]
+    assert proposal.group.public_ips == ()
+
+
 def test_a_management_public_ip_of_the_active_one_alone_is_asked_about() -> None:
     """Its being on the active NVA only is no proof that it moves, if its name says management."""
     hub = [
