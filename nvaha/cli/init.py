@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,14 +23,14 @@ from nvaha.config import ConfigError, Loaded, parse
 from nvaha.config.forms import GroupForm
 from nvaha.config.forms import read as read_form
 from nvaha.config.problems import Findings
-from nvaha.config.proposal.members import UnclearError, Wanted, members
+from nvaha.config.proposal.members import UnclearError, Wanted, members, named_in
 from nvaha.config.proposal.nvas import Item
 from nvaha.config.proposal.propose import USUAL_PORT, NothingFollowsError, Proposal, propose
 from nvaha.config.proposal.seen import Machine, Seen
 from nvaha.config.proposal.text import text_of
 from nvaha.model import Resource
 from nvaha.ports import NetworkError, NetworkFault
-from nvaha.text import last_part, safe
+from nvaha.text import in_texts, last_part, safe
 
 _NAMES = "NAME|ID"
 Many = list[str] | None
@@ -111,8 +111,10 @@ def init(
 ) -> None:
     """Write a first configuration from what Azure has: NVAs, route tables, public IPs.
 
-    Reads lists with this machine's credentials, and changes nothing in Azure. On a terminal it asks about
-    what is not plain; elsewhere that is left out of the file, with the reason, until an option says it.
+    Reads lists with this machine's credentials, and changes nothing in Azure.
+
+    On a terminal it asks about what is not plain. Elsewhere that is left out,
+    with the reason, until --vm, --port, --take or --leave says it.
     """
     _check_name(group)
     file = None if output == "-" else Path(output)
@@ -171,12 +173,25 @@ def _settled(network: Seen, wanted: Wanted, *, person: bool) -> Proposal:
         if not person or not open_:
             break
         wanted = _asked(wanted, open_[0])
-    if proposal is None:
+    if proposal is not None:
+        _check_said(wanted, proposal)
+    else:
         hints = [f"nvaha init … --take {each.name}" for each in open_]
         raise Failure(ExitCode.REFUSED, "nothing_follows", why, hints=hints)
     if person and wanted.port is None:
         return propose(network, machines, replace(wanted, port=_port()))
     return proposal
+
+
+def _check_said(wanted: Wanted, proposal: Proposal) -> None:
+    """Refuse a name of something that has nothing to do with these NVAs: it was mistyped, or not read."""
+    items = (*proposal.tables, *proposal.public_ips)
+    for option, names in (("--take", wanted.take), ("--leave", wanted.leave)):
+        for name in sorted(names):
+            if not any(named_in([name], each.id) for each in items):
+                known = ", ".join(each.name for each in items)
+                text = f"{option} {name}: no such table leads to these NVAs, and no such public IP is on them"
+                raise usage(f"{text}; there are {known}")
 
 
 def _members(network: Seen, wanted: Wanted, *, person: bool) -> tuple[Machine, ...]:
@@ -307,7 +322,12 @@ def _document(file: Path | None, text: str, proposal: Proposal) -> dict[str, obj
         "yaml": text,
         "active": proposal.active,
         "port_known": proposal.port_known,
-        "route_tables": [asdict(each) for each in proposal.tables],
-        "public_ips": [asdict(each) for each in proposal.public_ips],
+        "route_tables": [_item(each) for each in proposal.tables],
+        "public_ips": [_item(each) for each in proposal.public_ips],
         "notes": list(map(safe, proposal.notes)),
     }
+
+
+def _item(item: Item) -> dict[str, object]:
+    told = {"why": item.why, "doubt": item.doubt, "bar": item.bar}
+    return {"id": item.id, "taken": item.taken, "open": item.open, **in_texts(told, safe)}

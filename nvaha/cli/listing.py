@@ -12,7 +12,7 @@ from nvaha.cli.failure import ExitCode, Failure, usage
 from nvaha.config.proposal.seen import BALANCERS, NICS, PUBLIC_IPS, ROUTE_TABLES, Seen, seen
 from nvaha.model import Resource
 from nvaha.ports import NetworkError, NetworkFault
-from nvaha.text import safe
+from nvaha.text import alike, safe
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SCOPE = re.compile(r"(/subscriptions/([^/]+))(/resourceGroups/[^/]+)?(?:/.*)?", re.IGNORECASE)
@@ -113,5 +113,5 @@ def _unread(errors: Sequence[tuple[str, NetworkError]]) -> Failure:
         case _:
             hints = []
     code = ExitCode.REFUSED if first.fault.lasting else ExitCode.NO_ANSWER
-    details = [{"path": error.resource_id, "message": error.message} for _, error in errors]
+    details = [{"message": each} for each in alike(str(error) for _, error in errors)]
     return Failure(code, "azure_unread", "Azure's lists could not be read", details=details, hints=hints)

@@ -183,6 +183,7 @@ def test_an_id_tells_the_subscription(azure: Azure) -> None:
         ["--subscription", "production"],
         ["--subscription", SUBSCRIPTION, "--group", "No Name"],
         ["--resource-group", "hub-rg"],
+        ["--subscription", SUBSCRIPTION, "--port", "0"],
     ],
     ids=lambda each: " ".join(each) or "nothing",
 )
@@ -191,6 +192,14 @@ def test_what_cannot_be_looked_for_is_a_usage_error(azure: Azure, args: list[str
     asked = len(azure.simulator.log)
     assert run(["init", *args]).exit_code == ExitCode.USAGE
     assert len(azure.simulator.log) == asked
+
+
+def test_what_is_said_of_nothing_is_refused(azure: Azure) -> None:
+    """A mistyped name in --take or --leave is not passed over."""
+    result = init("--leave", "ha-nva-udr", "--leave", "ha-nva-udr9")
+    assert result.exit_code == ExitCode.USAGE
+    assert "ha-nva-udr9" in result.stderr
+    assert not Path("nvaha.yaml").exists()
 
 
 def test_vms_that_are_not_there_are_named(azure: Azure) -> None:

@@ -96,7 +96,7 @@ def propose(network: Seen, machines: Sequence[Machine], wanted: Wanted) -> Propo
     if not taken:
         raise _nothing(leading, held)
     roles = _roles(nvas, routed, held)
-    used = {*routed, *_subnets(each for each in held if each.taken or each.open)}
+    used = _subnets(taken)
     kept = {subnet: roles[subnet] for subnet in nvas.shared if subnet in used}
     probed = next((subnet for subnet in kept if subnet in routed), next(iter(kept)))
     group = Group(

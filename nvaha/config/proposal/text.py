@@ -127,7 +127,7 @@ def _carried(public_ip: PublicIp) -> str:
 def _left_out(items: Iterable[tuple[Item, str]]) -> Iterator[str]:
     """Yield what is not in the group, each with why and the line that it would be."""
     for each, line in items:
-        why = each.bar or each.doubt or "as was said"
+        why = each.bar or (f"{each.doubt}; --take {each.name} takes it in" if each.open else "as was said")
         yield ""
         yield from _remarks(f"{safe(each.why)}\nLEFT OUT: {safe(why)}\n{safe(line)}", 6)
 
