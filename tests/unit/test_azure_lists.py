@@ -75,7 +75,7 @@ def test_a_token_goes_to_no_other_host(run: Run) -> None:
         assert error.fault is NetworkFault.UNREADABLE
         assert len(asked.asked) == 1
 
-    run(test, Arm([answer(200, {"value": [], "nextLink": "https://example.org/next"})]))
+    run(test, Arm([answer(200, {"value": [], "nextLink": "https://127.0.0.2:9/next"})]))
 
 
 def test_a_list_without_end_is_given_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
