@@ -139,7 +139,7 @@ def init(
     network = listing.read(scopes)
     read_at = datetime.now(UTC)
     proposal = _settled(network, wanted, person=person)
-    text = text_of(proposal, read_at)
+    text = text_of(proposal, scopes, read_at)
     loaded = _checked(text)
     if file is not None:
         _write(file, text, overwrite=overwrite)

@@ -16,7 +16,7 @@ from nvaha.config.proposal.seen import seen
 from nvaha.config.proposal.text import text_of
 from nvaha.model import Resource
 from nvaha.text import last_part
-from tests.hub import GROUP, balancer, config, nic, pair, public_ip, subnet, table, vm
+from tests.hub import GROUP, SUBSCRIPTION, balancer, config, nic, pair, public_ip, subnet, table, vm
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 WANTED = Wanted()
@@ -26,7 +26,7 @@ def proposed(hub: Sequence[Resource], wanted: Wanted = WANTED) -> Proposal:
     """Return the proposal for a network, of which the file says the same."""
     network = seen(hub)
     proposal = propose(network, members(network, wanted), wanted)
-    text = text_of(proposal, NOW)
+    text = text_of(proposal, [SUBSCRIPTION], NOW)
     assert parse(text).configuration.groups == (proposal.group,), text
     return proposal
 
@@ -417,7 +417,7 @@ def test_what_cannot_be_understood_is_told_and_left_out() -> None:
 def test_the_file_marks_what_azure_cannot_say() -> None:
     """The port that nobody knows is marked for a check, and what is left out stands there with its reason."""
     hub = [*pair(), table("pinned", ["10.0.2.4", "10.0.2.5"])]
-    text = text_of(proposed(hub), NOW)
+    text = text_of(proposed(hub), [SUBSCRIPTION], NOW)
     lines = text.splitlines()
     marked = [number for number, line in enumerate(lines) if "CHECK" in line]
     assert any("port" in lines[number] for number in marked)

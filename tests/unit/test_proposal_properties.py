@@ -19,7 +19,7 @@ from nvaha.config.proposal.seen import seen
 from nvaha.config.proposal.text import text_of
 from nvaha.model import Resource
 from nvaha.text import last_part
-from tests.hub import config, nic, public_ip, subnet, table, vm
+from tests.hub import SUBSCRIPTION, config, nic, public_ip, subnet, table, vm
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 SUBNETS = ("untrust", "trust", "mgmt", "true", "1.5", "GatewaySubnet")
@@ -103,7 +103,7 @@ def test_whatever_is_proposed_is_valid_safe_and_whole(hub: Hub) -> None:
     if proposal is None:
         event("nothing follows")
         return
-    text = text_of(proposal, NOW)
+    text = text_of(proposal, [SUBSCRIPTION], NOW)
     loaded = parse(text)
     assert loaded.configuration.groups == (proposal.group,), text
     assert loaded.warnings == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from nvaha.config.proposal.nvas import Item
@@ -17,6 +17,7 @@ _WORDS = {"true", "false", "null"}
 
 _HEAD = """\
 The first configuration of nvaha, made by nvaha init from Azure as it was at {read_at}.
+Read were {scopes}: route tables elsewhere are not in here.
 CHECK marks what Azure cannot say. What is left out stands behind a #, with the reason.
 Every key, its default and its limits: docs/configuration.md"""
 _NAME = "CHECK: it is in URLs, logs and the stored state, where a renamed group begins anew"
@@ -26,19 +27,20 @@ _ASKED = "The TCP port that answers as long as an NVA works, on the private addr
 _POLICY = "It looks and reports, and moves nothing. Delete `automatic: false` once you trust the rest."
 
 
-def text_of(proposal: Proposal, read_at: datetime) -> str:
+def text_of(proposal: Proposal, scopes: Sequence[str], read_at: datetime) -> str:
     """Return the YAML of a proposal, which reads back as its group.
 
     Args:
         proposal: what to write.
+        scopes: ids of the subscriptions and resource groups that were read.
         read_at: when Azure was asked, in UTC.
     """
-    return "".join(f"{line}\n" for line in _lines(proposal, read_at))
+    head = _HEAD.format(read_at=f"{read_at:%Y-%m-%d %H:%M} UTC", scopes=safe(", ".join(scopes)))
+    return "".join(f"{line}\n" for line in (*_remarks(head), *_lines(proposal)))
 
 
-def _lines(proposal: Proposal, read_at: datetime) -> Iterator[str]:
+def _lines(proposal: Proposal) -> Iterator[str]:
     group = proposal.group
-    yield from _remarks(_HEAD.format(read_at=f"{read_at:%Y-%m-%d %H:%M} UTC"))
     yield ""
     yield "groups:"
     yield f"  - name: {_scalar(group.name)}  # {_NAME}"
