@@ -21,13 +21,13 @@ from nvaha.cli.wish import reply_to
 from nvaha.cli.words import counted
 from nvaha.config import ConfigError, Loaded, parse
 from nvaha.config.forms import GroupForm
-from nvaha.config.forms import read as read_form
 from nvaha.config.problems import Findings
 from nvaha.config.proposal.members import UnclearError, Wanted, members, named_in
 from nvaha.config.proposal.nvas import Item
 from nvaha.config.proposal.propose import USUAL_PORT, NothingFollowsError, Proposal, propose
 from nvaha.config.proposal.seen import Machine, Seen
 from nvaha.config.proposal.text import text_of
+from nvaha.config.reading import read as read_form
 from nvaha.model import Resource
 from nvaha.ports import NetworkError, NetworkFault
 from nvaha.text import in_texts, last_part, safe
