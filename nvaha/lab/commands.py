@@ -84,7 +84,7 @@ def drill(
 ) -> None:
     """Go through what production brings: what is done, what one sees, and whether it ends as it should."""
     _require_extra()
-    from nvaha.lab.drills import command  # noqa: PLC0415 - see the module's docstring
+    from nvaha.lab.rehearsals import command  # noqa: PLC0415 - see the module's docstring
 
     _run(command(name, profile=profile, page=record))
 

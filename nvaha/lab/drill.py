@@ -213,14 +213,14 @@ class Verdict:
 
     Args:
         on: the NVA that everything leads to, and that is recorded as active; nothing else may have changed.
-        wrote: how many writes of each monitor took effect; of any other none.
-        ended: how the group's operations ended, oldest first.
+        wrote: how many writes of each monitor took effect; of any other none. None where that varies.
+        ended: how the group's operations ended, oldest first. None where that varies.
         at: the monitor that is asked; the first by default.
     """
 
     on: str
-    wrote: Mapping[str, int]
-    ended: Sequence[str]
+    wrote: Mapping[str, int] | None
+    ended: Sequence[str] | None
     at: str = ""
 
     async def problems(self, scene: Scene) -> list[str]:
@@ -229,10 +229,10 @@ class Verdict:
         number = scene.number(self.at)
         problems = await lab.problems(lab.nva(self.on), host=number)
         wrote = Counter(each.principal for each in scene.writes() if each.took_effect)
-        if dict(wrote) != dict(self.wrote):
+        if self.wrote is not None and dict(wrote) != dict(self.wrote):
             problems.append(f"writes that took effect: {_counted(wrote)}, not {_counted(self.wrote)}")
         ended = [status for name, status in (await scene.history(number)).items() if name not in scene.known]
-        if ended != list(self.ended):
+        if self.ended is not None and ended != list(self.ended):
             problems.append(
                 f"operations: {', '.join(ended) or 'none'}, not {', '.join(self.ended) or 'none'}"
             )
@@ -241,8 +241,10 @@ class Verdict:
     def said(self) -> Iterable[str]:
         """Yield what holds, one sentence each."""
         yield f"every route and public IP leads to {self.on}, recorded as active; nothing else changed"
-        operations = ", ".join(self.ended) or "none"
-        yield f"writes that took effect: {_counted(self.wrote)}; operations: {operations}"
+        counts = [] if self.wrote is None else [f"writes that took effect: {_counted(self.wrote)}"]
+        counts += [] if self.ended is None else [f"operations: {', '.join(self.ended) or 'none'}"]
+        if counts:
+            yield "; ".join(counts)
 
 
 def _counted(wrote: Mapping[Any, int]) -> str:
@@ -308,7 +310,7 @@ async def run(drills: Sequence[Drill], console: Console, *, profile: str, page: 
     for drill in drills:
         screen.tell("")
         screen.tell(f"{drill.name}: {drill.purpose}", style="bold")
-        outcome = await _outcome(drill, Lab(profile=profile, **{**_LAB, **drill.lab}), screen)
+        outcome = await _outcome(drill, Lab(**{"profile": profile, **_LAB, **drill.lab}), screen)
         if outcome is None:
             failed.append(drill.name)
         elif page is not None:

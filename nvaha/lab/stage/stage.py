@@ -27,6 +27,7 @@ import nvaha
 from nvaha.lab.arm import ArmSimulator, Fault, Switches
 from nvaha.lab.stage.azurite import VERSION, Azurite, LabError
 from nvaha.lab.stage.nva import FakeNva, place_all
+from nvaha.lab.stage.outside import Outside
 from nvaha.lab.stage.process import HostEvent, HostProcess
 from nvaha.lab.stage.profiles import PROFILES
 from nvaha.lab.stage.sample import Environment, configuration, environment
@@ -35,6 +36,7 @@ from nvaha.lab.verify import check
 
 Json = dict[str, Any]
 GROUP = "edge"
+CONTROL = "control"
 SCHEDULE = "*/5 * * * * *"
 """Half the default, so that a lab need not wait ten seconds for its first tick."""
 POLL_S = 0.1
@@ -51,6 +53,8 @@ class LabOptions:
         hosts: how many monitors, or their names.
         nvas, public_ips, route_tables: the sample environment's size.
         canary: whether it has one.
+        control: whether there is a control target beside the NVAs, named `control`.
+        outside: whether there is somebody outside who is sent notifications and pings.
         probe, policy: the group's, as in the configuration file.
         schedule: NVAHA_SCHEDULE.
         port: the first host's; 0 for a free one.
@@ -71,6 +75,8 @@ class LabOptions:
     public_ips: int = 1
     route_tables: int = 2
     canary: bool = False
+    control: bool = False
+    outside: bool = False
     probe: Mapping[str, object] = field(default_factory=dict)
     policy: Mapping[str, object] = field(default_factory=dict)
     schedule: str = SCHEDULE
@@ -107,6 +113,8 @@ class Lab:
             canary=self.options.canary,
         )
         self.nvas = [FakeNva(nva.name, _private_addresses(self.sample, nva.name)) for nva in self.sample.nvas]
+        self.control = FakeNva(CONTROL, ()) if self.options.control else None
+        self.outside = Outside() if self.options.outside else None
         self.azurite = Azurite(self.folder, persist=self.options.persist)
         self.simulator = ArmSimulator(
             self.sample.resources,
@@ -118,6 +126,8 @@ class Lab:
         self.hosts: list[HostProcess] = []
         self.left_out: set[str] = set()
         """Route tables that the configuration does not name; `write_configuration` after a change."""
+        self.policy: dict[str, object] = dict(self.options.policy)
+        """What the configuration says as the group's policy; the same."""
         self.baseline: dict[str, Json] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -170,10 +180,15 @@ class Lab:
         self._say(f"Azure Resource Manager: {self.simulator.endpoint} (profile {self.options.profile})")
 
     async def _start_nvas(self) -> None:
-        place_all(self.nvas)
-        for nva in self.nvas:
+        control = [self.control] if self.control else []
+        place_all([*self.nvas, *control])
+        for nva in (*self.nvas, *control):
             self._stack.callback(nva.close)
-            self._say(f"NVA {nva.name}: {nva.address}:{nva.probe_port}")
+            what = "control target" if nva is self.control else f"NVA {nva.name}"
+            self._say(f"{what}: {nva.address}:{nva.probe_port}")
+        if self.outside:
+            self._stack.push_async_callback(self.outside.stop)
+            await self.outside.start()
         self.write_configuration()
 
     def write_configuration(self) -> None:
@@ -181,9 +196,11 @@ class Lab:
         where = {nva.name: (nva.address, nva.probe_port) for nva in self.nvas}
         tables = tuple(each for each in self.sample.route_tables if each not in self.left_out)
         sample = replace(self.sample, route_tables=tables)
-        written = configuration(
-            sample, where, name=GROUP, probe=self.options.probe, policy=self.options.policy
-        )
+        written = configuration(sample, where, name=GROUP, probe=self.options.probe, policy=self.policy)
+        if self.control:
+            written["control_targets"] = [f"{self.control.address}:{self.control.probe_port}"]
+        if self.outside:
+            written |= self.outside.configuration
         self.config_file.write_text(yaml.safe_dump(written, sort_keys=False))
 
     def _remove_folder(self) -> None:
@@ -205,6 +222,7 @@ class Lab:
             "NVAHA_SCHEDULE": self.options.schedule,
             "NVAHA_INSTANCE": instance,
             **self.simulator.client_settings(instance),
+            **(self.outside.settings if self.outside else {}),
             **self.options.settings,
         }
 
@@ -306,6 +324,8 @@ class Lab:
         for number, nva in enumerate(self.nvas, 1):
             if name in {nva.name, f"nva{number}"}:
                 return nva
+        if self.control and name == CONTROL:
+            return self.control
         known = ", ".join(nva.name for nva in self.nvas)
         raise LabError(f"there is no NVA {name!r}; there are {known}")
 
