@@ -53,17 +53,17 @@ class Acts(Within):
         nva.stop(Down(mode))
         return f"{nva.name} is gone" if mode == Down.REFUSE else f"{nva.name} answers nothing any more"
 
-    @verb("unsteady NVA", "it refuses every second probe, and is down by none")
-    async def _unsteady(self, name: str) -> str:
-        nva = self._lab.nva(name)
-        nva.limp(_SHUT_S)
-        return f"{nva.name} refuses every second probe"
-
     @verb("revive NVA", "it answers again")
     async def _revive(self, name: str) -> str:
         nva = self._lab.nva(name)
         nva.start()
         return f"{nva.name} is back"
+
+    @verb("unsteady NVA", "it refuses every second probe, and is down by none")
+    async def _unsteady(self, name: str) -> str:
+        nva = self._lab.nva(name)
+        nva.limp(_SHUT_S)
+        return f"{nva.name} refuses every second probe"
 
     @verb("crash MONITOR", "a monitor ends as by a crash")
     async def _crash(self, name: str) -> str:

@@ -69,7 +69,10 @@ def up(
 @lab.command()
 def drill(
     name: Annotated[
-        str, typer.Argument(help="One of them, or all; they are listed without.", show_default=False)
+        str,
+        typer.Argument(
+            help="One of them, a section of the runbook, runbook, or all; listed without.", show_default=False
+        ),
     ] = "",
     *,
     profile: Annotated[Profile, typer.Option(help="How long the simulated Azure takes.")] = Profile.TYPICAL,
@@ -77,8 +80,7 @@ def drill(
         Path | None,
         typer.Option(
             exists=True,
-            dir_okay=False,
-            help="A page that the records are written into, between its markers, such as docs/drills.md.",
+            help="A page that the records are written into, between its markers, or a folder of such pages.",
         ),
     ] = None,
 ) -> None:

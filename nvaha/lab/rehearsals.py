@@ -57,7 +57,7 @@ REHEARSALS = {
             lab={**_FAST, "control": True, "policy": {"hold_down": "15s"}},
         ),
         Drill(
-            name="blind",
+            name="sight",
             purpose="every NVA is dead, then the control target as well: who can tell what is wrong",
             steps=(
                 Do(f"kill {TWO}"),
@@ -152,12 +152,12 @@ REHEARSALS = {
                 Type("nvaha status", shows=("Canary was switched well",), within_s=120),
                 Do(f"set {FIRST} AzureWebJobs.switch.Disabled true"),
                 See(("leader_elected",)),
-                Type("nvaha failover canary --to first --yes"),
                 Type(f"nvaha failover edge --to {TWO} --yes"),
                 Shows("switch_requeued"),
                 Shows("switch_unclaimed"),
+                Type("nvaha failover canary --to first --yes"),
                 Shows("canary_slow"),
-                Do("poison"),
+                Do("poison edge"),
                 Shows("message_poisoned"),
                 Do(f"unset {FIRST} AzureWebJobs.switch.Disabled"),
                 Over("switch_requeued", by=("switch_claimed",)),
@@ -203,7 +203,7 @@ REHEARSALS = {
                 Over("automatic_off"),
                 Over("config_warning", quiet_s=1),
             ),
-            verdict=Verdict(on=ONE, wrote={FIRST: 1}, ended=()),
+            verdict=Verdict(on=ONE, wrote=None, ended=()),
             lab={**_FAST, "canary": True, "outside": True},
         ),
         Drill(

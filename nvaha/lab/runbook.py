@@ -51,7 +51,8 @@ class Shows(Step):
         while True:
             scene.news()
             logged = scene.logged({self.section}, self.at, scene.shown.get(self.section, 0))
-            text = (await _advice(scene, self.at)).get(self.section) if STATUS in self.places else None
+            advice = await _advice(scene, self.at) if STATUS in self.places else None
+            text = None if advice is None else advice.get(self.section)
             missing = [LOG] if LOG in self.places and logged is None else []
             missing += [STATUS] if STATUS in self.places and text is None else []
             if not missing:
@@ -71,7 +72,7 @@ class Over(Step):
     Args:
         section: what it was.
         by: the events of which one says so; by default those that end its condition.
-        quiet_s: it must not be logged for so long.
+        quiet_s: it must not have been logged since something was done last, nor be for so long.
         at: the monitor that is asked, and whose log is read.
         within_s: how long to wait on profile `typical`.
     """
@@ -82,29 +83,36 @@ class Over(Step):
     at: str = ""
     within_s: float = 60.0
 
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """The events of which one has to be in the log; none if nothing is told of the end."""
+        return self.by or _ends(self.section)
+
     async def take(self, scene: Scene) -> None:
         """Wait for it, and tell how long that took since something was done last."""
         until = time.monotonic() + self.within_s * scene.patience
-        ends = self.by or _ends(self.section)
-        while missing := await self._missing(scene, ends):
+        while missing := await self._missing(scene):
             if time.monotonic() > until:
                 raise NotSeen(f"{self.section} is not over within {self.within_s:g} s: {missing}")
             await scene.look_on(_ASK_S)
         seconds = time.monotonic() - scene.acted
         if self.quiet_s:
-            count = scene.told
+            count = max(scene.shown[self.section], scene.acted_told)
             await scene.look_on(self.quiet_s)
             if scene.logged({self.section}, self.at, count) is not None:
                 raise NotSeen(f"{self.section} is told again")
         scene.pass_(f"{self.section} is over after {seconds:.0f} s")
 
-    async def _missing(self, scene: Scene, ends: tuple[str, ...]) -> str:
+    async def _missing(self, scene: Scene) -> str:
         scene.news()
-        if ends and scene.logged(ends, self.at, scene.shown[self.section]) is None:
-            return f"the log has no {' or '.join(ends)}"
+        if self.ends and scene.logged(self.ends, self.at, scene.shown[self.section]) is None:
+            return f"the log has no {' or '.join(self.ends)}"
         if STATUS not in places(self.section):
             return ""
-        text = (await _advice(scene, self.at)).get(self.section)
+        advice = await _advice(scene, self.at)
+        if advice is None:
+            return "nvaha status is not answered"
+        text = advice.get(self.section)
         return f"nvaha status has: {text}" if text else ""
 
 
@@ -112,7 +120,12 @@ class Over(Step):
 class Pinged(Over):
     """Wait until a ping was taken since something was done last."""
 
-    async def _missing(self, scene: Scene, _: tuple[str, ...]) -> str:
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """No event, but the ping."""
+        return ("a ping",)
+
+    async def _missing(self, scene: Scene) -> str:
         outside = scene.lab.outside
         pinged = outside is not None and (outside.pinged_at or 0.0) > scene.acted
         return "" if pinged else "no ping was taken"
@@ -124,14 +137,14 @@ def _ends(section: str) -> tuple[str, ...]:
     return tuple(found) if begins else ()
 
 
-async def _advice(scene: Scene, at: str) -> Mapping[str, str]:
-    """Return {code: text} of what `nvaha status` shows, nothing while nobody answers."""
+async def _advice(scene: Scene, at: str) -> Mapping[str, str] | None:
+    """Return {code: text} of what `nvaha status` shows; None while nobody answers."""
     try:
         status, content = await scene.lab.call("GET", "/groups", host=scene.number(at))
     except (aiohttp.ClientError, TimeoutError):
-        return {"": "nobody answers"}
+        return None
     if status != 200:
-        return {"": f"it is answered with {status}"}
+        return None
     found = [*content["advice"], *(each for group in content["groups"] for each in group["advice"])]
     return {each["code"]: each["text"] for each in found}
 

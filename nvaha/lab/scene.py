@@ -48,6 +48,8 @@ class Scene:
         """How many requests Azure had had when the last thing was done."""
         self.acted = self.killed
         """When the last thing was done, in monotonic seconds."""
+        self.acted_told = 0
+        """How many events had been told by then."""
         self.shown: dict[str, int] = {}
         """The runbook's sections that were shown, each with how many events had been told by then."""
         self.known: frozenset[str] = frozenset()
@@ -64,7 +66,7 @@ class Scene:
         """Note that something is done now, to an NVA perhaps."""
         self.news()
         self.asked = len(self.lab.simulator.log)
-        self.acted = time.monotonic()
+        self.acted, self.acted_told = time.monotonic(), len(self._told)
         if kills:
             self.killed, self._killed_at = self.acted, time.time()
 

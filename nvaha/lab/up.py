@@ -42,7 +42,15 @@ class Up:
     def __init__(self, *, profile: str, hosts: int, port: int, key: str | None) -> None:
         self._screen = Screen(Console(highlight=False))
         self._lab = Lab(
-            self._say, profile=profile, hosts=hosts, port=port, key=key, canary=True, persist=True
+            self._say,
+            profile=profile,
+            hosts=hosts,
+            port=port,
+            key=key,
+            canary=True,
+            control=True,
+            outside=True,
+            persist=True,
         )
         self._acts = Acts(self._lab)
         self._ended: set[str] = set()

@@ -149,17 +149,18 @@ class Within:
             await queue.send_message(text)
         return f"{text!r} is on the queue"
 
-    @verb("poison", "the message that waits is set aside, as after it failed on every delivery")
-    async def _poison(self) -> str:
+    @verb("poison GROUP", "its message that waits is set aside, as after it failed on every delivery")
+    async def _poison(self, name: str) -> str:
         async with self._queue(QUEUE) as queue, self._queue(f"{QUEUE}-poison") as poison:
-            message = await queue.receive_message()
-            if message is None:
-                raise LabError("no message waits: switch off the function that takes it")
-            with suppress(ResourceExistsError):
-                await poison.create_queue()
-            await poison.send_message(message.content)
-            await queue.delete_message(message)
-        return "the message is on the poison queue"
+            async for message in queue.receive_messages(visibility_timeout=1):
+                if f'"{name}"' not in message.content:
+                    continue
+                with suppress(ResourceExistsError):
+                    await poison.create_queue()
+                await poison.send_message(message.content)
+                await queue.delete_message(message)
+                return f"a message on {name} is on the poison queue"
+        raise LabError(f"no message on {name} waits: is the function off that takes it?")
 
     @asynccontextmanager
     async def _queue(self, name: str) -> AsyncIterator[QueueClient]:

@@ -9,7 +9,7 @@ from aiohttp import web
 from nvaha.lab.stage.azurite import LabError
 
 RECEIVER = "chat"
-URL_SETTING, PING_SETTING = "LAB_RECEIVER_URL", "NVAHA_PING_URL"
+URL_SETTING, KEY_SETTING, PING_SETTING = "LAB_RECEIVER_URL", "LAB_RECEIVER_KEY", "NVAHA_PING_URL"
 
 
 class Outside:
@@ -49,12 +49,17 @@ class Outside:
         """The application settings by which monitors know of it; LabError if it was not started."""
         if not self._url:
             raise LabError("nobody outside was started")
-        return {PING_SETTING: f"{self._url}/ping", URL_SETTING: f"{self._url}/hook"}
+        return {
+            PING_SETTING: f"{self._url}/ping",
+            URL_SETTING: f"{self._url}/hook",
+            KEY_SETTING: "signs-nothing-that-matters",
+        }
 
     @property
     def configuration(self) -> dict[str, object]:
         """What the configuration says of it."""
-        return {"notify": [{"name": RECEIVER, "type": "webhook", "url_setting": URL_SETTING}]}
+        settings = {"url_setting": URL_SETTING, "key_setting": KEY_SETTING}
+        return {"notify": [{"name": RECEIVER, "type": "webhook", **settings}]}
 
     async def _ping(self, _: web.Request) -> web.Response:
         if not self.refuses:
