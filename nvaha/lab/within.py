@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
@@ -26,6 +27,17 @@ from nvaha.ports import LEASE_CONTAINER
 
 _TIME = re.compile(r'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00))"')
 _CUT = "LAB_WITHOUT_LEASES"
+_BUG = """
+
+from nvaha.watch.rounds import Rounds
+
+
+async def _round(*_):
+    raise KeyError("what nobody foresaw")
+
+
+Rounds._round = _round
+"""
 
 
 class Within:
@@ -69,6 +81,19 @@ class Within:
         off = how == "off"
         await self._restart(name, {"NVAHA_STORAGE": _CUT if off else None, _CUT: shut if off else None})
         return f"{name} is {'not answered about leases' if off else 'answered about leases again'}"
+
+    @verb("bug on|off MONITOR", "its release has a fault that nobody foresaw; it has none again")
+    async def _bug(self, how: str, name: str) -> str:
+        host, app = self._lab.host(name), self._lab.app
+        if how == "on":
+            faulty = self._lab.folder / "faulty"
+            faulty.mkdir(exist_ok=True)
+            shutil.copy(app / "host.json", faulty)
+            (faulty / "function_app.py").write_text((app / "function_app.py").read_text() + _BUG)
+            app = faulty
+        await host.stop()
+        await host.start(app)
+        return f"{name} runs with{'' if how == 'on' else 'out'} the fault"
 
     async def _restart(self, name: str, changed: dict[str, str | None]) -> None:
         host = self._lab.host(name)

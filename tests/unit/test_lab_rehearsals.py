@@ -13,7 +13,7 @@ import pytest
 from nvaha.core.advice import TODO
 from nvaha.lab.drill import Drill, Step, Verdict, perform
 from nvaha.lab.drills import DRILLS
-from nvaha.lab.rehearsals import CANNOT, REHEARSALS, chosen, drills_of
+from nvaha.lab.rehearsals import REHEARSALS, chosen, drills_of
 from nvaha.lab.runbook import LOG, STATUS, Over, Shows, places, sections
 from nvaha.lab.screen import Record
 from nvaha.lab.stage.azurite import LabError
@@ -35,8 +35,6 @@ def said(section: str) -> str:
 
 def drill_line(section: str) -> str:
     """Return the line that the runbook's section has to end with."""
-    if section in CANNOT:
-        return f"- **Drill:** none: {CANNOT[section]}."
     name = drills_of(section)[0]
     page = "drills" if name in DRILLS else "rehearsals"
     return f"- **Drill:** `nvaha lab drill {name}` ([seen so]({page}.md#{name}))."
@@ -47,7 +45,7 @@ class TestEverySection:
 
     @pytest.mark.parametrize("section", SECTIONS)
     def test_a_section_is_seen_wherever_it_is_to_be_seen(self, section: str) -> None:
-        """In `nvaha status`, in the log, or in both; or it is known why the lab cannot show it."""
+        """In `nvaha status`, in the log, or in both."""
         steps = [step for drill in EVERY.values() for step in drill.steps]
         seen = {
             place
@@ -55,9 +53,9 @@ class TestEverySection:
             if isinstance(step, Shows) and step.section == section
             for place in step.places
         }
-        assert seen == (set() if section in CANNOT else places(section))
+        assert seen == places(section)
 
-    @pytest.mark.parametrize("section", [each for each in SECTIONS if each not in CANNOT])
+    @pytest.mark.parametrize("section", SECTIONS)
     def test_what_is_seen_is_seen_to_be_over(self, section: str) -> None:
         """Each drill that shows a section goes on until it is over, unless the runbook calls it news."""
         news = "it is news" in said(section)
@@ -69,11 +67,6 @@ class TestEverySection:
             # One that waits for nothing would be over at once.
             assert all(each.ends or each.quiet_s or STATUS in places(section) for each in over), name
             assert over or news, name
-
-    def test_what_the_lab_cannot_show_is_a_section(self) -> None:
-        """The list of exceptions is short, and has no section that is there no more."""
-        assert set(CANNOT) <= set(SECTIONS)
-        assert len(CANNOT) <= 1
 
     @pytest.mark.parametrize("section", SECTIONS)
     def test_the_runbook_says_how_to_drill_it(self, section: str) -> None:
@@ -106,12 +99,9 @@ class TestNames:
         assert [each.name for each in chosen("all")] == [*DRILLS, *REHEARSALS]
 
     def test_a_name_that_is_none_is_answered_with_those_that_are(self) -> None:
-        """Also a section that cannot be shown, with the reason."""
-        with pytest.raises(LabError, match=r"failover.*nvas"):
+        """All of them."""
+        with pytest.raises(LabError, match=r"failover.*nvas.*runbook, all"):
             chosen("no-such")
-        for name, why in CANNOT.items():
-            with pytest.raises(LabError, match=why):
-                chosen(name)
 
 
 class Advised(FakeLab):

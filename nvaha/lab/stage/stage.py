@@ -208,6 +208,11 @@ class Lab:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
+    def app(self) -> Path:
+        """The folder of the app that each host begins with."""
+        return self.options.app or Path(nvaha.__file__).parent.parent
+
+    @property
     def config_file(self) -> Path:
         """The configuration that the hosts read."""
         return self.folder / "nvaha.yaml"
@@ -228,11 +233,10 @@ class Lab:
 
     async def add_host(self, name: str, port: int = 0, **settings: str) -> HostProcess:
         """Start another monitor, with more settings than the others if given."""
-        app = self.options.app or Path(nvaha.__file__).parent.parent
         arguments = ["--key", self.options.key] if self.options.key else []
         host = HostProcess(
             name,
-            app,
+            self.app,
             {**self.settings(name), **settings},
             self.folder,
             arguments=arguments,
