@@ -83,12 +83,15 @@ def drill(
             help="A page that the records are written into, between its markers, or a folder of such pages.",
         ),
     ] = None,
+    at_once: Annotated[
+        int, typer.Option(min=1, max=5, help="How many labs run at a time, if it is several drills.")
+    ] = 2,
 ) -> None:
     """Go through what production brings: what is done, what one sees, and whether it ends as it should."""
     _require_extra()
     from nvaha.lab.rehearsals import command  # noqa: PLC0415 - see the module's docstring
 
-    _run(command(name, profile=profile, page=record))
+    _run(command(name, profile=profile, page=record, at_once=at_once))
 
 
 @lab.command()

@@ -11,24 +11,17 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import aiohttp
-from rich.console import Console
 
-import nvaha
-from nvaha.lab.record import Outcome, write
-from nvaha.lab.scene import WIDTH, Scene, names_of
-from nvaha.lab.screen import Record, Screen
+from nvaha.lab.scene import Scene
+from nvaha.lab.screen import Screen
 from nvaha.lab.stage.azurite import LabError
 from nvaha.lab.stage.stage import POLL_S, Lab
 
 _WITHIN_S = 120.0
 _SETTLED_S = 15.0
-# Hold-down is a minute by default, which nobody need wait for here.
-_LAB: Mapping[str, Any] = {"policy": {"hold_down": "5s"}}
 
 
 class NotSeen(Exception):
@@ -292,48 +285,3 @@ async def perform(drill: Drill, lab: Lab, *screens: Screen) -> bool:
         for sentence in drill.verdict.said():
             scene.pass_(sentence)
     return not problems
-
-
-async def run(drills: Sequence[Drill], console: Console, *, profile: str, page: Path | None = None) -> int:
-    """Go through drills, each in a lab of its own; returns the exit code.
-
-    Args:
-        drills: which, in order.
-        console: where they are told.
-        profile: how long the simulated Azure takes.
-        page: what the records of those that went well are written into, if any.
-
-    Raises:
-        LabError: the page cannot be written, or has no place for a record.
-    """
-    screen, failed = Screen(console), []
-    for drill in drills:
-        screen.tell("")
-        screen.tell(f"{drill.name}: {drill.purpose}", style="bold")
-        outcome = await _outcome(drill, Lab(**{"profile": profile, **_LAB, **drill.lab}), screen)
-        if outcome is None:
-            failed.append(drill.name)
-        elif page is not None:
-            write(page, {drill.name: outcome})
-    if len(drills) > 1:
-        text = f"{len(drills) - len(failed)} of {len(drills)} drills went as they should"
-        screen.tell("")
-        screen.tell(f"{text}; not: {', '.join(failed)}" if failed else text, style="bold")
-    return 1 if failed else 0
-
-
-async def _outcome(drill: Drill, lab: Lab, screen: Screen) -> Outcome | None:
-    """Go through a drill; return its record, or None if it did not go as it should, or no lab came up."""
-    record = Record(WIDTH, names_of(lab))
-    try:
-        async with lab:
-            began = time.monotonic()
-            if await perform(drill, lab, screen, record):
-                seconds = time.monotonic() - began
-                words = f"{datetime.now(UTC):%Y-%m-%d}, {nvaha.__version__}: as it should be, {seconds:.0f} s"
-                return Outcome(words, record.text)
-            lab.keep_folder()
-    except LabError as error:
-        screen.tell(str(error), style="bold red")
-    screen.tell(f"Not as it should be; the logs are in {lab.folder}", style="bold red")
-    return None

@@ -12,15 +12,16 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from nvaha.lab.drill import Do, Drill, Say, See, Type, Untouched, Verdict, run
+from nvaha.lab.drill import Do, Drill, Say, See, Type, Untouched, Verdict
 from nvaha.lab.drills import DRILLS, FIRST, ONE, OTHER, SECOND, TABLE, TWO, move
 from nvaha.lab.runbook import STATUS, Over, Pinged, Shows, sections
 from nvaha.lab.screen import Screen
+from nvaha.lab.several import run
 from nvaha.lab.stage.azurite import LabError
 
 _FAST: dict[str, Any] = {"profile": "fast", "traffic": False}
 _AGAIN = (Do(f"stop {FIRST}"), Do(f"start {FIRST}"))
-_SOON, _LATER = (f"$(date -ud '+{seconds} seconds' +%FT%TZ)" for seconds in (10, 300))
+_SOON, _LATER = (f"$(date -ud '+{seconds} seconds' +%FT%TZ)" for seconds in (30, 300))
 
 
 REHEARSALS = {
@@ -323,7 +324,7 @@ def chosen(name: str) -> list[Drill]:
     return [drills[each] for each in names]
 
 
-async def command(name: str, *, profile: str, page: Path | None) -> int:
+async def command(name: str, *, profile: str, page: Path | None, at_once: int) -> int:
     """Go through one drill, or several, or list them without a name; returns the exit code."""
     console = Console(highlight=False)
     if not name:
@@ -332,7 +333,10 @@ async def command(name: str, *, profile: str, page: Path | None) -> int:
             Screen(console).tell(drill.purpose, head=f"{drill.name.ljust(width)}  ")
         return 0
     try:
-        return await run(chosen(name), console, profile=profile, page=page)
+        drills = chosen(name)
+        return await run(
+            drills, console, profile=profile, page=page, at_once=at_once if len(drills) > 1 else 1
+        )
     except LabError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(Text(str(error), style="red"))
         return 1

@@ -8,6 +8,8 @@ import pytest
 
 from nvaha.lab.drill import perform
 from nvaha.lab.drills import DRILLS
+from nvaha.lab.rehearsals import REHEARSALS
+from nvaha.lab.runbook import Over, Shows
 from nvaha.lab.scene import WIDTH
 from nvaha.lab.screen import Record
 
@@ -26,3 +28,15 @@ async def test_two_drills_in_one_lab_go_as_they_should() -> None:
         told = " ".join(failover.text.split())
         assert re.search(r"done after \d+\.\d s; the client was not answered for \d+\.\d s", told)
         assert max(map(len, failover.text.splitlines())) <= WIDTH
+
+
+async def test_sections_of_the_runbook_are_seen_to_begin_and_to_end() -> None:
+    """Every NVA dies, then the control target: what the status and the log say of it, and no more after."""
+    drill = REHEARSALS["sight"]
+    async with quick_lab(**drill.lab) as lab:
+        told = Record(WIDTH)
+        assert await perform(drill, lab, told), told.text
+        for step in drill.steps:
+            if isinstance(step, Shows | Over):
+                how = ": in" if isinstance(step, Shows) else " is over after"
+                assert f"✓  {step.section}{how}" in told.text

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from nvaha.core.advice import TODO
 from nvaha.lab.drill import Drill, Step, Verdict, perform
 from nvaha.lab.drills import DRILLS
+from nvaha.lab.record import Outcome
 from nvaha.lab.rehearsals import REHEARSALS, chosen, drills_of
 from nvaha.lab.runbook import LOG, STATUS, Over, Shows, places, sections
-from nvaha.lab.screen import Record
+from nvaha.lab.screen import Record, Screen
+from nvaha.lab.several import run
 from nvaha.lab.stage.azurite import LabError
 from nvaha.model.events import TROUBLE
 
@@ -26,6 +31,7 @@ RUNBOOK = (DOCS / "runbook.md").read_text(encoding="utf-8")
 PAGES = {name: (DOCS / f"{name}.md").read_text(encoding="utf-8") for name in ("drills", "rehearsals")}
 SECTIONS = sorted(set(TODO) | TROUBLE)
 EVERY = DRILLS | REHEARSALS
+NONE = Verdict(on="b", wrote=None, ended=None)
 
 
 def said(section: str) -> str:
@@ -104,6 +110,37 @@ class TestNames:
             chosen("no-such")
 
 
+class TestSeveral:
+    """Drills, some at a time."""
+
+    @pytest.mark.parametrize("at_once", [1, 3])
+    def test_each_is_told_by_itself_and_so_many_labs_run(
+        self, at_once: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However they overlap, no line of one is between those of another; which failed is said."""
+        running, most = 0, 0
+
+        async def outcome(drill: Drill, lab: Any, screen: Screen) -> Outcome | None:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            for _ in range(3):
+                screen.tell(f"of {drill.name}")
+                await asyncio.sleep(0)
+            running -= 1
+            return None if drill.name == "b" else Outcome("", "")
+
+        monkeypatch.setattr("nvaha.lab.several._outcome", outcome)
+        monkeypatch.setattr("nvaha.lab.several.Lab", lambda **_: None)
+        out = io.StringIO()
+        drills = [Drill(name=name, purpose="", steps=(), verdict=NONE) for name in "abcde"]
+        code = asyncio.run(run(drills, Console(file=out), profile="fast", at_once=at_once))
+        lines = [line for line in out.getvalue().splitlines() if line.startswith("of ")]
+        assert [len(list(told)) for _, told in groupby(lines)] == [3] * 5
+        assert (code, most) == (1, at_once)
+        assert "4 of 5 drills went as they should; not: b" in out.getvalue()
+
+
 class Advised(FakeLab):
     """A lab whose status can be set: {code: text}."""
 
@@ -134,7 +171,7 @@ class Advise(Step):
 def performed(lab: FakeLab, *steps: Step) -> tuple[bool, str]:
     """Go through steps; return whether all was as it should be, and what was told."""
     told = Record(200)
-    drill = Drill(name="d", purpose="", steps=steps, verdict=Verdict(on="b", wrote=None, ended=None))
+    drill = Drill(name="d", purpose="", steps=steps, verdict=NONE)
     fake: Any = lab
     return asyncio.run(perform(drill, fake, told)), told.text
 
