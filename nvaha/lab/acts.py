@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from azure.core.exceptions import AzureError
+from azure.data.tables import UpdateMode
+from azure.data.tables.aio import TableClient
+
+from nvaha.azure.storage.rows import GROUP_PARTITION, GROUPS_TABLE
 from nvaha.lab import by_hand
 from nvaha.lab.arm import Fault, FaultKind, Pause
 from nvaha.lab.arm.faults import TOKEN, throttled
@@ -12,15 +19,17 @@ from nvaha.lab.stage.azurite import OTHER_ACCOUNT, LabError
 from nvaha.lab.stage.nva import Down
 from nvaha.lab.stage.profiles import PROFILES
 from nvaha.lab.stage.sample import SUBSCRIPTION
-from nvaha.lab.stage.stage import Lab
-from nvaha.lab.verbs import VERBS, read, verb
-from nvaha.lab.within import Within, short
+from nvaha.lab.stage.stage import GROUP, Lab
+from nvaha.lab.verbs import VERBS, read
+from nvaha.lab.verbs import verb as _verb
+from nvaha.lab.within import Within
 
 __all__ = ["VERBS", "Acts", "read"]
 
 HOLD = "nvaha-hold=lab"
 _SHUT_S = 1.25
 """Longer than the default interval of probes, and shorter than that and one `fast_interval`."""
+_TIME = re.compile(r'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00))"')
 _THROTTLED = throttled(5, count=None)
 _NO_TOKEN = Fault(FaultKind.ERROR, method=TOKEN, count=None, message="The identity's endpoint is out.")
 
@@ -42,53 +51,53 @@ class Acts(Within):
         Raises:
             LabError: it is no such line, or names what is not there.
         """
-        found, given = read(line)
-        return await found.act(self, *given)
+        verb, given = read(line)
+        return await verb.act(self, *given)
 
     # NVAs and monitors
 
-    @verb("kill NVA [silent]", "an NVA stops: it refuses connections, or never answers")
+    @_verb("kill NVA [silent]", "an NVA stops: it refuses connections, or never answers")
     async def _kill(self, name: str, mode: str = Down.REFUSE) -> str:
         nva = self._lab.nva(name)
         nva.stop(Down(mode))
         return f"{nva.name} is gone" if mode == Down.REFUSE else f"{nva.name} answers nothing any more"
 
-    @verb("revive NVA", "it answers again")
+    @_verb("revive NVA", "it answers again")
     async def _revive(self, name: str) -> str:
         nva = self._lab.nva(name)
         nva.start()
         return f"{nva.name} is back"
 
-    @verb("unsteady NVA", "it refuses every second probe, and is down by none")
+    @_verb("unsteady NVA", "it refuses every second probe, and is down by none")
     async def _unsteady(self, name: str) -> str:
         nva = self._lab.nva(name)
         nva.limp(_SHUT_S)
         return f"{nva.name} refuses every second probe"
 
-    @verb("crash MONITOR", "a monitor ends as by a crash")
+    @_verb("crash MONITOR", "a monitor ends as by a crash")
     async def _crash(self, name: str) -> str:
         await self._lab.host(name).kill()
         return f"{name} is killed"
 
-    @verb("stop MONITOR", "it ends in good order, as the platform ends one")
+    @_verb("stop MONITOR", "it ends in good order, as the platform ends one")
     async def _stop(self, name: str) -> str:
         await self._lab.host(name).stop()
         return f"{name} is stopped"
 
-    @verb("start MONITOR [FOLDER]", "it is started again, as the release in a folder if one is named")
+    @_verb("start MONITOR [FOLDER]", "it is started again, as the release in a folder if one is named")
     async def _start(self, name: str, app: str = "") -> str:
         host = self._lab.host(name)
         if app or not host.running:
             await host.start(Path(app) if app else None)
         return f"{name} runs"
 
-    @verb("add MONITOR", "one more monitor of the same deployment")
+    @_verb("add MONITOR", "one more monitor of the same deployment")
     async def _add(self, name: str) -> str:
         self._new(name)
         await self._lab.add_host(name)
         return f"{name} runs"
 
-    @verb("rival MONITOR", "a second deployment on the same Azure, with storage of its own")
+    @_verb("rival MONITOR", "a second deployment on the same Azure, with storage of its own")
     async def _rival(self, name: str) -> str:
         self._new(name)
         storage = self._lab.azurite.connection_to(OTHER_ACCOUNT)
@@ -101,24 +110,24 @@ class Acts(Within):
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
             raise LabError(f"{name} cannot be a monitor's name: small letters, digits and - can")
 
-    @verb(
+    @_verb(
         "config without|with TABLE",
         "the configuration names a route table no more, or again; monitors read it when they start",
     )
     async def _config(self, how: str, name: str) -> str:
         table = self._id(name, "routeTables")
         if table not in self._lab.sample.route_tables:
-            raise LabError(f"{short(table)} is none of the group's route tables")
+            raise LabError(f"{_name(table)} is none of the group's route tables")
         if how == "without":
             self._lab.left_out.add(table)
         else:
             self._lab.left_out.discard(table)
         self._lab.write_configuration()
-        return f"the configuration is {how} {short(table)}; a monitor reads it when it starts"
+        return f"the configuration is {how} {_name(table)}; a monitor reads it when it starts"
 
     # Azure
 
-    @verb("break route TABLE", "somebody moves one route of a table to another NVA by hand")
+    @_verb("break route TABLE", "somebody moves one route of a table to another NVA by hand")
     async def _break_route(self, name: str) -> str:
         table = by_hand.named(self._lab.simulator, name, "routeTables")
         addresses = [nva.addresses["internal"] for nva in self._lab.sample.nvas]
@@ -131,29 +140,29 @@ class Acts(Within):
                 return f"{table['name']}: {route['name']} leads to {other}, not {hop}"
         raise LabError(f"{table['name']} has no route to one of the group's NVAs")
 
-    @verb("hold TABLE", f"somebody tags a table with {HOLD}")
+    @_verb("hold TABLE", f"somebody tags a table with {HOLD}")
     async def _hold(self, name: str) -> str:
         return f"tag {HOLD} is on {self._tag(name, 'merge')}"
 
-    @verb("unhold TABLE", "the tag is taken off again")
+    @_verb("unhold TABLE", "the tag is taken off again")
     async def _unhold(self, name: str) -> str:
         return f"tag {HOLD.partition('=')[0]} is off {self._tag(name, 'delete')}"
 
     def _tag(self, name: str, operation: str) -> str:
         table = self._id(name, "routeTables")
         words = ["--resource-id", table, "--operation", operation, "--tags", HOLD]
-        return short(by_hand.az(self._lab.simulator, ["tag", "update", *words]))
+        return _name(by_hand.az(self._lab.simulator, ["tag", "update", *words]))
 
-    @verb("follow FILE", "somebody does what a file of nvaha break-glass says, below the lab's folder")
+    @_verb("follow FILE", "somebody does what a file of nvaha break-glass says, below the lab's folder")
     async def _follow(self, name: str) -> str:
         count = by_hand.follow(self._lab.simulator, self._lab.folder / name)
         return f"the {count} commands of {name} are carried out by hand"
 
-    @verb("az WORD...", "one of the commands of such a file")
+    @_verb("az WORD...", "one of the commands of such a file")
     async def _az(self, *words: str) -> str:
-        return f"{short(by_hand.az(self._lab.simulator, words))} is written by hand"
+        return f"{_name(by_hand.az(self._lab.simulator, words))} is written by hand"
 
-    @verb("lock NAME", "no write of a resource is accepted, as with a lock on it")
+    @_verb("lock NAME", "no write of a resource is accepted, as with a lock on it")
     async def _lock(self, name: str) -> str:
         resource = self._id(name)
         if resource not in self._locks:
@@ -165,22 +174,24 @@ class Acts(Within):
                 FaultKind.ERROR, "PUT", resource, count=None, status=409, code="ScopeLocked", message=text
             )
             self._lab.simulator.faults.add(self._locks[resource])
-        return f"{short(resource)} is locked"
+        return f"{_name(resource)} is locked"
 
-    @verb("unlock NAME", "the lock is taken off again")
+    @_verb("unlock NAME", "the lock is taken off again")
     async def _unlock(self, name: str) -> str:
         resource = self._id(name)
         if resource in self._locks:
             self._lab.simulator.faults.remove(self._locks.pop(resource))
-        return f"{short(resource)} is not locked"
+        return f"{_name(resource)} is not locked"
 
-    @verb("fail next put [NAME]", "the next write, or the next of a resource, is accepted and fails in Azure")
+    @_verb(
+        "fail next put [NAME]", "the next write, or the next of a resource, is accepted and fails in Azure"
+    )
     async def _fail(self, name: str = "") -> str:
         resource = self._id(name) if name else "*"
         self._lab.simulator.faults.add(Fault(FaultKind.OPERATION_FAILED, "PUT", resource))
-        return f"the next write of {short(resource) if name else 'anything'} will fail in Azure"
+        return f"the next write of {_name(resource) if name else 'anything'} will fail in Azure"
 
-    @verb("forwarding off|on NVA", "somebody switches IP forwarding off on its NICs, and on again")
+    @_verb("forwarding off|on NVA", "somebody switches IP forwarding off on its NICs, and on again")
     async def _forwarding(self, how: str, name: str) -> str:
         nva = self._lab.nva(name)
         simulator = self._lab.simulator
@@ -191,7 +202,7 @@ class Acts(Within):
             )
         return f"IP forwarding is {how} on {nva.name}"
 
-    @verb(
+    @_verb(
         "arm off|hang|throttled|on|fast|typical|slow",
         "Azure refuses, does not answer, has too much to do, is back; or takes as long as this",
     )
@@ -210,7 +221,7 @@ class Acts(Within):
         await simulator.pause(Pause.HANG if how == "hang" else Pause.REFUSE)
         return "Azure refuses connections" if how == "off" else "Azure takes requests and answers none"
 
-    @verb("token off|on", "the identity's endpoint has no tokens; it has again")
+    @_verb("token off|on", "the identity's endpoint has no tokens; it has again")
     async def _token(self, how: str) -> str:
         self._lab.simulator.faults.remove(_NO_TOKEN)
         if how == "on":
@@ -218,19 +229,19 @@ class Acts(Within):
         self._lab.simulator.faults.add(_NO_TOKEN)
         return "no token can be had; those that were handed out stay good"
 
-    @verb("fence MONITOR", "Azure denies a monitor everything, as without its role assignments")
+    @_verb("fence MONITOR", "Azure denies a monitor everything, as without its role assignments")
     async def _fence(self, name: str) -> str:
         self._lab.simulator.deny(self._lab.host(name).name, "*", f"/subscriptions/{SUBSCRIPTION}")
         return f"Azure denies {name} everything"
 
-    @verb("unfence all", "nobody is denied anything any more")
+    @_verb("unfence all", "nobody is denied anything any more")
     async def _unfence(self) -> str:
         self._lab.simulator.allow_all()
         return "nobody is denied anything"
 
     # Storage
 
-    @verb("storage off|hang|on", "storage refuses, does not answer, is back")
+    @_verb("storage off|hang|on", "storage refuses, does not answer, is back")
     async def _storage(self, how: str) -> str:
         azurite = self._lab.azurite
         if how == "hang":
@@ -247,5 +258,29 @@ class Acts(Within):
             await azurite.start()
         return "storage answers again"
 
+    @_verb("age MINUTES", "the group's row says what it would if it had been written so long ago")
+    async def _age(self, minutes: str) -> str:
+        if not minutes.isdecimal():
+            raise LabError(f"{minutes} is no number of minutes")
+        by = timedelta(minutes=int(minutes))
+        storage = self._lab.azurite.connection_string
+        try:
+            async with TableClient.from_connection_string(storage, GROUPS_TABLE) as table:
+                row = await table.get_entity(GROUP_PARTITION, GROUP)
+                changed: dict[str, Any] = {"PartitionKey": GROUP_PARTITION, "RowKey": GROUP}
+                changed["state"] = _TIME.sub(lambda found: f'"{_earlier(found[1], by)}"', row["state"])
+                await table.update_entity(changed, mode=UpdateMode.MERGE)
+        except AzureError as error:
+            raise LabError(f"the row of {GROUP} cannot be made older: {error.message}") from error
+        return f"the row of {GROUP} is {minutes} minutes older"
+
     def _id(self, name: str, kind: str = "") -> str:
         return str(by_hand.named(self._lab.simulator, name, kind)["id"])
+
+
+def _earlier(text: str, by: timedelta) -> str:
+    return (datetime.fromisoformat(text) - by).isoformat()
+
+
+def _name(resource_id: str) -> str:
+    return resource_id.rpartition("/")[2]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
 from typing import Any
 
 import yaml
@@ -25,7 +23,6 @@ from nvaha.lab.stage.stage import GROUP, Lab
 from nvaha.lab.verbs import verb
 from nvaha.ports import LEASE_CONTAINER
 
-_TIME = re.compile(r'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00))"')
 _CUT = "LAB_WITHOUT_LEASES"
 _BUG = """
 
@@ -117,15 +114,6 @@ class Within:
 
     # What is stored
 
-    @verb("age MINUTES", "the group's row says what it would if it had been written so long ago")
-    async def _age(self, minutes: str) -> str:
-        if not minutes.isdecimal():
-            raise LabError(f"{minutes} is no number of minutes")
-        by = timedelta(minutes=int(minutes))
-        async with self._row() as row:
-            row["state"] = _TIME.sub(lambda found: f'"{_earlier(found[1], by)}"', row["state"])
-        return f"the row of {GROUP} is {minutes} minutes older"
-
     @verb("row spoil|mend", "somebody writes what cannot be read into the group's row; and what stood there")
     async def _spoil(self, how: str) -> str:
         async with self._row() as row:
@@ -198,12 +186,3 @@ class Within:
                 yield queue
         except AzureError as error:
             raise LabError(f"queue {name}: {error.message}") from error
-
-
-def short(resource_id: str) -> str:
-    """Return a resource's name, the end of its id."""
-    return resource_id.rpartition("/")[2]
-
-
-def _earlier(text: str, by: timedelta) -> str:
-    return (datetime.fromisoformat(text) - by).isoformat()

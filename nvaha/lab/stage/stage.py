@@ -180,12 +180,14 @@ class Lab:
         self._say(f"Azure Resource Manager: {self.simulator.endpoint} (profile {self.options.profile})")
 
     async def _start_nvas(self) -> None:
-        control = [self.control] if self.control else []
-        place_all([*self.nvas, *control])
-        for nva in (*self.nvas, *control):
+        place_all(self.nvas)
+        for nva in self.nvas:
             self._stack.callback(nva.close)
-            what = "control target" if nva is self.control else f"NVA {nva.name}"
-            self._say(f"{what}: {nva.address}:{nva.probe_port}")
+            self._say(f"NVA {nva.name}: {nva.address}:{nva.probe_port}")
+        if self.control:
+            self._stack.callback(self.control.close)
+            place_all([self.control])
+            self._say(f"control target: {self.control.address}:{self.control.probe_port}")
         if self.outside:
             self._stack.push_async_callback(self.outside.stop)
             await self.outside.start()
@@ -325,11 +327,11 @@ class Lab:
 
     def nva(self, name: str) -> FakeNva:
         """Return an NVA by its name or, in short, as `nva1`; LabError if there is none."""
+        if self.control and name == CONTROL:
+            return self.control
         for number, nva in enumerate(self.nvas, 1):
             if name in {nva.name, f"nva{number}"}:
                 return nva
-        if self.control and name == CONTROL:
-            return self.control
         known = ", ".join(nva.name for nva in self.nvas)
         raise LabError(f"there is no NVA {name!r}; there are {known}")
 
