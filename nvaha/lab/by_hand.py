@@ -57,11 +57,14 @@ def named(simulator: ArmSimulator, name: str, kind: str = "") -> Json:
         LabError: there is none, with the names that there are.
     """
     bodies = [body for body in simulator.snapshot().values() if body["type"].endswith(kind)]
-    wanted = name.rpartition("/")[2].casefold()
-    for body in bodies:
-        full = body["name"].casefold()
-        if wanted in {full, full.removeprefix(_PREFIX)}:
-            return body
+    wanted = name.casefold()
+    found = [body for body in bodies if wanted == body["id" if "/" in wanted else "name"].casefold()]
+    found = found or [body for body in bodies if f"{_PREFIX}{wanted}" == body["name"].casefold()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        known = ", ".join(body["id"] for body in found)
+        raise LabError(f"there are several {name!r} in the simulated Azure; name one by its id: {known}")
     known = ", ".join(body["name"] for body in bodies)
     raise LabError(f"there is no {name!r} in the simulated Azure; there are {known}")
 

@@ -10,16 +10,19 @@ import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from rich.console import Console
 from rich.text import Text
 
+from nvaha.config import ConfigError, Loaded, describe, load
 from nvaha.lab.acts import VERBS, Acts
 from nvaha.lab.screen import QUIET, STYLES, Screen
 from nvaha.lab.stage.azurite import LabError
+from nvaha.lab.stage.own import not_stood_in
 from nvaha.lab.stage.process import News
-from nvaha.lab.stage.stage import GROUP, Lab
+from nvaha.lab.stage.stage import Lab
 
 _LOOK_S = 0.2
 _OWN = {
@@ -37,13 +40,14 @@ class Up:
         hosts: how many monitors.
         port: the first monitor's.
         key: the function key to ask for, if any.
+        own: somebody's own configuration, instead of the sample with a canary.
     """
 
-    def __init__(self, *, profile: str, hosts: int, port: int, key: str | None) -> None:
+    def __init__(self, *, profile: str, hosts: int, port: int, key: str | None, own: Loaded | None) -> None:
         self._screen = Screen(Console(highlight=False))
-        self._lab = Lab(
-            self._say, profile=profile, hosts=hosts, port=port, key=key, canary=True, persist=True
-        )
+        self._own = own
+        of: dict[str, Any] = {"configuration": own.configuration} if own else {"canary": True}
+        self._lab = Lab(self._say, profile=profile, hosts=hosts, port=port, key=key, persist=True, **of)
         self._acts = Acts(self._lab)
         self._ended: set[str] = set()
         self._stopping = asyncio.Event()
@@ -53,6 +57,8 @@ class Up:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stopping.set)
+        if self._own:
+            self._tell_own(self._own)
         self._print("Starting …", "bold")
         async with self._lab:
             self._introduce()
@@ -64,11 +70,18 @@ class Up:
             self._print("Stopping …", "bold")
         return 0
 
+    def _tell_own(self, own: Loaded) -> None:
+        if own.warnings:
+            self._screen.show(f"Warnings of the file:\n\n{describe(own.warnings)}")
+        for line in not_stood_in(own.configuration):
+            self._screen.tell(line, head="  · ")
+
     def _introduce(self) -> None:
         lab = self._lab
+        group = lab.configuration.groups[0]
         first = lab.hosts[0]
         key = f"  export NVAHA_KEY={lab.options.key}\n" if lab.options.key else ""
-        other = lab.nvas[1].name
+        other = group.names[1]
         file = lab.folder / "core-tools.env"
         nvaha = program()
         values = lab.settings("core-tools").items()
@@ -77,9 +90,9 @@ class Up:
             f"\nThe app answers at {first.url}/api; try in another terminal:\n"
             f"  export NVAHA_URL={first.url}\n{key}"
             f"  {nvaha} status --watch\n"
-            f"  {nvaha} plan {GROUP} --to {other}\n"
-            f"  {nvaha} failover {GROUP} --to {other} --wait\n"
-            f"  {nvaha} history {GROUP}\n"
+            f"  {nvaha} plan {group.name} --to {other}\n"
+            f"  {nvaha} failover {group.name} --to {other} --wait\n"
+            f"  {nvaha} history {group.name}\n"
             f"  curl {first.url}/api/health\n"
             f"or look at the status page: {first.url}/api/ui\n"
             f"\nThe same app in Azure Functions Core Tools, as one more monitor of this lab:\n"
@@ -123,14 +136,15 @@ class Up:
                 self._print(await self._acts.obey(line), "yellow")
 
     async def _status(self) -> None:
-        group = await self._lab.group()
         _, monitors = await self._lab.call("GET", "/groups")
         leader, standbys = monitors.get("leader"), monitors.get("standbys", 0)
         led_by = leader["instance"] if leader else "nobody"
-        text = f"{group['phase']}, active {group['active']}, led by {led_by}, {standbys} standing by"
-        self._print(f"  {group['name']}: {text}", "bold")
-        for nva in group["nvas"]:
-            self._print(f"  {nva['name']}: {nva['health']} {nva['last_error'] or ''}", "")
+        self._print(f"  led by {led_by}, {standbys} standing by")
+        for name in self._lab.samples:
+            group = await self._lab.group(name)
+            self._print(f"  {name}: {group['phase']}, active {group['active']}", "bold")
+            for nva in group["nvas"]:
+                self._print(f"  {nva['name']}: {nva['health']} {nva['last_error'] or ''}")
         for flow in self._lab.traffic.flows:
             _, answered, nva = flow.samples[-1] if flow.samples else (0.0, False, None)
             self._print(f"  {flow.name}: {f'traffic through {nva}' if answered else 'no answer'}", "")
@@ -187,11 +201,18 @@ def program() -> str:
     return shlex.quote(str(ours))
 
 
-async def run(*, profile: str, hosts: int, port: int, key: str | None) -> int:
+def _load(file: Path) -> Loaded:
+    return load(str(file.absolute()), Path())
+
+
+async def run(*, profile: str, hosts: int, port: int, key: str | None, file: Path | None = None) -> int:
     """Keep a lab running; returns the exit code, having said what went wrong if it is not 0."""
     with suppress(asyncio.CancelledError):
         try:
-            return await Up(profile=profile, hosts=hosts, port=port, key=key).run()
+            own = _load(file) if file else None
+            return await Up(profile=profile, hosts=hosts, port=port, key=key, own=own).run()
+        except ConfigError as error:
+            Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"Error: {str(error).rstrip()}"))
         except LabError as error:
             Console(stderr=True, highlight=False, soft_wrap=True).print(Text(str(error), style="red"))
     return 1

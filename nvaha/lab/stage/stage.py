@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Self
@@ -24,14 +24,18 @@ import aiohttp
 import yaml
 
 import nvaha
+from nvaha.config import parse
 from nvaha.lab.arm import ArmSimulator, Fault, Switches
 from nvaha.lab.stage.azurite import VERSION, Azurite, LabError
-from nvaha.lab.stage.nva import FakeNva, place_all
+from nvaha.lab.stage.nva import FakeNva
+from nvaha.lab.stage.own import stand_ins
 from nvaha.lab.stage.process import HostEvent, HostProcess
 from nvaha.lab.stage.profiles import PROFILES
 from nvaha.lab.stage.sample import Environment, configuration, environment
+from nvaha.lab.stage.scenery import Scenery
 from nvaha.lab.stage.traffic import INTERVAL_S, Flow, Traffic
 from nvaha.lab.verify import check
+from nvaha.model import Configuration
 
 Json = dict[str, Any]
 GROUP = "edge"
@@ -52,6 +56,7 @@ class LabOptions:
         nvas, public_ips, route_tables: the sample environment's size.
         canary: whether it has one.
         probe, policy: the group's, as in the configuration file.
+        configuration: somebody's own, instead of all these: the simulated Azure is what it names.
         schedule: NVAHA_SCHEDULE.
         port: the first host's; 0 for a free one.
         key: the function key that the hosts ask for.
@@ -73,6 +78,7 @@ class LabOptions:
     canary: bool = False
     probe: Mapping[str, object] = field(default_factory=dict)
     policy: Mapping[str, object] = field(default_factory=dict)
+    configuration: Configuration | None = None
     schedule: str = SCHEDULE
     port: int = 0
     key: str | None = None
@@ -100,13 +106,10 @@ class Lab:
         self._stack = AsyncExitStack()
         self._keep = self.options.folder is not None
         self.folder = self.options.folder or Path(tempfile.mkdtemp(prefix="nvaha-lab-"))
-        self.sample: Environment = environment(
-            self.options.nvas,
-            self.options.public_ips,
-            self.options.route_tables,
-            canary=self.options.canary,
-        )
-        self.nvas = [FakeNva(nva.name, _private_addresses(self.sample, nva.name)) for nva in self.sample.nvas]
+        self.configuration, self.samples = _subject(self.options)
+        self.sample = next(iter(self.samples.values()))
+        self.scenery = Scenery(self.configuration, self.samples, self.folder / "nvas")
+        self.nvas = self.scenery.nvas
         self.azurite = Azurite(self.folder, persist=self.options.persist)
         self.simulator = ArmSimulator(
             self.sample.resources,
@@ -170,21 +173,15 @@ class Lab:
         self._say(f"Azure Resource Manager: {self.simulator.endpoint} (profile {self.options.profile})")
 
     async def _start_nvas(self) -> None:
-        place_all(self.nvas)
-        for nva in self.nvas:
-            self._stack.callback(nva.close)
+        self._stack.callback(self.scenery.stop)
+        self.scenery.start()
+        for nva in (*self.nvas, *self.scenery.targets):
             self._say(f"NVA {nva.name}: {nva.address}:{nva.probe_port}")
         self.write_configuration()
 
     def write_configuration(self) -> None:
         """Write the file that hosts read when they start."""
-        where = {nva.name: (nva.address, nva.probe_port) for nva in self.nvas}
-        tables = tuple(each for each in self.sample.route_tables if each not in self.left_out)
-        sample = replace(self.sample, route_tables=tables)
-        written = configuration(
-            sample, where, name=GROUP, probe=self.options.probe, policy=self.options.policy
-        )
-        self.config_file.write_text(yaml.safe_dump(written, sort_keys=False))
+        self.config_file.write_text(self.scenery.file(self.left_out))
 
     def _remove_folder(self) -> None:
         if not self._keep:
@@ -205,6 +202,7 @@ class Lab:
             "NVAHA_SCHEDULE": self.options.schedule,
             "NVAHA_INSTANCE": instance,
             **self.simulator.client_settings(instance),
+            **self.scenery.settings,
             **self.options.settings,
         }
 
@@ -238,11 +236,12 @@ class Lab:
         async with self._session.request(method, url, json=body, headers=headers) as response:
             return response.status, (await response.json() if response.content_length else {})
 
-    async def group(self, *, host: int = 0) -> Json:
-        """Return the group as a host shows it; LabError if it does not."""
-        status, content = await self.call("GET", f"/groups/{GROUP}", host=host)
+    async def group(self, name: str = "", *, host: int = 0) -> Json:
+        """Return a group, the first by default, as a host shows it; LabError if it does not."""
+        path = f"/groups/{name or next(iter(self.samples))}"
+        status, content = await self.call("GET", path, host=host)
         if status != 200:
-            raise LabError(f"GET /groups/{GROUP} answered {status}: {content}")
+            raise LabError(f"GET {path} answered {status}: {content}")
         return content
 
     async def leader(self, *, host: int = 0) -> Json | None:
@@ -303,11 +302,7 @@ class Lab:
 
     def nva(self, name: str) -> FakeNva:
         """Return an NVA by its name or, in short, as `nva1`; LabError if there is none."""
-        for number, nva in enumerate(self.nvas, 1):
-            if name in {nva.name, f"nva{number}"}:
-                return nva
-        known = ", ".join(nva.name for nva in self.nvas)
-        raise LabError(f"there is no NVA {name!r}; there are {known}")
+        return self.scenery.nva(name)
 
     def host(self, name: str) -> HostProcess:
         """Return a host by its name; LabError if there is none."""
@@ -335,20 +330,24 @@ class Lab:
 
     def _flows(self) -> list[Flow]:
         effective = self.simulator.effective
-        network = ip_network(self.sample.prefixes[-1])
-        inside = "8.8.8.8" if network.prefixlen == 0 else str(network[5])
+        flows: list[Flow] = []
 
-        def hop(table: str) -> Callable[[], str | None]:
-            return lambda: effective.next_hop(table, inside)
+        def hop(table: str, address: str) -> Callable[[], str | None]:
+            return lambda: effective.next_hop(table, address)
 
         def holder(public_ip: str) -> Callable[[], str | None]:
             return lambda: effective.public_ip_target(public_ip)
 
-        routes = [Flow(_name(each), "route", hop(each)) for each in self.sample.route_tables]
-        return [*routes, *(Flow(_name(each), "public_ip", holder(each)) for each in self.sample.public_ips)]
+        for group, sample in self.samples.items():
+            network = ip_network(sample.prefixes[-1])
+            inside = "8.8.8.8" if network.prefixlen == 0 else str(network[5])
+            of = f"{group}: " if len(self.samples) > 1 else ""
+            flows += [Flow(of + _name(each), "route", hop(each, inside)) for each in sample.route_tables]
+            flows += [Flow(of + _name(each), "public_ip", holder(each)) for each in sample.public_ips]
+        return flows
 
     def _traffic_interval_s(self) -> float:
-        flows = len(self.sample.route_tables) + len(self.sample.public_ips)
+        flows = sum(len(each.route_tables) + len(each.public_ips) for each in self.samples.values())
         return max(INTERVAL_S, flows / _REQUESTS_PER_S)
 
 
@@ -360,15 +359,13 @@ async def _together(*parts: Awaitable[object]) -> None:
             raise result
 
 
-def _private_addresses(sample: Environment, name: str) -> list[str]:
-    nva = next(each for each in sample.nvas if each.name == name)
-    nics = {each.casefold() for each in nva.interfaces.values()}
-    return [
-        each["properties"]["privateIPAddress"]
-        for body in sample.resources
-        if body["id"].casefold() in nics
-        for each in body["properties"]["ipConfigurations"]
-    ]
+def _subject(options: LabOptions) -> tuple[Configuration, dict[str, Environment]]:
+    """Return what a lab is about, and what Azure has of each of its groups."""
+    if options.configuration is not None:
+        return options.configuration, stand_ins(options.configuration)
+    sample = environment(options.nvas, options.public_ips, options.route_tables, canary=options.canary)
+    tree = configuration(sample, name=GROUP, probe=options.probe, policy=options.policy)
+    return parse(yaml.safe_dump(tree)).configuration, {GROUP: sample}
 
 
 def _name(resource_id: str) -> str:
