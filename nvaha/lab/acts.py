@@ -114,6 +114,17 @@ class Acts:
         verb, given = read(line)
         return await verb.act(self, *given)
 
+    def names(self) -> dict[str, list[str]]:
+        """Return what can stand for each word in capitals."""
+        resources = self._lab.simulator.snapshot().values()
+        return {
+            "NVA": [each.name for each in (*self._lab.nvas, *self._lab.scenery.targets)],
+            "MONITOR": [host.name for host in self._lab.hosts],
+            "TABLE": [each["name"] for each in resources if each["type"].endswith("routeTables")],
+            "NAME": [each["name"] for each in resources if not each["type"].endswith("routeTables")],
+            "GROUP": list(self._lab.samples),
+        }
+
     # NVAs and monitors
 
     @_verb("kill NVA [silent]", "an NVA stops: it refuses connections, or never answers")

@@ -50,6 +50,8 @@ class Scenery:
                 self._by_key[group.name, nva.name] = FakeNva(name, private, answer)
         self.nvas = list(self._by_key.values())
         self.targets = [FakeNva(target_name(each), ()) for each in configuration.control_targets]
+        self.shown = dict[str, str]()
+        """What stands where a control target is: what the file calls it."""
         self.settings = {"SSL_CERT_FILE": str(secured.ca_file)} if secured else {}
         """What makes a monitor trust the NVAs."""
 
@@ -65,6 +67,7 @@ class Scenery:
     def start(self) -> None:
         """Give every machine its address on loopback, and let it answer; OSError if there are no ports."""
         place_all([*self.nvas, *self.targets])
+        self.shown = {f"{each.address}:{each.probe_port}": each.name for each in self.targets}
 
     def stop(self) -> None:
         """Free the ports."""

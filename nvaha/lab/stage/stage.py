@@ -175,8 +175,10 @@ class Lab:
     async def _start_nvas(self) -> None:
         self._stack.callback(self.scenery.stop)
         self.scenery.start()
-        for nva in (*self.nvas, *self.scenery.targets):
+        for nva in self.nvas:
             self._say(f"NVA {nva.name}: {nva.address}:{nva.probe_port}")
+        for target in self.scenery.targets:
+            self._say(f"control target {target.name}: {target.address}:{target.probe_port}")
         self.write_configuration()
 
     def write_configuration(self) -> None:
@@ -251,9 +253,9 @@ class Lab:
         return leader
 
     async def until(
-        self, check: Callable[[Json], bool], *, within_s: float, what: str, host: int = 0
+        self, check: Callable[[Json], bool], *, within_s: float, what: str, host: int = 0, name: str = ""
     ) -> Json:
-        """Wait until the group is as wanted, and return it.
+        """Wait until a group, the first by default, is as wanted, and return it.
 
         Raises:
             LabError: it is not within the time; with what it is instead.
@@ -264,7 +266,7 @@ class Lab:
             if not self.hosts[host].running:
                 raise LabError(f"{self.hosts[host].name} has ended; its last words: {self.hosts[host].log}")
             try:
-                last = group = await self.group(host=host)
+                last = group = await self.group(name, host=host)
                 if check(group):
                     return group
             except (LabError, aiohttp.ClientError, TimeoutError) as error:
@@ -272,21 +274,22 @@ class Lab:
             await asyncio.sleep(POLL_S)
         raise LabError(f"not within {within_s:g} s: {what}. It is: {_short(last)}. Logs: {self.folder}")
 
-    async def ready(self, *, within_s: float = 120.0, host: int = 0) -> Json:
-        """Wait until a leader's round is fresh, the group at rest and every NVA up; return the group."""
+    async def ready(self, name: str = "", *, within_s: float = 120.0, host: int = 0) -> Json:
+        """Wait until a leader's round is fresh, a group at rest and all its NVAs up; return the group."""
 
         def at_rest(group: Json) -> bool:
             up = all(nva["health"] == "up" for nva in group["nvas"])
             return bool(up and group["phase"] == "steady")
 
         until = time.monotonic() + within_s
-        await self.until(at_rest, within_s=within_s, what="every NVA up and the group at rest", host=host)
+        what = "every NVA up and the group at rest"
+        await self.until(at_rest, within_s=within_s, what=what, host=host, name=name)
         # Its record is written beside its first round, so perhaps a little later.
         while not ((leader := await self.leader(host=host)) and leader["fresh"]):
             if time.monotonic() > until:
                 raise LabError(f"no leader's round is fresh: {leader}. Logs: {self.folder}")
             await asyncio.sleep(POLL_S)
-        return await self.group(host=host)
+        return await self.group(name, host=host)
 
     async def becomes_active(self, nva: FakeNva, *, within_s: float = 30.0, host: int = 0) -> Json:
         """Wait until a switch to an NVA is done; return the group."""
