@@ -20,7 +20,7 @@ from rich.text import Text
 from nvaha.config import ConfigError, Loaded, describe, load
 from nvaha.lab.acts import VERBS, Acts
 from nvaha.lab.screen import QUIET, STYLES, Screen
-from nvaha.lab.stage.azurite import LabError
+from nvaha.lab.stage.azurite import FETCHING, LabError, installed
 from nvaha.lab.stage.own import not_stood_in
 from nvaha.lab.stage.process import HostEvent, News
 from nvaha.lab.stage.stage import Lab
@@ -63,6 +63,8 @@ class Up:
         if self._own:
             self._tell_own(self._own)
         self._print("Starting …", "bold")
+        if not installed():
+            self._print(FETCHING)
         async with self._lab:
             self._introduce()
             works = (self._read_commands, self._tell_events, self._tell_ready)

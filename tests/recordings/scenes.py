@@ -76,5 +76,4 @@ def _typed(command: str, typed: Sequence[tuple[float, str]] = (), **environ: str
 
 
 def _keep(folder: Path, name: str, title: str, lines: Sequence[Line]) -> None:
-    import pickle; pickle.dump(lines, open(f"/tmp/s/labown-tmp/{name}.p","wb"))
     (folder / f"{name}.svg").write_text(picture(lines, title, name), encoding="utf-8")
