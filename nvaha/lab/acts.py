@@ -18,8 +18,7 @@ from nvaha.lab.arm.faults import TOKEN, throttled
 from nvaha.lab.stage.azurite import OTHER_ACCOUNT, LabError
 from nvaha.lab.stage.nva import Down
 from nvaha.lab.stage.profiles import PROFILES
-from nvaha.lab.stage.sample import SUBSCRIPTION
-from nvaha.lab.stage.stage import GROUP, Lab
+from nvaha.lab.stage.stage import Lab
 from nvaha.lab.verbs import VERBS, read
 from nvaha.lab.verbs import verb as _verb
 from nvaha.lab.within import Within
@@ -53,6 +52,17 @@ class Acts(Within):
         """
         verb, given = read(line)
         return await verb.act(self, *given)
+
+    def names(self) -> dict[str, list[str]]:
+        """Return what can stand for each word in capitals."""
+        resources = self._lab.simulator.snapshot().values()
+        return {
+            "NVA": [each.name for each in (*self._lab.nvas, *self._lab.scenery.targets)],
+            "MONITOR": [host.name for host in self._lab.hosts],
+            "TABLE": [each["name"] for each in resources if each["type"].endswith("routeTables")],
+            "NAME": [each["name"] for each in resources if not each["type"].endswith("routeTables")],
+            "GROUP": list(self._lab.samples),
+        }
 
     # NVAs and monitors
 
@@ -116,7 +126,7 @@ class Acts(Within):
     )
     async def _config(self, how: str, name: str) -> str:
         table = self._id(name, "routeTables")
-        if table not in self._lab.sample.route_tables:
+        if not any(table in sample.route_tables for sample in self._lab.samples.values()):
             raise LabError(f"{_name(table)} is none of the group's route tables")
         if how == "without":
             self._lab.left_out.add(table)
@@ -130,11 +140,14 @@ class Acts(Within):
     @_verb("break route TABLE", "somebody moves one route of a table to another NVA by hand")
     async def _break_route(self, name: str) -> str:
         table = by_hand.named(self._lab.simulator, name, "routeTables")
-        addresses = [nva.addresses["internal"] for nva in self._lab.sample.nvas]
+        following: dict[str, str] = {}
+        for sample in self._lab.samples.values():
+            for nva, other_nva in zip(sample.nvas, [*sample.nvas[1:], sample.nvas[0]], strict=True):
+                following |= {nva.addresses[role]: other_nva.addresses[role] for role in nva.addresses}
         for route in table["properties"]["routes"]:
             hop = route["properties"].get("nextHopIpAddress")
-            if hop in addresses:
-                other = addresses[(addresses.index(hop) + 1) % len(addresses)]
+            if hop in following:
+                other = following[hop]
                 words = ["network", "route-table", "route", "update", "--route-table-name", table["name"]]
                 by_hand.az(self._lab.simulator, [*words, "-n", route["name"], "--next-hop-ip-address", other])
                 return f"{table['name']}: {route['name']} leads to {other}, not {hop}"
@@ -195,7 +208,14 @@ class Acts(Within):
     async def _forwarding(self, how: str, name: str) -> str:
         nva = self._lab.nva(name)
         simulator = self._lab.simulator
-        for nic in next(each.interfaces for each in self._lab.sample.nvas if each.name == nva.name).values():
+        nics = [
+            nic
+            for group, sample in self._lab.samples.items()
+            for each in sample.nvas
+            if nva.name in {each.name, f"{group}/{each.name}"}
+            for nic in each.interfaces.values()
+        ]
+        for nic in nics:
             by_hand.az(
                 simulator,
                 ["network", "nic", "update", "-n", nic, "--ip-forwarding", str(how == "on").lower()],
@@ -231,7 +251,7 @@ class Acts(Within):
 
     @_verb("fence MONITOR", "Azure denies a monitor everything, as without its role assignments")
     async def _fence(self, name: str) -> str:
-        self._lab.simulator.deny(self._lab.host(name).name, "*", f"/subscriptions/{SUBSCRIPTION}")
+        self._lab.simulator.deny(self._lab.host(name).name, "*", "/subscriptions")
         return f"Azure denies {name} everything"
 
     @_verb("unfence all", "nobody is denied anything any more")
@@ -258,21 +278,22 @@ class Acts(Within):
             await azurite.start()
         return "storage answers again"
 
-    @_verb("age MINUTES", "the group's row says what it would if it had been written so long ago")
-    async def _age(self, minutes: str) -> str:
+    @_verb("age MINUTES [GROUP]", "a group's row says what it would if it had been written so long ago")
+    async def _age(self, minutes: str, group: str = "") -> str:
         if not minutes.isdecimal():
             raise LabError(f"{minutes} is no number of minutes")
         by = timedelta(minutes=int(minutes))
+        group = group or next(iter(self._lab.samples))
         storage = self._lab.azurite.connection_string
         try:
             async with TableClient.from_connection_string(storage, GROUPS_TABLE) as table:
-                row = await table.get_entity(GROUP_PARTITION, GROUP)
-                changed: dict[str, Any] = {"PartitionKey": GROUP_PARTITION, "RowKey": GROUP}
+                row = await table.get_entity(GROUP_PARTITION, group)
+                changed: dict[str, Any] = {"PartitionKey": GROUP_PARTITION, "RowKey": group}
                 changed["state"] = _TIME.sub(lambda found: f'"{_earlier(found[1], by)}"', row["state"])
                 await table.update_entity(changed, mode=UpdateMode.MERGE)
         except AzureError as error:
-            raise LabError(f"the row of {GROUP} cannot be made older: {error.message}") from error
-        return f"the row of {GROUP} is {minutes} minutes older"
+            raise LabError(f"the row of {group} cannot be made older: {error.message}") from error
+        return f"the row of {group} is {minutes} minutes older"
 
     def _id(self, name: str, kind: str = "") -> str:
         return str(by_hand.named(self._lab.simulator, name, kind)["id"])

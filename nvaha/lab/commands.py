@@ -58,12 +58,22 @@ def up(
     key: Annotated[
         str | None, typer.Option(help="The function key to ask for; none is asked for without.")
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            metavar="FILE",
+            help="Your own configuration: the Azure is what it names, and nothing leaves this machine.",
+        ),
+    ] = None,
 ) -> None:
     """Keep a small Azure with the app running, to play with."""
     _require_extra()
     from nvaha.lab.up import run  # noqa: PLC0415 - see the module's docstring
 
-    _run(run(profile=profile, hosts=hosts, port=port, key=key))
+    _run(run(profile=profile, hosts=hosts, port=port, key=key, file=config))
 
 
 @lab.command()

@@ -19,7 +19,7 @@ from azure.storage.queue.aio import QueueClient
 from nvaha.azure.storage.queue import QUEUE
 from nvaha.azure.storage.rows import GROUP_PARTITION, GROUPS_TABLE
 from nvaha.lab.stage.azurite import LabError
-from nvaha.lab.stage.stage import GROUP, Lab
+from nvaha.lab.stage.stage import Lab
 from nvaha.lab.verbs import verb
 from nvaha.ports import LEASE_CONTAINER
 
@@ -48,6 +48,11 @@ class Within:
         self._lab = lab
         self._phase: object = None
         self._lease: BlobLeaseClient | None = None
+
+    @property
+    def _group(self) -> str:
+        """The lab's first group."""
+        return next(iter(self._lab.samples))
 
     # Monitors
 
@@ -124,7 +129,7 @@ class Within:
             elif self._phase is not None:
                 state["phase"], self._phase = self._phase, None
             row["state"] = json.dumps(state)
-        return f"the phase in the row of {GROUP} is {state['phase']!r}"
+        return f"the phase in the row of {self._group} is {state['phase']!r}"
 
     @asynccontextmanager
     async def _row(self) -> AsyncIterator[dict[str, Any]]:
@@ -132,16 +137,16 @@ class Within:
         storage = self._lab.azurite.connection_string
         try:
             async with TableClient.from_connection_string(storage, GROUPS_TABLE) as table:
-                row = dict(await table.get_entity(GROUP_PARTITION, GROUP))
+                row = dict(await table.get_entity(GROUP_PARTITION, self._group))
                 yield row
-                changed = {"PartitionKey": GROUP_PARTITION, "RowKey": GROUP, "state": row["state"]}
+                changed = {"PartitionKey": GROUP_PARTITION, "RowKey": self._group, "state": row["state"]}
                 await table.update_entity(changed, mode=UpdateMode.MERGE)
         except AzureError as error:
-            raise LabError(f"the row of {GROUP} cannot be changed: {error.message}") from error
+            raise LabError(f"the row of {self._group} cannot be changed: {error.message}") from error
 
     @verb("lease take|break", "somebody takes the lease of the group's switches by hand; it is broken")
     async def _take_lease(self, how: str) -> str:
-        name = f"switch-{GROUP}"
+        name = f"switch-{self._group}"
         storage = self._lab.azurite.connection_string
         try:
             async with BlobClient.from_connection_string(storage, LEASE_CONTAINER, name) as blob:

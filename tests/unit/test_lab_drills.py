@@ -198,7 +198,7 @@ class TestByHand:
 
     def test_a_broken_route_leads_to_another_nva(self, simulator: ArmSimulator) -> None:
         """One route of the table, and no other."""
-        lab: Any = SimpleNamespace(simulator=simulator, sample=SAMPLE)
+        lab: Any = SimpleNamespace(simulator=simulator, samples={"edge": SAMPLE})
         asyncio.run(acts.Acts(lab).obey("break route udr"))
         routes = simulator.snapshot()[SAMPLE.route_tables[0]]["properties"]["routes"]
         hops = [each["properties"].get("nextHopIpAddress") for each in routes]

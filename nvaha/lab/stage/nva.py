@@ -8,15 +8,32 @@ import errno
 import socket
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Self
 
 _BACKLOG = 128
 _FILLERS = 4
 _FIRST_HOST = 11
+_PER_NETWORK = 200
 _TRIES = 20
 _REMEMBERED = 10_000
+
+Talk = Callable[[socket.socket], Awaitable[None]]
+"""What is said on an accepted connection until its other end has done; OSError ends it, too."""
+
+
+async def drain(connection: socket.socket) -> None:
+    """Take everything and say nothing."""
+    while await asyncio.get_running_loop().sock_recv(connection, 4096):
+        pass
+
+
+async def echo(connection: socket.socket) -> None:
+    """Say everything back."""
+    loop = asyncio.get_running_loop()
+    while data := await loop.sock_recv(connection, 4096):
+        await loop.sock_sendall(connection, data)
 
 
 class Down(StrEnum):
@@ -34,9 +51,9 @@ class _Listener:
     other system: macOS may refuse instead.)
     """
 
-    def __init__(self, *, echo: bool) -> None:
+    def __init__(self, talk: Talk) -> None:
         self.accepted: deque[float] = deque(maxlen=_REMEMBERED)
-        self._echo = echo
+        self._talk = talk
         self._socket: socket.socket | None = None
         self._answering: set[asyncio.Task[None]] = set()
         self._open: set[socket.socket] = set()
@@ -99,11 +116,8 @@ class _Listener:
         self._reopening = loop.call_later(for_s, reopen)
 
     async def _answer(self, connection: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):
-            while data := await loop.sock_recv(connection, 4096):
-                if self._echo:
-                    await loop.sock_sendall(connection, data)
+            await self._talk(connection)
         self._open.discard(connection)
         connection.close()
 
@@ -154,17 +168,18 @@ class FakeNva:
     Args:
         name: as in the configuration.
         private_addresses: its addresses in the simulated network, by which traffic finds it.
+        answer: what it says to a probe whose connection it has accepted.
     """
 
-    def __init__(self, name: str, private_addresses: Sequence[str]) -> None:
+    def __init__(self, name: str, private_addresses: Sequence[str], answer: Talk = drain) -> None:
         self.name = name
         self.private_addresses = tuple(private_addresses)
         self.address = ""
         self.probe_port = self.forward_port = 0
         self.down: Down | None = Down.REFUSE
         self._limps = False
-        self._probe = _Listener(echo=False)
-        self._forward = _Listener(echo=True)
+        self._probe = _Listener(answer)
+        self._forward = _Listener(echo)
 
     def place(self, address: str, probe_port: int = 0, forward_port: int = 0) -> None:
         """Bind to an address and ports, 0 for free ones; OSError if they cannot be had."""
@@ -233,7 +248,7 @@ def place_all(nvas: Sequence[FakeNva]) -> None:
         ports = (0, 0)
         try:
             for number, nva in enumerate(nvas):
-                nva.place(f"127.0.0.{_FIRST_HOST + number}", *ports)
+                nva.place(loopback(number), *ports)
                 ports = (nva.probe_port, nva.forward_port)
         except OSError as error:
             for nva in nvas:
@@ -247,6 +262,11 @@ def place_all(nvas: Sequence[FakeNva]) -> None:
             break
     for nva in nvas:
         nva.start()
+
+
+def loopback(number: int) -> str:
+    """Return the address of an NVA by its number."""
+    return f"127.0.{number // _PER_NETWORK}.{_FIRST_HOST + number % _PER_NETWORK}"
 
 
 def _share_one_address(nvas: Sequence[FakeNva]) -> None:

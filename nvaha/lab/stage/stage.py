@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Self
@@ -24,15 +24,19 @@ import aiohttp
 import yaml
 
 import nvaha
+from nvaha.config import parse
 from nvaha.lab.arm import ArmSimulator, Fault, Switches
 from nvaha.lab.stage.azurite import VERSION, Azurite, LabError
 from nvaha.lab.stage.nva import FakeNva, place_all
 from nvaha.lab.stage.outside import Outside
+from nvaha.lab.stage.own import stand_ins
 from nvaha.lab.stage.process import HostEvent, HostProcess
 from nvaha.lab.stage.profiles import PROFILES
 from nvaha.lab.stage.sample import Environment, configuration, environment
+from nvaha.lab.stage.scenery import Scenery
 from nvaha.lab.stage.traffic import INTERVAL_S, Flow, Traffic
 from nvaha.lab.verify import check
+from nvaha.model import Configuration
 
 Json = dict[str, Any]
 GROUP = "edge"
@@ -56,6 +60,7 @@ class LabOptions:
         control: whether there is a control target beside the NVAs, named `control`.
         outside: whether there is somebody outside who is sent notifications and pings.
         probe, policy: the group's, as in the configuration file.
+        configuration: somebody's own, instead of all these: the simulated Azure is what it names.
         schedule: NVAHA_SCHEDULE.
         port: the first host's; 0 for a free one.
         key: the function key that the hosts ask for.
@@ -79,6 +84,7 @@ class LabOptions:
     outside: bool = False
     probe: Mapping[str, object] = field(default_factory=dict)
     policy: Mapping[str, object] = field(default_factory=dict)
+    configuration: Configuration | None = None
     schedule: str = SCHEDULE
     port: int = 0
     key: str | None = None
@@ -106,13 +112,10 @@ class Lab:
         self._stack = AsyncExitStack()
         self._keep = self.options.folder is not None
         self.folder = self.options.folder or Path(tempfile.mkdtemp(prefix="nvaha-lab-"))
-        self.sample: Environment = environment(
-            self.options.nvas,
-            self.options.public_ips,
-            self.options.route_tables,
-            canary=self.options.canary,
-        )
-        self.nvas = [FakeNva(nva.name, _private_addresses(self.sample, nva.name)) for nva in self.sample.nvas]
+        self.configuration, self.samples = _subject(self.options)
+        self.sample = next(iter(self.samples.values()))
+        self.scenery = Scenery(self.configuration, self.samples, self.folder / "nvas")
+        self.nvas = self.scenery.nvas
         self.control = FakeNva(CONTROL, ()) if self.options.control else None
         self.outside = Outside() if self.options.outside else None
         self.azurite = Azurite(self.folder, persist=self.options.persist)
@@ -180,10 +183,12 @@ class Lab:
         self._say(f"Azure Resource Manager: {self.simulator.endpoint} (profile {self.options.profile})")
 
     async def _start_nvas(self) -> None:
-        place_all(self.nvas)
+        self._stack.callback(self.scenery.stop)
+        self.scenery.start()
         for nva in self.nvas:
-            self._stack.callback(nva.close)
             self._say(f"NVA {nva.name}: {nva.address}:{nva.probe_port}")
+        for target in self.scenery.targets:
+            self._say(f"control target {target.name}: {target.address}:{target.probe_port}")
         if self.control:
             self._stack.callback(self.control.close)
             place_all([self.control])
@@ -195,10 +200,9 @@ class Lab:
 
     def write_configuration(self) -> None:
         """Write the file that hosts read when they start."""
-        where = {nva.name: (nva.address, nva.probe_port) for nva in self.nvas}
-        tables = tuple(each for each in self.sample.route_tables if each not in self.left_out)
-        sample = replace(self.sample, route_tables=tables)
-        written = configuration(sample, where, name=GROUP, probe=self.options.probe, policy=self.policy)
+        written = yaml.safe_load(self.scenery.file(self.left_out))
+        for group in written["groups"]:
+            group.setdefault("policy", {}).update(self.policy)
         if self.control:
             written["control_targets"] = [f"{self.control.address}:{self.control.probe_port}"]
         if self.outside:
@@ -229,6 +233,7 @@ class Lab:
             "NVAHA_SCHEDULE": self.options.schedule,
             "NVAHA_INSTANCE": instance,
             **self.simulator.client_settings(instance),
+            **self.scenery.settings,
             **(self.outside.settings if self.outside else {}),
             **self.options.settings,
         }
@@ -262,11 +267,12 @@ class Lab:
         async with self._session.request(method, url, json=body, headers=headers) as response:
             return response.status, (await response.json() if response.content_length else {})
 
-    async def group(self, *, host: int = 0) -> Json:
-        """Return the group as a host shows it; LabError if it does not."""
-        status, content = await self.call("GET", f"/groups/{GROUP}", host=host)
+    async def group(self, name: str = "", *, host: int = 0) -> Json:
+        """Return a group, the first by default, as a host shows it; LabError if it does not."""
+        path = f"/groups/{name or next(iter(self.samples))}"
+        status, content = await self.call("GET", path, host=host)
         if status != 200:
-            raise LabError(f"GET /groups/{GROUP} answered {status}: {content}")
+            raise LabError(f"GET {path} answered {status}: {content}")
         return content
 
     async def leader(self, *, host: int = 0) -> Json | None:
@@ -276,9 +282,9 @@ class Lab:
         return leader
 
     async def until(
-        self, check: Callable[[Json], bool], *, within_s: float, what: str, host: int = 0
+        self, check: Callable[[Json], bool], *, within_s: float, what: str, host: int = 0, name: str = ""
     ) -> Json:
-        """Wait until the group is as wanted, and return it.
+        """Wait until a group, the first by default, is as wanted, and return it.
 
         Raises:
             LabError: it is not within the time; with what it is instead.
@@ -289,7 +295,7 @@ class Lab:
             if not self.hosts[host].running:
                 raise LabError(f"{self.hosts[host].name} has ended; its last words: {self.hosts[host].log}")
             try:
-                last = group = await self.group(host=host)
+                last = group = await self.group(name, host=host)
                 if check(group):
                     return group
             except (LabError, aiohttp.ClientError, TimeoutError) as error:
@@ -297,21 +303,22 @@ class Lab:
             await asyncio.sleep(POLL_S)
         raise LabError(f"not within {within_s:g} s: {what}. It is: {_short(last)}. Logs: {self.folder}")
 
-    async def ready(self, *, within_s: float = 120.0, host: int = 0) -> Json:
-        """Wait until a leader's round is fresh, the group at rest and every NVA up; return the group."""
+    async def ready(self, name: str = "", *, within_s: float = 120.0, host: int = 0) -> Json:
+        """Wait until a leader's round is fresh, a group at rest and all its NVAs up; return the group."""
 
         def at_rest(group: Json) -> bool:
             up = all(nva["health"] == "up" for nva in group["nvas"])
             return bool(up and group["phase"] == "steady")
 
         until = time.monotonic() + within_s
-        await self.until(at_rest, within_s=within_s, what="every NVA up and the group at rest", host=host)
+        what = "every NVA up and the group at rest"
+        await self.until(at_rest, within_s=within_s, what=what, host=host, name=name)
         # Its record is written beside its first round, so perhaps a little later.
         while not ((leader := await self.leader(host=host)) and leader["fresh"]):
             if time.monotonic() > until:
                 raise LabError(f"no leader's round is fresh: {leader}. Logs: {self.folder}")
             await asyncio.sleep(POLL_S)
-        return await self.group(host=host)
+        return await self.group(name, host=host)
 
     async def becomes_active(self, nva: FakeNva, *, within_s: float = 30.0, host: int = 0) -> Json:
         """Wait until a switch to an NVA is done; return the group."""
@@ -329,11 +336,7 @@ class Lab:
         """Return an NVA by its name or, in short, as `nva1`; LabError if there is none."""
         if self.control and name == CONTROL:
             return self.control
-        for number, nva in enumerate(self.nvas, 1):
-            if name in {nva.name, f"nva{number}"}:
-                return nva
-        known = ", ".join(nva.name for nva in self.nvas)
-        raise LabError(f"there is no NVA {name!r}; there are {known}")
+        return self.scenery.nva(name)
 
     def host(self, name: str) -> HostProcess:
         """Return a host by its name; LabError if there is none."""
@@ -361,20 +364,24 @@ class Lab:
 
     def _flows(self) -> list[Flow]:
         effective = self.simulator.effective
-        network = ip_network(self.sample.prefixes[-1])
-        inside = "8.8.8.8" if network.prefixlen == 0 else str(network[5])
+        flows: list[Flow] = []
 
-        def hop(table: str) -> Callable[[], str | None]:
-            return lambda: effective.next_hop(table, inside)
+        def hop(table: str, address: str) -> Callable[[], str | None]:
+            return lambda: effective.next_hop(table, address)
 
         def holder(public_ip: str) -> Callable[[], str | None]:
             return lambda: effective.public_ip_target(public_ip)
 
-        routes = [Flow(_name(each), "route", hop(each)) for each in self.sample.route_tables]
-        return [*routes, *(Flow(_name(each), "public_ip", holder(each)) for each in self.sample.public_ips)]
+        for group, sample in self.samples.items():
+            network = ip_network(sample.prefixes[-1])
+            inside = "8.8.8.8" if network.prefixlen == 0 else str(network[5])
+            of = f"{group}: " if len(self.samples) > 1 else ""
+            flows += [Flow(of + _name(each), "route", hop(each, inside)) for each in sample.route_tables]
+            flows += [Flow(of + _name(each), "public_ip", holder(each)) for each in sample.public_ips]
+        return flows
 
     def _traffic_interval_s(self) -> float:
-        flows = len(self.sample.route_tables) + len(self.sample.public_ips)
+        flows = sum(len(each.route_tables) + len(each.public_ips) for each in self.samples.values())
         return max(INTERVAL_S, flows / _REQUESTS_PER_S)
 
 
@@ -386,15 +393,13 @@ async def _together(*parts: Awaitable[object]) -> None:
             raise result
 
 
-def _private_addresses(sample: Environment, name: str) -> list[str]:
-    nva = next(each for each in sample.nvas if each.name == name)
-    nics = {each.casefold() for each in nva.interfaces.values()}
-    return [
-        each["properties"]["privateIPAddress"]
-        for body in sample.resources
-        if body["id"].casefold() in nics
-        for each in body["properties"]["ipConfigurations"]
-    ]
+def _subject(options: LabOptions) -> tuple[Configuration, dict[str, Environment]]:
+    """Return what a lab is about, and what Azure has of each of its groups."""
+    if options.configuration is not None:
+        return options.configuration, stand_ins(options.configuration)
+    sample = environment(options.nvas, options.public_ips, options.route_tables, canary=options.canary)
+    tree = configuration(sample, name=GROUP, probe=options.probe, policy=options.policy)
+    return parse(yaml.safe_dump(tree)).configuration, {GROUP: sample}
 
 
 def _name(resource_id: str) -> str:
