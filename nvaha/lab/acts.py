@@ -223,23 +223,27 @@ class Acts(Within):
         return f"IP forwarding is {how} on {nva.name}"
 
     @_verb(
-        "arm off|hang|throttled|on|fast|typical|slow",
-        "Azure refuses, does not answer, has too much to do, is back; or takes as long as this",
+        "arm off|hang|on|fast|typical|slow",
+        "Azure refuses, does not answer, is back; or takes as long as this",
     )
     async def _arm(self, how: str) -> str:
         simulator = self._lab.simulator
         if how in PROFILES:
             simulator.profile = PROFILES[how]
             return f"Azure takes as long as in profile {how}"
-        simulator.faults.remove(_THROTTLED)
         if how == "on":
             await simulator.resume()
             return "Azure answers again"
-        if how == "throttled":
-            simulator.faults.add(_THROTTLED)
-            return "Azure asks everybody to come back in 5 s"
         await simulator.pause(Pause.HANG if how == "hang" else Pause.REFUSE)
         return "Azure refuses connections" if how == "off" else "Azure takes requests and answers none"
+
+    @_verb("throttle on|off", "Azure asks everybody to come back in 5 s; no more")
+    async def _throttle(self, how: str) -> str:
+        self._lab.simulator.faults.remove(_THROTTLED)
+        if how == "off":
+            return "Azure takes requests again"
+        self._lab.simulator.faults.add(_THROTTLED)
+        return "Azure asks everybody to come back in 5 s"
 
     @_verb("token off|on", "the identity's endpoint has no tokens; it has again")
     async def _token(self, how: str) -> str:

@@ -145,7 +145,8 @@ async def _advice(scene: Scene, at: str) -> Mapping[str, str] | None:
         return None
     if status != 200:
         return None
-    found = [*content["advice"], *(each for group in content["groups"] for each in group["advice"])]
+    canary = [content["canary"]] if content.get("canary") else []
+    found = [each for of in (content, *content["groups"], *canary) for each in of["advice"]]
     return {each["code"]: each["text"] for each in found}
 
 

@@ -142,7 +142,7 @@ class Within:
                 changed = {"PartitionKey": GROUP_PARTITION, "RowKey": self._group, "state": row["state"]}
                 await table.update_entity(changed, mode=UpdateMode.MERGE)
         except AzureError as error:
-            raise LabError(f"the row of {self._group} cannot be changed: {error.message}") from error
+            raise LabError(f"the row of {self._group} cannot be changed: {_first(error)}") from error
 
     @verb("lease take|break", "somebody takes the lease of the group's switches by hand; it is broken")
     async def _take_lease(self, how: str) -> str:
@@ -158,7 +158,7 @@ class Within:
                     await blob.upload_blob(b"", overwrite=False)
                 await lease.acquire(lease_duration=-1)
         except AzureError as error:
-            raise LabError(f"the lease of the blob {name}: {error.message}") from error
+            raise LabError(f"the lease of the blob {name}: {_first(error)}") from error
         return f"somebody holds the lease of the blob {name}"
 
     @verb("message TEXT", "somebody puts a message on the queue")
@@ -190,4 +190,9 @@ class Within:
             ) as queue:
                 yield queue
         except AzureError as error:
-            raise LabError(f"queue {name}: {error.message}") from error
+            raise LabError(f"queue {name}: {_first(error)}") from error
+
+
+def _first(error: AzureError) -> str:
+    """Return what storage says, without the lines for its makers."""
+    return str(error.message).partition("\n")[0]

@@ -179,10 +179,10 @@ class TestByHand:
 
         async def play() -> None:
             done = acts.Acts(lab)
-            for line in ("hold udr", "lock udr", "token off", "token off", "arm throttled", "arm throttled"):
+            for line in ("hold udr", "lock udr", "token off", "token off", "throttle on", "throttle on"):
                 await done.obey(line)
             assert len(simulator.faults.waiting) == 3
-            for line in ("arm on", "arm slow", "fence monitor-a", "forwarding off nva2"):
+            for line in ("throttle off", "arm slow", "fence monitor-a", "forwarding off nva2"):
                 await done.obey(line)
             assert _without_etags(simulator.snapshot()) != before
             assert simulator.profile is PROFILES["slow"]
