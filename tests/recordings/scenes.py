@@ -46,7 +46,8 @@ def lab(folder: Path) -> None:
     command = "nvaha lab up --config nvaha.sample.yaml"
     typed = [
         ("every NVA is up", "kill nva1"), ("is active (failover", "revive nva1"),
-        ("nva1 is up", "storage off"), ("storage has ended", "storage on"), ("answers again", "status"), ("pip: traffic", "quit"),
+        ("nva1 is up", "storage off"), ("storage has ended", "storage on"),
+        ("answers again", "status"), ("pip: traffic", "quit"),
     ]  # fmt: skip
     lines = after(prompt(command), _typed(command, typed))
     _keep(folder, "terminal-lab", "The lab on your own configuration", lines)
