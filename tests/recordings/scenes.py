@@ -44,7 +44,11 @@ def drill(folder: Path) -> None:
 def lab(folder: Path) -> None:
     """The lab's prompt, on somebody's own configuration."""
     command = "nvaha lab up --config nvaha.sample.yaml"
-    typed = [(30.0, "kill nva1"), (55.0, "storage off"), (63.0, "storage on"), (72.0, "quit")]
+    typed = [
+        ("every NVA is up", "kill nva1"), ("is active (failover", "revive nva1"),
+        ("nva1 is up", "storage off"), ("storage has ended", "storage on"),
+        ("answers again", "status"), ("pip: traffic", "quit"),
+    ]  # fmt: skip
     lines = after(prompt(command), _typed(command, typed))
     _keep(folder, "terminal-lab", "The lab on your own configuration", lines)
 
@@ -69,7 +73,7 @@ async def _by_hand(commands: Sequence[str]) -> list[Line]:
     return lines
 
 
-def _typed(command: str, typed: Sequence[tuple[float, str]] = (), **environ: str) -> list[Line]:
+def _typed(command: str, typed: Sequence[tuple[str, str]] = (), **environ: str) -> list[Line]:
     words = [sys.executable, "-c", _PROGRAM, *shlex.split(command)[1:]]
     own = {"PYTHONPATH": str(ROOT), "LOGNAME": "you", "NO_PROXY": "127.0.0.1", **environ}
     return run(words, {**os.environ, **own}, typed)

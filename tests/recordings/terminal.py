@@ -101,34 +101,44 @@ class Terminal:
 
 
 def run(
-    command: Sequence[str], environ: Mapping[str, str], typed: Iterable[tuple[float, str]] = ()
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    typed: Iterable[tuple[str, str]] = (),
+    *,
+    pause_s: float = 1.0,
+    silence_s: float = 120.0,
 ) -> list[Line]:
     """Run a program in a terminal of its own; return what it left there.
 
     Args:
         command: the program with its arguments.
         environ: its environment.
-        typed: what is typed at it, and after how many seconds.
+        typed: what is typed at it, a line each, and what it has said since the last one by then.
+        pause_s: how long people take to begin to type.
+        silence_s: how long it may say nothing.
 
     Raises:
-        RuntimeError: it did not end well; with what it said.
+        RuntimeError: it did not end well, or fell silent; with what it said.
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, WIDTH, 0, 0))
-    began = time.monotonic()
+    began = heard = time.monotonic()
     process = subprocess.Popen(
         command, env={**environ, "TERM": "xterm-256color"}, stdin=theirs, stdout=theirs, stderr=theirs,
         start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
-    terminal, waiting = Terminal(), list(typed)
+    terminal, waiting, said = Terminal(), list(typed), ""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         while True:
-            at_s = time.monotonic() - began
-            while waiting and waiting[0][0] <= at_s:
+            if waiting and waiting[0][0] in " ".join(said.split()):
+                time.sleep(pause_s)
                 os.write(ours, waiting.pop(0)[1].encode() + b"\n")
+                said = ""
             if not select.select([ours], [], [], 0.05)[0]:
+                if time.monotonic() - heard > silence_s:
+                    raise RuntimeError(f"nothing for {silence_s:g} s:\n{_shown(terminal)}")
                 continue
             try:
                 data = os.read(ours, 65536)
@@ -136,15 +146,22 @@ def run(
                 break  # Linux says so that the other end is closed
             if not data:
                 break
-            terminal.feed(decoder.decode(data), time.monotonic() - began)
+            text = decoder.decode(data)
+            said += _CONTROL.sub(" ", text)
+            heard = time.monotonic()
+            terminal.feed(text, heard - began)
         if process.wait(_END_S):
-            raise RuntimeError("\n".join(_plain(each.text) for each in terminal.lines))
+            raise RuntimeError(_shown(terminal))
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
         os.close(ours)
     return terminal.lines
+
+
+def _shown(terminal: Terminal) -> str:
+    return "\n".join(_plain(each.text) for each in terminal.lines)
 
 
 def prompt(command: str) -> list[Line]:

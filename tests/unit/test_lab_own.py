@@ -32,6 +32,7 @@ from nvaha.probes.prober import NetworkProber
 from tests.unit.test_config_properties import files
 
 HERE = Path(__file__).parent
+GOOD = sorted((HERE / "config_cases" / "good").glob("*.yaml"))
 PLACE = ("127.0.0.1", 1)
 A, B = (f"/subscriptions/{each * 8}-0000-0000-0000-000000000000/resourceGroups" for each in "ab")
 NETWORK = "providers/Microsoft.Network"
@@ -88,6 +89,19 @@ def seen(simulator: ArmSimulator) -> Snapshot:
     return Snapshot({key.casefold(): Resource(key, body["etag"], body) for key, body in bodies})
 
 
+def assert_whole(configuration: Configuration) -> None:
+    """Assert that the app finds all of each group on its first NVA, and every NVA ready."""
+    now = seen(azure(stand_ins(configuration), HERE))
+    for group in configuration.groups:
+        found = survey(group, now, {})
+        first = group.names[0]
+        assert found.owners == (first,)
+        assert not found.off[first]
+        assert not any(found.unready.values()), found.unready
+        assert found.public_ips.get(first, 0) == len(group.public_ips)
+        assert found.routes.get(first, 0) >= len(group.route_tables)
+
+
 def on_stage(scenario: Callable[[Scenery], Awaitable[None]], of: Configuration, folder: Path) -> None:
     """Run a scenario with the machines of a configuration."""
 
@@ -115,21 +129,18 @@ class TestAzure:
         What monitors read is the file, but for the addresses and ports of probes.
         """
         configuration = parse(yaml.safe_dump(tree)).configuration
-        now = seen(azure(stand_ins(configuration), HERE))
-        for group in configuration.groups:
-            found = survey(group, now, {})
-            first = group.names[0]
-            assert found.owners == (first,)
-            assert not found.off[first]
-            assert not any(found.unready.values()), found.unready
-            assert found.public_ips.get(first, 0) == len(group.public_ips)
-            assert found.routes.get(first, 0) >= len(group.route_tables)
+        assert_whole(configuration)
         places = {(group.name, name): PLACE for group in configuration.groups for name in group.names}
         targets = [PLACE for _ in configuration.control_targets]
         read = redirected(configuration, places, targets)
         for before, after in zip(configuration.groups, read.groups, strict=True):
             assert after == replace(before, nvas=tuple(map(there, before.nvas)))
         assert [(each.address, each.port) for each in read.control_targets] == targets
+
+    @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+    def test_each_kind_of_file_has_its_azure(self, path: Path) -> None:
+        """Native or ha-nva's, in each of its forms."""
+        assert_whole(parse(path.read_text(encoding="utf-8")).configuration)
 
     def test_names_stay_as_they_are_across_subscriptions(self, tmp_path: Path) -> None:
         """Every resource that the file names is there by its very id; no private address is there twice."""

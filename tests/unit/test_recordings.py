@@ -50,13 +50,13 @@ def test_a_line_keeps_the_time_at_which_it_came_to_be_as_it_is() -> None:
 
 def test_a_program_is_recorded_with_what_is_typed_at_it() -> None:
     """It has a terminal, its lines have times, and one that fails is no recording."""
-    program = "import sys; print(sys.stdout.isatty()); print(input()); sys.exit(int(input()))"
-    typed = [(0.1, "hello"), (0.3, "0")]
-    lines = run([sys.executable, "-c", program], {}, typed)
-    assert {"True", "hello"} <= {each.text for each in lines}
+    program = "import sys; print(sys.stdout.isatty()); print(input() * 2); sys.exit(int(input()))"
+    typed = [("True", "hello"), ("hello", "0")]
+    lines = run([sys.executable, "-c", program], {}, typed, pause_s=0.0)
+    assert {"True", "hello", "hellohello"} <= {each.text for each in lines}
     assert [each.at_s for each in lines] == sorted(each.at_s for each in lines)
     with pytest.raises(RuntimeError, match="hello"):
-        run([sys.executable, "-c", program], {}, [(0.1, "hello"), (0.2, "3")])
+        run([sys.executable, "-c", program], {}, [("True", "hello"), ("hello", "3")], pause_s=0.0)
 
 
 def test_a_picture_plays_its_lines_in_their_order_with_short_waits() -> None:
