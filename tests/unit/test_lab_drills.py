@@ -173,6 +173,7 @@ class TestByHand:
         lab: Any = SimpleNamespace(
             simulator=simulator,
             sample=SAMPLE,
+            samples={"edge": SAMPLE},
             host=lambda name: SimpleNamespace(name=name),
             nva=lambda _: SimpleNamespace(name="ha-nva-vm2"),
         )
