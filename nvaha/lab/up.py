@@ -148,7 +148,7 @@ class Up:
                 at = time.time()
                 done = await self._acts.obey(line)
                 self._done_at = at
-                self._print(done, "yellow", at)
+                self._print(done, "yellow")
 
     async def _status(self) -> None:
         running = [number for number, host in enumerate(self._lab.hosts) if host.running]
@@ -181,7 +181,8 @@ class Up:
         with suppress(LabError):
             for name in self._lab.samples:
                 await self._lab.ready(name)
-            self._say("a leader probes, and every NVA is up")
+            if self._done_at is None:
+                self._say("a leader probes, and every NVA is up")
 
     def _said(self, event: HostEvent) -> str:
         """Return an event's text with the names that people know."""

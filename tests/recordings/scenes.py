@@ -45,9 +45,8 @@ def lab(folder: Path) -> None:
     """The lab's prompt, on somebody's own configuration."""
     command = "nvaha lab up --config nvaha.sample.yaml"
     typed = [
-        ("every NVA is up", "kill nva1"), ("is active (failover", "revive nva1"),
-        ("nva1 is up", "storage off"), ("storage has ended", "storage on"),
-        ("answers again", "status"), ("pip: traffic", "quit"),
+        ("every NVA is up", "kill nva1"), ("is active (failover", "storage off"),
+        ("goes on without it", "storage on"), ("answers again", "quit"),
     ]  # fmt: skip
     lines = after(prompt(command), _typed(command, typed))
     _keep(folder, "terminal-lab", "The lab on your own configuration", lines)
