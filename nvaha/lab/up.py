@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -161,12 +162,23 @@ class Up:
         self._print(f"  led by {led_by}, {standbys} standing by")
         for name in self._lab.samples:
             group = await self._lab.group(name, host=number)
-            self._print(f"  {name}: {group['phase']}, active {group['active']}", "bold")
-            for nva in group["nvas"]:
-                self._print(f"  {nva['name']}: {nva['health']} {nva['last_error'] or ''}")
+            health = (
+                " ".join((nva["name"], nva["health"], nva["last_error"] or "")) for nva in group["nvas"]
+            )
+            parts = (f"{group['phase']}, active {group['active']}", ", ".join(map(str.strip, health)))
+            self._print(f"  {name}: {'; '.join((*parts, *self._traffic(name)))}", "bold")
+
+    def _traffic(self, group: str) -> Iterator[str]:
+        """Yield which of a group's ways in are answered through whom, and which are not."""
+        ways: dict[str, list[str]] = {}
         for flow in self._lab.traffic.flows:
-            _, answered, nva = flow.samples[-1] if flow.samples else (0.0, False, None)
-            self._print(f"  {flow.name}: {f'traffic through {nva}' if answered else 'no answer'}", "")
+            if flow.group == group:
+                _, answered, nva = flow.samples[-1] if flow.samples else (0.0, False, None)
+                ways.setdefault(f"answer through {nva}" if answered else "do not answer", []).append(
+                    flow.name
+                )
+        for how, names in ways.items():
+            yield f"{', '.join(names)} {how}"
 
     async def _tell_events(self) -> None:
         news = News()

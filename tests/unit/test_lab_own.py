@@ -182,7 +182,7 @@ class TestAzure:
         assert shared[0]["properties"]["nextHopIpAddress"] == hub[1].addresses["inside"]
 
     def test_one_of_several_of_a_name_is_named_with_its_resource_group(self, tmp_path: Path) -> None:
-        """Whoever names one that is there twice is told both; an id and a command's own scope will do, too."""
+        """Whoever names one that is there twice is told both; an id or a command's own scope will do."""
         twice = [f"{A}/{group}/{NETWORK}/routeTables/udr" for group in ("hub", "branch")]
         groups = [
             replace(group, route_tables=(table,)) for group, table in zip(OWN.groups, twice, strict=True)

@@ -344,9 +344,8 @@ class Lab:
         for group, sample in self.samples.items():
             network = ip_network(sample.prefixes[-1])
             inside = "8.8.8.8" if network.prefixlen == 0 else str(network[5])
-            of = f"{group}: " if len(self.samples) > 1 else ""
-            flows += [Flow(of + _name(each), "route", hop(each, inside)) for each in sample.route_tables]
-            flows += [Flow(of + _name(each), "public_ip", holder(each)) for each in sample.public_ips]
+            flows += [Flow(_name(each), "route", hop(each, inside), group) for each in sample.route_tables]
+            flows += [Flow(_name(each), "public_ip", holder(each), group) for each in sample.public_ips]
         return flows
 
     def _traffic_interval_s(self) -> float:
