@@ -162,11 +162,11 @@ class Up:
         self._print(f"  led by {led_by}, {standbys} standing by")
         for name in self._lab.samples:
             group = await self._lab.group(name, host=number)
-            health = (
-                " ".join((nva["name"], nva["health"], nva["last_error"] or "")) for nva in group["nvas"]
+            nvas = (
+                f"{nva['name']} {nva['health']} {nva['last_error'] or ''}".strip() for nva in group["nvas"]
             )
-            parts = (f"{group['phase']}, active {group['active']}", ", ".join(map(str.strip, health)))
-            self._print(f"  {name}: {'; '.join((*parts, *self._traffic(name)))}", "bold")
+            parts = (f"{group['phase']}, active {group['active']}", ", ".join(nvas), *self._traffic(name))
+            self._print(f"  {name}: {'; '.join(parts)}", "bold")
 
     def _traffic(self, group: str) -> Iterator[str]:
         """Yield which of a group's ways in are answered through whom, and which are not."""
@@ -174,11 +174,10 @@ class Up:
         for flow in self._lab.traffic.flows:
             if flow.group == group:
                 _, answered, nva = flow.samples[-1] if flow.samples else (0.0, False, None)
-                ways.setdefault(f"answer through {nva}" if answered else "do not answer", []).append(
-                    flow.name
-                )
+                how = f"answered through {nva}" if answered else "not answered"
+                ways.setdefault(how, []).append(flow.name)
         for how, names in ways.items():
-            yield f"{', '.join(names)} {how}"
+            yield f"{', '.join(names)}: {how}"
 
     async def _tell_events(self) -> None:
         news = News()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from nvaha.lab.stage.azurite import LabError
 from nvaha.lab.stage.nva import Down, FakeNva, place_all
 from nvaha.lab.stage.process import HostEvent, HostProcess, News, read_event
 from nvaha.lab.stage.sample import environment
+from nvaha.lab.stage.stage import Lab
 from nvaha.lab.stage.traffic import IN_A_ROW, Flow, Traffic
 from nvaha.lab.verify import check
 
@@ -99,6 +101,18 @@ class TestNvas:
             assert len({(nva.address, nva.probe_port) for nva in nvas}) == 2
 
         on_stage(scenario)
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> None:
+    """With the way out; nothing was started or written."""
+
+    async def run() -> None:
+        async with Lab(port=taken.getsockname()[1], folder=tmp_path / "lab"):
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(LabError, match="--port 0"):
+        asyncio.run(run())
+    assert not (tmp_path / "lab").exists()
 
 
 def test_a_folder_without_an_app_is_no_release_to_start(tmp_path: Path) -> None:

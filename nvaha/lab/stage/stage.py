@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -147,6 +148,7 @@ class Lab:
         self._keep = True
 
     async def _start(self) -> None:
+        _require_free(self.options.port)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._stack.callback(self._remove_folder)
         await _together(self._start_azurite(), self._start_simulator(), self._start_nvas())
@@ -359,6 +361,18 @@ async def _together(*parts: Awaitable[object]) -> None:
     for result in results:
         if isinstance(result, BaseException):
             raise result
+
+
+def _require_free(port: int) -> None:
+    """Raise LabError, before anything takes its time, if a port is somebody else's."""
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+    except OSError as error:
+        raise LabError(
+            f"port {port} on 127.0.0.1 cannot be had ({error.strerror}), perhaps for another lab: "
+            "--port 0 takes a free one"
+        ) from error
 
 
 def _subject(options: LabOptions) -> tuple[Configuration, dict[str, Environment]]:
