@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -162,10 +162,8 @@ class Up:
         self._print(f"  led by {led_by}, {standbys} standing by")
         for name in self._lab.samples:
             group = await self._lab.group(name, host=number)
-            nvas = (
-                f"{nva['name']} {nva['health']} {nva['last_error'] or ''}".strip() for nva in group["nvas"]
-            )
-            parts = (f"{group['phase']}, active {group['active']}", ", ".join(nvas), *self._traffic(name))
+            nvas = ", ".join(map(_health, group["nvas"]))
+            parts = (f"{group['phase']}, active {group['active']}", nvas, *self._traffic(name))
             self._print(f"  {name}: {'; '.join(parts)}", "bold")
 
     def _traffic(self, group: str) -> Iterator[str]:
@@ -234,6 +232,10 @@ def clock(at: float, since: float | None) -> str:
     """
     passed = "" if since is None or at - since >= _LONG_AGO_S else f"{at - since:+.1f}"
     return f"{datetime.fromtimestamp(at, UTC).astimezone():%H:%M:%S} {passed:>6}  "
+
+
+def _health(nva: Mapping[str, Any]) -> str:
+    return " ".join(filter(None, (nva["name"], nva["health"], nva["last_error"])))
 
 
 def typed() -> dict[str, str]:
