@@ -146,9 +146,12 @@ class Up:
             case ["help"]:
                 self._help()
             case _:
-                at = time.time()
-                done = await self._acts.obey(line)
-                self._done_at = at
+                before, self._done_at = self._done_at, time.time()
+                try:
+                    done = await self._acts.obey(line)
+                except BaseException:
+                    self._done_at = before
+                    raise
                 self._print(done, "yellow")
 
     async def _status(self) -> None:

@@ -46,8 +46,8 @@ def lab(folder: Path) -> None:
     """The lab's prompt, on somebody's own configuration."""
     command = "nvaha lab up --config nvaha.sample.yaml --port 0"
     typed = [
-        ("every NVA is up", "kill nva1"), ("is active (failover", "storage off"),
-        ("goes on without it", "storage on"), ("answers again", "quit"),
+        ("every NVA is up", "kill nva1"), ("is active (failover", "crash monitor-a"),
+        ("has ended", "start monitor-a"), ("leads with", "status"), ("answered through", "quit"),
     ]  # fmt: skip
     lines = after(prompt(command), _typed(command, typed))
     _keep(folder, "terminal-lab", "The lab on your own configuration", lines)
