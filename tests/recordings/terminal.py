@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-WIDTH = 100
+from nvaha.lab.scene import WIDTH
+
 _ROWS = 200
 _LONGEST_WAIT_S = 2.0
 _END_S = 30.0
