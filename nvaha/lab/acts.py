@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,11 +57,17 @@ class Acts(Within):
     def names(self) -> dict[str, list[str]]:
         """Return what can stand for each word in capitals."""
         resources = self._lab.simulator.snapshot().values()
+        twice = [name for name, count in Counter(each["name"] for each in resources).items() if count > 1]
+
+        def named(*, of_tables: bool) -> list[str]:
+            chosen = [each for each in resources if each["type"].endswith("routeTables") is of_tables]
+            return [by_hand.in_group(each) if each["name"] in twice else each["name"] for each in chosen]
+
         return {
             "NVA": [each.name for each in (*self._lab.nvas, *self._lab.scenery.targets)],
             "MONITOR": [host.name for host in self._lab.hosts],
-            "TABLE": [each["name"] for each in resources if each["type"].endswith("routeTables")],
-            "NAME": [each["name"] for each in resources if not each["type"].endswith("routeTables")],
+            "TABLE": named(of_tables=True),
+            "NAME": named(of_tables=False),
             "GROUP": list(self._lab.samples),
         }
 

@@ -51,7 +51,7 @@ def az(simulator: ArmSimulator, words: Sequence[str]) -> str:
 
 
 def named(simulator: ArmSimulator, name: str, kind: str = "", *, scope: str = "") -> Json:
-    """Return a copy of a resource by its id, its name, or its name in short, such as `udr`.
+    """Return a copy of a resource by its id, its name (`hub-rg/udr` of several), or in short, such as `udr`.
 
     Args:
         simulator: where it is.
@@ -64,17 +64,28 @@ def named(simulator: ArmSimulator, name: str, kind: str = "", *, scope: str = ""
     """
     bodies = [body for body in simulator.snapshot().values() if body["type"].endswith(kind)]
     wanted = name.casefold()
-    found = [body for body in bodies if wanted == body["id" if "/" in wanted else "name"].casefold()]
+    found = [body for body in bodies if wanted in _names(body)]
     found = found or [body for body in bodies if f"{_PREFIX}{wanted}" == body["name"].casefold()]
     if len(found) > 1 and scope:
         found = [body for body in found if body["id"].casefold().startswith(scope.casefold())]
     if len(found) == 1:
         return found[0]
     if found:
-        known = ", ".join(body["id"] for body in found)
-        raise LabError(f"there are several {name!r} in the simulated Azure; name one by its id: {known}")
+        short = [in_group(body) for body in found]
+        known = ", ".join(short if len(set(short)) == len(short) else (body["id"] for body in found))
+        raise LabError(f"there are several {name!r} in the simulated Azure: {known}")
     known = ", ".join(body["name"] for body in bodies)
     raise LabError(f"there is no {name!r} in the simulated Azure; there are {known}")
+
+
+def in_group(body: Json) -> str:
+    """Return a resource's name with its resource group's before it."""
+    parts = body["id"].split("/")
+    return f"{parts[4]}/{body['name']}"
+
+
+def _names(body: Json) -> set[str]:
+    return {each.casefold() for each in (body["id"], in_group(body), body["name"])}
 
 
 def _route(simulator: ArmSimulator, options: dict[str, str]) -> Json:

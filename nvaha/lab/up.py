@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,10 +150,13 @@ class Up:
             case ["help"]:
                 self._help()
             case _:
-                at = time.time()
-                done = await self._acts.obey(line)
-                self._done_at = at
-                self._print(done, "yellow", at)
+                before, self._done_at = self._done_at, time.time()
+                try:
+                    done = await self._acts.obey(line)
+                except BaseException:
+                    self._done_at = before
+                    raise
+                self._print(done, "yellow")
 
     async def _status(self) -> None:
         running = [number for number, host in enumerate(self._lab.hosts) if host.running]
@@ -165,12 +169,20 @@ class Up:
         self._print(f"  led by {led_by}, {standbys} standing by")
         for name in self._lab.samples:
             group = await self._lab.group(name, host=number)
-            self._print(f"  {name}: {group['phase']}, active {group['active']}", "bold")
-            for nva in group["nvas"]:
-                self._print(f"  {nva['name']}: {nva['health']} {nva['last_error'] or ''}")
+            nvas = ", ".join(map(_health, group["nvas"]))
+            parts = (f"{group['phase']}, active {group['active']}", nvas, *self._traffic(name))
+            self._print(f"  {name}: {'; '.join(parts)}", "bold")
+
+    def _traffic(self, group: str) -> Iterator[str]:
+        """Yield which of a group's ways in are answered through whom, and which are not."""
+        ways: dict[str, list[str]] = {}
         for flow in self._lab.traffic.flows:
-            _, answered, nva = flow.samples[-1] if flow.samples else (0.0, False, None)
-            self._print(f"  {flow.name}: {f'traffic through {nva}' if answered else 'no answer'}", "")
+            if flow.group == group:
+                _, answered, nva = flow.samples[-1] if flow.samples else (0.0, False, None)
+                how = f"answered through {nva}" if answered else "not answered"
+                ways.setdefault(how, []).append(flow.name)
+        for how, names in ways.items():
+            yield f"{', '.join(names)}: {how}"
 
     async def _tell_events(self) -> None:
         news = News()
@@ -185,7 +197,8 @@ class Up:
         with suppress(LabError):
             for name in self._lab.samples:
                 await self._lab.ready(name)
-            self._say("a leader probes, and every NVA is up")
+            if self._done_at is None:
+                self._say("a leader probes, and every NVA is up")
 
     def _said(self, event: HostEvent) -> str:
         """Return an event's text with the names that people know."""
@@ -226,6 +239,10 @@ def clock(at: float, since: float | None) -> str:
     """
     passed = "" if since is None or at - since >= _LONG_AGO_S else f"{at - since:+.1f}"
     return f"{datetime.fromtimestamp(at, UTC).astimezone():%H:%M:%S} {passed:>6}  "
+
+
+def _health(nva: Mapping[str, Any]) -> str:
+    return " ".join(filter(None, (nva["name"], nva["health"], nva["last_error"])))
 
 
 def typed() -> dict[str, str]:

@@ -1,8 +1,9 @@
-"""Drills, really: what `nvaha lab drill` goes through, told and judged."""
+"""Drills, really: what `nvaha lab drill` goes through, told and judged; and a lab of somebody's own file."""
 
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -12,8 +13,10 @@ from nvaha.lab.rehearsals import REHEARSALS
 from nvaha.lab.runbook import Over, Shows
 from nvaha.lab.scene import WIDTH
 from nvaha.lab.screen import Record
+from nvaha.lab.verify import check
+from tests.unit.test_lab_own import OWN
 
-from .story import quick_lab
+from .story import quick_lab, until
 
 pytestmark = pytest.mark.slow
 
@@ -40,3 +43,19 @@ async def test_sections_of_the_runbook_are_seen_to_begin_and_to_end() -> None:
             if isinstance(step, Shows | Over):
                 how = ": in" if isinstance(step, Shows) else " is over after"
                 assert f"✓  {step.section}{how}" in told.text
+
+
+async def test_a_group_of_somebodys_own_fails_over_and_nothing_else_moves() -> None:
+    """Asked over HTTPS where the file says so; its share of a common table moves, another group's stays."""
+    async with quick_lab(hosts=1, traffic=True, configuration=OWN) as lab:
+        for name in lab.samples:
+            await lab.ready(name)
+        stopped_at = time.monotonic()
+        lab.nva("hub/fw-a").stop()
+        await lab.until(
+            lambda group: bool(group["phase"] == "steady" and group["active"] == "fw-b"),
+            within_s=60, what="fw-b active", name="hub",
+        )  # fmt: skip
+        await until(lambda: lab.traffic.outage(stopped_at) is not None, "the client is answered")
+        assert check(lab.samples["hub"], lab.baseline, lab.simulator.snapshot(), "fw-b") == []
+        assert (await lab.group("branch"))["active"] == "fw-a"

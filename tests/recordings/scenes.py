@@ -22,8 +22,9 @@ _PROGRAM = "import platform; platform.node = lambda: 'lab'; from nvaha.cli.start
 
 
 def demo(folder: Path) -> None:
-    """The demo, as `make demo` shows it."""
-    _keep(folder, "terminal-demo", "make demo", after(prompt("make demo"), _typed("nvaha lab demo")))
+    """The first half of what `make demo` shows."""
+    command = "nvaha lab demo --no-back"
+    _keep(folder, "terminal-demo", "The demo", after(prompt(command), _typed(command)))
 
 
 def failover(folder: Path) -> None:
@@ -43,11 +44,10 @@ def drill(folder: Path) -> None:
 
 def lab(folder: Path) -> None:
     """The lab's prompt, on somebody's own configuration."""
-    command = "nvaha lab up --config nvaha.sample.yaml"
+    command = "nvaha lab up --config nvaha.sample.yaml --port 0"
     typed = [
-        ("every NVA is up", "kill nva1"), ("is active (failover", "revive nva1"),
-        ("nva1 is up", "storage off"), ("storage has ended", "storage on"),
-        ("answers again", "status"), ("pip: traffic", "quit"),
+        ("every NVA is up", "kill nva1"), ("is active (failover", "crash monitor-a"),
+        ("has ended", "start monitor-a"), ("leads with", "status"), ("answered through", "quit"),
     ]  # fmt: skip
     lines = after(prompt(command), _typed(command, typed))
     _keep(folder, "terminal-lab", "The lab on your own configuration", lines)

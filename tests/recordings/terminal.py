@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-WIDTH = 100
+from nvaha.lab.scene import WIDTH
+
 _ROWS = 200
 _LONGEST_WAIT_S = 2.0
 _END_S = 30.0
@@ -186,6 +187,7 @@ def picture(lines: Sequence[Line], title: str, name: str) -> str:
     console = Console(record=True, width=WIDTH, file=io.StringIO(), color_system="truecolor")
     for each in lines:
         console.print(Text.from_ansi(each.text), soft_wrap=True, highlight=False)
+    console.print()  # whose height is what the last line needs below it
     svg = console.export_svg(title=title, theme=_THEME, code_format=_PICTURE, unique_id=name)
     return svg.replace("</style>", f"{_played(lines, name)}</style>", 1)
 

@@ -181,15 +181,16 @@ class TestAzure:
         shared = by_hand.named(lab.simulator, "shared")["properties"]["routes"]
         assert shared[0]["properties"]["nextHopIpAddress"] == hub[1].addresses["inside"]
 
-    def test_one_of_several_of_a_name_is_named_by_its_id(self, tmp_path: Path) -> None:
-        """Whoever names one that is there twice is told both ids; a command's own scope tells them apart."""
+    def test_one_of_several_of_a_name_is_named_with_its_resource_group(self, tmp_path: Path) -> None:
+        """Whoever names one that is there twice is told both; an id or a command's own scope will do."""
         twice = [f"{A}/{group}/{NETWORK}/routeTables/udr" for group in ("hub", "branch")]
         groups = [
             replace(group, route_tables=(table,)) for group, table in zip(OWN.groups, twice, strict=True)
         ]
         simulator = azure(stand_ins(replace(OWN, groups=tuple(groups))), tmp_path)
-        with pytest.raises(LabError, match=f"several.*{twice[0]}"):
+        with pytest.raises(LabError, match=r"several.*hub/udr, branch/udr"):
             by_hand.named(simulator, "udr")
+        assert by_hand.named(simulator, "Hub/udr")["id"] == twice[0]
         assert by_hand.named(simulator, twice[1].upper())["id"] == twice[1]
         assert by_hand.named(simulator, "udr", scope=f"{A}/branch/")["id"] == twice[1]
 

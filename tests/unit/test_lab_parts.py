@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from nvaha.lab.stage.nva import Down, FakeNva, place_all
 from nvaha.lab.stage.outside import PING_SETTING, URL_SETTING, Outside
 from nvaha.lab.stage.process import HostEvent, HostProcess, News, read_event
 from nvaha.lab.stage.sample import environment
+from nvaha.lab.stage.stage import Lab
 from nvaha.lab.stage.traffic import IN_A_ROW, Flow, Traffic
 from nvaha.lab.verify import check
 
@@ -157,6 +159,18 @@ def test_who_stands_outside_counts_what_it_takes_and_refuses_when_told_to() -> N
             await outside.stop()
 
     asyncio.run(play())
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> None:
+    """With the way out; nothing was started or written."""
+
+    async def run() -> None:
+        async with Lab(port=taken.getsockname()[1], folder=tmp_path / "lab"):
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(LabError, match="--port 0"):
+        asyncio.run(run())
+    assert not (tmp_path / "lab").exists()
 
 
 def test_a_folder_without_an_app_is_no_release_to_start(tmp_path: Path) -> None:

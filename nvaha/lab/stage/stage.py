@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -157,6 +158,7 @@ class Lab:
         self._keep = True
 
     async def _start(self) -> None:
+        _require_free(self.options.port)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._stack.callback(self._remove_folder)
         await _together(self._start_azurite(), self._start_simulator(), self._start_nvas())
@@ -375,9 +377,8 @@ class Lab:
         for group, sample in self.samples.items():
             network = ip_network(sample.prefixes[-1])
             inside = "8.8.8.8" if network.prefixlen == 0 else str(network[5])
-            of = f"{group}: " if len(self.samples) > 1 else ""
-            flows += [Flow(of + _name(each), "route", hop(each, inside)) for each in sample.route_tables]
-            flows += [Flow(of + _name(each), "public_ip", holder(each)) for each in sample.public_ips]
+            flows += [Flow(_name(each), "route", hop(each, inside), group) for each in sample.route_tables]
+            flows += [Flow(_name(each), "public_ip", holder(each), group) for each in sample.public_ips]
         return flows
 
     def _traffic_interval_s(self) -> float:
@@ -391,6 +392,18 @@ async def _together(*parts: Awaitable[object]) -> None:
     for result in results:
         if isinstance(result, BaseException):
             raise result
+
+
+def _require_free(port: int) -> None:
+    """Raise LabError, before anything takes its time, if a port is somebody else's."""
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+    except OSError as error:
+        raise LabError(
+            f"port {port} on 127.0.0.1 cannot be had ({error.strerror}), perhaps for another lab: "
+            "--port 0 takes a free one"
+        ) from error
 
 
 def _subject(options: LabOptions) -> tuple[Configuration, dict[str, Environment]]:
