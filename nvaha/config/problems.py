@@ -66,6 +66,11 @@ class Problem:
         value = f" {self.value}" if self.value else ""
         return f"{self.where}:{value} {self.message}; {self.remedy}"
 
+    def __str__(self) -> str:
+        """Return all of it in one sentence, as for a log."""
+        value = f"{self.value} " if self.value else ""
+        return f"{self.path}: {value}{self.message}; {self.remedy}"
+
 
 class ConfigError(ValueError):
     """The configuration cannot be used; its text is what a person reads.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,85 +15,26 @@ from azure.data.tables.aio import TableClient
 from nvaha.azure.storage.rows import GROUP_PARTITION, GROUPS_TABLE
 from nvaha.lab import by_hand
 from nvaha.lab.arm import Fault, FaultKind, Pause
-from nvaha.lab.arm.faults import TOKEN
+from nvaha.lab.arm.faults import TOKEN, throttled
 from nvaha.lab.stage.azurite import OTHER_ACCOUNT, LabError
 from nvaha.lab.stage.nva import Down
 from nvaha.lab.stage.profiles import PROFILES
-from nvaha.lab.stage.sample import SUBSCRIPTION
-from nvaha.lab.stage.stage import GROUP, Lab
+from nvaha.lab.stage.stage import Lab
+from nvaha.lab.verbs import VERBS, read
+from nvaha.lab.verbs import verb as _verb
+from nvaha.lab.within import Within
+
+__all__ = ["VERBS", "Acts", "read"]
 
 HOLD = "nvaha-hold=lab"
+_SHUT_S = 1.25
+"""Longer than the default interval of probes, and shorter than that and one `fast_interval`."""
 _TIME = re.compile(r'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00))"')
+_THROTTLED = throttled(5, count=None)
 _NO_TOKEN = Fault(FaultKind.ERROR, method=TOKEN, count=None, message="The identity's endpoint is out.")
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """One kind of line.
-
-    Args:
-        usage: its words: CAPITALS stand for a name, `a|b` for one of these, `[…]` may be left out, `WORD...`
-            are all the rest; any other is typed as it is.
-        about: what it does, for the list.
-        act: the method of `Acts` that is given what the words in capitals and the choices stand for.
-    """
-
-    usage: str
-    about: str
-    act: Callable[..., Awaitable[str]]
-
-    @property
-    def name(self) -> str:
-        """The word that it begins with."""
-        return self.usage.partition(" ")[0]
-
-    def read(self, words: Sequence[str]) -> list[str]:
-        """Return what `act` is given for the words after the first; LabError if they do not fit."""
-        given: list[str] = []
-        rest = list(words)
-        for wanted in self.usage.split()[1:]:
-            if wanted.endswith("..."):
-                return [*given, *rest]
-            word = wanted.strip("[]")
-            if not rest and word != wanted:
-                continue
-            typed = rest.pop(0) if rest else ""
-            if word.isupper() and typed:
-                given.append(typed)
-            elif typed and typed in word.split("|"):
-                given += [typed] if word != wanted or "|" in word else []
-            else:
-                raise LabError(f"{typed or 'the end'!s} is not what follows here: {self.usage}")
-        if rest:
-            raise LabError(f"{' '.join(rest)} is too much: {self.usage}")
-        return given
-
-
-VERBS: dict[str, Verb] = {}
-
-
-def _verb(usage: str, about: str) -> Callable[[Callable[..., Awaitable[str]]], Callable[..., Awaitable[str]]]:
-    def add(act: Callable[..., Awaitable[str]]) -> Callable[..., Awaitable[str]]:
-        verb = Verb(usage, about, act)
-        VERBS[verb.name] = verb
-        return act
-
-    return add
-
-
-def read(line: str) -> tuple[Verb, list[str]]:
-    """Return which verb a line is, and what is given to it; LabError, with what there is, if it is none."""
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise LabError(f"{line}: {error}") from error
-    verb = VERBS.get(words[0]) if words else None
-    if verb is None:
-        raise LabError(f"{words[0] if words else 'nothing'!s} is unknown; there are {', '.join(VERBS)}")
-    return verb, verb.read(words[1:])
-
-
-class Acts:
+class Acts(Within):
     """Does to a lab what lines say.
 
     Args:
@@ -103,7 +42,7 @@ class Acts:
     """
 
     def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+        super().__init__(lab)
         self._locks: dict[str, Fault] = {}
 
     async def obey(self, line: str) -> str:
@@ -114,6 +53,23 @@ class Acts:
         """
         verb, given = read(line)
         return await verb.act(self, *given)
+
+    def names(self) -> dict[str, list[str]]:
+        """Return what can stand for each word in capitals."""
+        resources = self._lab.simulator.snapshot().values()
+        twice = [name for name, count in Counter(each["name"] for each in resources).items() if count > 1]
+
+        def named(*, of_tables: bool) -> list[str]:
+            chosen = [each for each in resources if each["type"].endswith("routeTables") is of_tables]
+            return [by_hand.in_group(each) if each["name"] in twice else each["name"] for each in chosen]
+
+        return {
+            "NVA": [each.name for each in (*self._lab.nvas, *self._lab.scenery.targets)],
+            "MONITOR": [host.name for host in self._lab.hosts],
+            "TABLE": named(of_tables=True),
+            "NAME": named(of_tables=False),
+            "GROUP": list(self._lab.samples),
+        }
 
     # NVAs and monitors
 
@@ -128,6 +84,12 @@ class Acts:
         nva = self._lab.nva(name)
         nva.start()
         return f"{nva.name} is back"
+
+    @_verb("unsteady NVA", "it refuses every second probe, and is down by none")
+    async def _unsteady(self, name: str) -> str:
+        nva = self._lab.nva(name)
+        nva.limp(_SHUT_S)
+        return f"{nva.name} refuses every second probe"
 
     @_verb("crash MONITOR", "a monitor ends as by a crash")
     async def _crash(self, name: str) -> str:
@@ -171,7 +133,7 @@ class Acts:
     )
     async def _config(self, how: str, name: str) -> str:
         table = self._id(name, "routeTables")
-        if table not in self._lab.sample.route_tables:
+        if not any(table in sample.route_tables for sample in self._lab.samples.values()):
             raise LabError(f"{_name(table)} is none of the group's route tables")
         if how == "without":
             self._lab.left_out.add(table)
@@ -185,11 +147,14 @@ class Acts:
     @_verb("break route TABLE", "somebody moves one route of a table to another NVA by hand")
     async def _break_route(self, name: str) -> str:
         table = by_hand.named(self._lab.simulator, name, "routeTables")
-        addresses = [nva.addresses["internal"] for nva in self._lab.sample.nvas]
+        following: dict[str, str] = {}
+        for sample in self._lab.samples.values():
+            for nva, other_nva in zip(sample.nvas, [*sample.nvas[1:], sample.nvas[0]], strict=True):
+                following |= {nva.addresses[role]: other_nva.addresses[role] for role in nva.addresses}
         for route in table["properties"]["routes"]:
             hop = route["properties"].get("nextHopIpAddress")
-            if hop in addresses:
-                other = addresses[(addresses.index(hop) + 1) % len(addresses)]
+            if hop in following:
+                other = following[hop]
                 words = ["network", "route-table", "route", "update", "--route-table-name", table["name"]]
                 by_hand.az(self._lab.simulator, [*words, "-n", route["name"], "--next-hop-ip-address", other])
                 return f"{table['name']}: {route['name']} leads to {other}, not {hop}"
@@ -246,6 +211,24 @@ class Acts:
         self._lab.simulator.faults.add(Fault(FaultKind.OPERATION_FAILED, "PUT", resource))
         return f"the next write of {_name(resource) if name else 'anything'} will fail in Azure"
 
+    @_verb("forwarding off|on NVA", "somebody switches IP forwarding off on its NICs, and on again")
+    async def _forwarding(self, how: str, name: str) -> str:
+        nva = self._lab.nva(name)
+        simulator = self._lab.simulator
+        nics = [
+            nic
+            for group, sample in self._lab.samples.items()
+            for each in sample.nvas
+            if nva.name in {each.name, f"{group}/{each.name}"}
+            for nic in each.interfaces.values()
+        ]
+        for nic in nics:
+            by_hand.az(
+                simulator,
+                ["network", "nic", "update", "-n", nic, "--ip-forwarding", str(how == "on").lower()],
+            )
+        return f"IP forwarding is {how} on {nva.name}"
+
     @_verb(
         "arm off|hang|on|fast|typical|slow",
         "Azure refuses, does not answer, is back; or takes as long as this",
@@ -261,6 +244,14 @@ class Acts:
         await simulator.pause(Pause.HANG if how == "hang" else Pause.REFUSE)
         return "Azure refuses connections" if how == "off" else "Azure takes requests and answers none"
 
+    @_verb("throttle on|off", "Azure asks everybody to come back in 5 s; no more")
+    async def _throttle(self, how: str) -> str:
+        self._lab.simulator.faults.remove(_THROTTLED)
+        if how == "off":
+            return "Azure takes requests again"
+        self._lab.simulator.faults.add(_THROTTLED)
+        return "Azure asks everybody to come back in 5 s"
+
     @_verb("token off|on", "the identity's endpoint has no tokens; it has again")
     async def _token(self, how: str) -> str:
         self._lab.simulator.faults.remove(_NO_TOKEN)
@@ -271,7 +262,7 @@ class Acts:
 
     @_verb("fence MONITOR", "Azure denies a monitor everything, as without its role assignments")
     async def _fence(self, name: str) -> str:
-        self._lab.simulator.deny(self._lab.host(name).name, "*", f"/subscriptions/{SUBSCRIPTION}")
+        self._lab.simulator.deny(self._lab.host(name).name, "*", "/subscriptions")
         return f"Azure denies {name} everything"
 
     @_verb("unfence all", "nobody is denied anything any more")
@@ -298,21 +289,22 @@ class Acts:
             await azurite.start()
         return "storage answers again"
 
-    @_verb("age MINUTES", "the group's row says what it would if it had been written so long ago")
-    async def _age(self, minutes: str) -> str:
+    @_verb("age MINUTES [GROUP]", "a group's row says what it would if it had been written so long ago")
+    async def _age(self, minutes: str, group: str = "") -> str:
         if not minutes.isdecimal():
             raise LabError(f"{minutes} is no number of minutes")
         by = timedelta(minutes=int(minutes))
+        group = group or next(iter(self._lab.samples))
         storage = self._lab.azurite.connection_string
         try:
             async with TableClient.from_connection_string(storage, GROUPS_TABLE) as table:
-                row = await table.get_entity(GROUP_PARTITION, GROUP)
-                changed: dict[str, Any] = {"PartitionKey": GROUP_PARTITION, "RowKey": GROUP}
+                row = await table.get_entity(GROUP_PARTITION, group)
+                changed: dict[str, Any] = {"PartitionKey": GROUP_PARTITION, "RowKey": group}
                 changed["state"] = _TIME.sub(lambda found: f'"{_earlier(found[1], by)}"', row["state"])
                 await table.update_entity(changed, mode=UpdateMode.MERGE)
         except AzureError as error:
-            raise LabError(f"the row of {GROUP} cannot be made older: {error.message}") from error
-        return f"the row of {GROUP} is {minutes} minutes older"
+            raise LabError(f"the row of {group} cannot be made older: {error.message}") from error
+        return f"the row of {group} is {minutes} minutes older"
 
     def _id(self, name: str, kind: str = "") -> str:
         return str(by_hand.named(self._lab.simulator, name, kind)["id"])

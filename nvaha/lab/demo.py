@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nvaha.lab.stage.azurite import LabError
+from nvaha.lab.stage.azurite import FETCHING, LabError, installed
 from nvaha.lab.stage.nva import FakeNva
 from nvaha.lab.stage.stage import Lab
 from nvaha.lab.timeline import Figures, Line, Timeline
@@ -47,6 +47,8 @@ class Demo:
     async def run(self) -> int:
         """Run it; returns the exit code, having said what went wrong if it is not 0."""
         self._print("Starting a small Azure, two NVAs and the function app on this machine …", "bold")
+        if not installed():
+            self._print(f"  {FETCHING}", "dim")
         policy = {"hold_down": f"{HOLD_DOWN_S}s"}
         lab = Lab(self._say, profile=self._profile, policy=policy, port=self._port)
         try:

@@ -13,6 +13,7 @@ QUIET = frozenset({"following", "group_state", "heartbeat"})
 """Events that are for queries, not for eyes."""
 STYLES = {"switch_done": "bold green", "nva_up": "green", "nva_down": "bold red", "switch_failed": "bold red"}
 _NARROWEST = 30
+_BELOW = " " * 6
 
 
 class Screen:
@@ -29,7 +30,11 @@ class Screen:
 
     def tell(self, text: str, *, head: str = "", style: str = "") -> None:
         """Print a text behind a head, such as a time; what follows its first line stands below the text."""
-        room = None if self._width is None else max(_NARROWEST, self._width - len(head))
+        room = None if self._width is None else self._width - len(head)
+        if room is not None and room < _NARROWEST:
+            # Beside the head there is no room: below it is some.
+            self._console.print(Text(head.rstrip()), soft_wrap=True)
+            head, room = _BELOW, max(_NARROWEST, (self._width or 0) - len(_BELOW))
         for number, line in enumerate(folded(text, room)):
             before = head if number == 0 else " " * len(head)
             self._console.print(Text.assemble(before, (line, style)), soft_wrap=True)
@@ -38,6 +43,15 @@ class Screen:
         """Print lines, each folded below where it begins."""
         for line in block.split("\n"):
             self.tell(line)
+
+    def command(self, line: str) -> None:
+        """Print a command to copy; where it is folded, a shell still takes it for one."""
+        room = None if self._width is None else self._width - 2
+        lines = folded(f"  {line}", room)
+        for number, part in enumerate(lines, 1):
+            self._console.print(
+                Text(f"{part} \\" if number < len(lines) else part, style="cyan"), soft_wrap=True
+            )
 
 
 def folded(text: str, width: int | None) -> list[str]:

@@ -14,6 +14,7 @@ from tests.page.browser import chromium
 from tests.page.world import World, group, nva_down, nva_up, steady
 
 DESK, PHONE = {"width": 960, "height": 650}, {"width": 390, "height": 780}
+PICTURES = ("status-page.png", "status-page-moving.png", "status-page-phone.png")
 EDGE = group("edge", "fw-weu-1", "fw-weu-2", tables=1)
 
 
@@ -52,7 +53,8 @@ def take(folder: Path) -> None:
             return page
 
         watching, phone = opened("#/edge", "light", {**DESK, "width": 860}), opened("#/edge", "dark", PHONE)
-        opened("", "light", DESK).screenshot(path=folder / "status-page.png")
+        overview, moving, small = (folder / name for name in PICTURES)
+        opened("", "light", DESK).screenshot(path=overview)
         # A chart needs something to draw.
         for number in range(40):
             ms = 0.5 + (number * 7 % 5) / 10
@@ -74,8 +76,8 @@ def take(folder: Path) -> None:
         box, rim = watching.locator("main").bounding_box(), 12
         clip = {"x": box["x"] - rim, "y": box["y"] - rim, "width": box["width"] + 2 * rim}
         clip["height"] = box["height"] + 2 * rim
-        watching.screenshot(path=folder / "status-page-moving.png", full_page=True, clip=clip)
-        phone.screenshot(path=folder / "status-page-phone.png")
+        watching.screenshot(path=moving, full_page=True, clip=clip)
+        phone.screenshot(path=small)
 
 
 def main() -> None:

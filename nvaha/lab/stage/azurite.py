@@ -29,6 +29,8 @@ OTHER_ACCOUNT = "otheraccount"
 # The emulator's published account key: the same on every machine, so not a secret.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
+FETCHING = "storage's emulator, Azurite, is fetched first: once, a minute or two …"
+_HOME = f"azurite-{VERSION}"
 _MANIFEST = Path(__file__).parent / "azurite_package"
 _OLDEST_NODE = 22
 _INSTALL_TIMEOUT_S = 600
@@ -95,6 +97,15 @@ def cache_folder() -> Path:
     return Path(named) if named else Path.home() / ".cache" / "nvaha"
 
 
+def _script(folder: Path) -> Path:
+    return folder / _HOME / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+
+
+def installed() -> bool:
+    """Tell whether Azurite is in the cache, or will have to be fetched."""
+    return _script(cache_folder()).exists()
+
+
 def install(folder: Path | None = None) -> Path:
     """Install Azurite into the cache unless it is there, and return its start script.
 
@@ -106,14 +117,14 @@ def install(folder: Path | None = None) -> Path:
     Raises:
         LabError: no Node, or npm failed; with npm's own last words.
     """
-    home = (folder or cache_folder()) / f"azurite-{VERSION}"
-    script = home / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+    script = _script(folder or cache_folder())
     if script.exists():
         return script
+    home = (folder or cache_folder()) / _HOME
     node = find_node()
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="installing-", dir=home.parent) as name:
-        fresh = Path(name) / home.name
+        fresh = Path(name) / _HOME
         fresh.mkdir()
         for manifest in ("package.json", "package-lock.json"):
             shutil.copyfile(_MANIFEST / manifest, fresh / manifest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -32,12 +33,13 @@ class Certificates:
         return context
 
 
-def make_certificates(folder: Path, now: datetime) -> Certificates:
+def make_certificates(folder: Path, now: datetime, names: Iterable[str] = ()) -> Certificates:
     """Write a CA and a server certificate for 127.0.0.1 and localhost into a folder.
 
     Args:
         folder: created if need be; files of an earlier lab in it are replaced.
         now: the wall clock, with a time zone; the certificates last 90 days from here.
+        names: more names or addresses that the server certificate is for.
 
     Returns:
         The files. The CA's own key is kept nowhere, so that nobody can sign with it later.
@@ -53,13 +55,13 @@ def make_certificates(folder: Path, now: datetime) -> Certificates:
         .sign(ca_key, hashes.SHA256())
     )
     key = ec.generate_private_key(ec.SECP256R1())
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
+    subjects = dict.fromkeys(("localhost", "127.0.0.1", *names))
     certificate = (
         _builder(_name("localhost"), ca_name, key.public_key(), now)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(names, critical=False)
+        .add_extension(x509.SubjectAlternativeName(map(_subject, subjects)), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         # OpenSSL's strict mode, the default from Python 3.13, refuses a chain without this.
         .add_extension(
@@ -77,6 +79,13 @@ def make_certificates(folder: Path, now: datetime) -> Certificates:
         )
     )
     return files
+
+
+def _subject(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _name(common: str) -> x509.Name:

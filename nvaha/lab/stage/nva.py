@@ -8,15 +8,32 @@ import errno
 import socket
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Self
 
 _BACKLOG = 128
 _FILLERS = 4
 _FIRST_HOST = 11
+_PER_NETWORK = 200
 _TRIES = 20
 _REMEMBERED = 10_000
+
+Talk = Callable[[socket.socket], Awaitable[None]]
+"""What is said on an accepted connection until its other end has done; OSError ends it, too."""
+
+
+async def drain(connection: socket.socket) -> None:
+    """Take everything and say nothing."""
+    while await asyncio.get_running_loop().sock_recv(connection, 4096):
+        pass
+
+
+async def echo(connection: socket.socket) -> None:
+    """Say everything back."""
+    loop = asyncio.get_running_loop()
+    while data := await loop.sock_recv(connection, 4096):
+        await loop.sock_sendall(connection, data)
 
 
 class Down(StrEnum):
@@ -34,13 +51,15 @@ class _Listener:
     other system: macOS may refuse instead.)
     """
 
-    def __init__(self, *, echo: bool) -> None:
+    def __init__(self, talk: Talk) -> None:
         self.accepted: deque[float] = deque(maxlen=_REMEMBERED)
-        self._echo = echo
+        self._talk = talk
         self._socket: socket.socket | None = None
         self._answering: set[asyncio.Task[None]] = set()
         self._open: set[socket.socket] = set()
         self._fillers: list[socket.socket] = []
+        self._shuts_for_s: float | None = None
+        self._reopening: asyncio.TimerHandle | None = None
 
     def bind(self, address: str, port: int) -> int:
         """Bind and listen; returns the port."""
@@ -71,13 +90,34 @@ class _Listener:
             task = asyncio.create_task(self._answer(connection))
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
+            if self._shuts_for_s is not None:
+                self._shut(listener, self._shuts_for_s)
+
+    def limp(self, for_s: float) -> None:
+        """From now on refuse connections for so long after each one that was accepted."""
+        self._shuts_for_s = for_s
+
+    def _shut(self, listener: socket.socket, for_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        where = listener.getsockname()[:2]
+        loop.remove_reader(listener)
+        listener.close()
+        self._socket = None
+
+        def reopen() -> None:
+            # Somebody else may have taken the port meanwhile: then it is refused a while longer.
+            try:
+                self.bind(*where)
+            except OSError:
+                self._reopening = loop.call_later(for_s, reopen)
+            else:
+                self.accept()
+
+        self._reopening = loop.call_later(for_s, reopen)
 
     async def _answer(self, connection: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):
-            while data := await loop.sock_recv(connection, 4096):
-                if self._echo:
-                    await loop.sock_sendall(connection, data)
+            await self._talk(connection)
         self._open.discard(connection)
         connection.close()
 
@@ -105,6 +145,10 @@ class _Listener:
 
     def close(self) -> None:
         """Refuse everything, and reset what is open."""
+        self._shuts_for_s = None
+        if self._reopening is not None:
+            self._reopening.cancel()
+            self._reopening = None
         self._stop_accepting()
         if self._socket is not None:
             self._socket.close()
@@ -124,16 +168,18 @@ class FakeNva:
     Args:
         name: as in the configuration.
         private_addresses: its addresses in the simulated network, by which traffic finds it.
+        answer: what it says to a probe whose connection it has accepted.
     """
 
-    def __init__(self, name: str, private_addresses: Sequence[str]) -> None:
+    def __init__(self, name: str, private_addresses: Sequence[str], answer: Talk = drain) -> None:
         self.name = name
         self.private_addresses = tuple(private_addresses)
         self.address = ""
         self.probe_port = self.forward_port = 0
         self.down: Down | None = Down.REFUSE
-        self._probe = _Listener(echo=False)
-        self._forward = _Listener(echo=True)
+        self._limps = False
+        self._probe = _Listener(answer)
+        self._forward = _Listener(echo)
 
     def place(self, address: str, probe_port: int = 0, forward_port: int = 0) -> None:
         """Bind to an address and ports, 0 for free ones; OSError if they cannot be had."""
@@ -148,17 +194,25 @@ class FakeNva:
 
     def start(self) -> None:
         """Answer probes and forward traffic, at the same ports as before; harmless if it does."""
-        if self.down is None:
+        if self.down is None and not self._limps:
             return
         for listener in (self._probe, self._forward):
             listener.close()
         self.place(self.address, self.probe_port, self.forward_port)
         for listener in (self._probe, self._forward):
             listener.accept()
-        self.down = None
+        self.down, self._limps = None, False
+
+    def limp(self, for_s: float) -> None:
+        """Fail some of its probes: refuse each for so long after one that it answered."""
+        self.start()
+        self._probe.limp(for_s)
+        self._limps = True
 
     def stop(self, mode: Down = Down.REFUSE) -> None:
         """Be gone, in one of the ways of `Down`."""
+        if self._limps:
+            self.start()
         for listener in (self._probe, self._forward):
             if mode is Down.SILENT:
                 listener.silence()
@@ -194,7 +248,7 @@ def place_all(nvas: Sequence[FakeNva]) -> None:
         ports = (0, 0)
         try:
             for number, nva in enumerate(nvas):
-                nva.place(f"127.0.0.{_FIRST_HOST + number}", *ports)
+                nva.place(loopback(number), *ports)
                 ports = (nva.probe_port, nva.forward_port)
         except OSError as error:
             for nva in nvas:
@@ -208,6 +262,11 @@ def place_all(nvas: Sequence[FakeNva]) -> None:
             break
     for nva in nvas:
         nva.start()
+
+
+def loopback(number: int) -> str:
+    """Return the address of an NVA by its number."""
+    return f"127.0.{number // _PER_NETWORK}.{_FIRST_HOST + number % _PER_NETWORK}"
 
 
 def _share_one_address(nvas: Sequence[FakeNva]) -> None:

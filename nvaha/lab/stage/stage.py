@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Self
@@ -24,17 +25,23 @@ import aiohttp
 import yaml
 
 import nvaha
+from nvaha.config import parse
 from nvaha.lab.arm import ArmSimulator, Fault, Switches
 from nvaha.lab.stage.azurite import VERSION, Azurite, LabError
 from nvaha.lab.stage.nva import FakeNva, place_all
+from nvaha.lab.stage.outside import Outside
+from nvaha.lab.stage.own import stand_ins
 from nvaha.lab.stage.process import HostEvent, HostProcess
 from nvaha.lab.stage.profiles import PROFILES
 from nvaha.lab.stage.sample import Environment, configuration, environment
+from nvaha.lab.stage.scenery import Scenery
 from nvaha.lab.stage.traffic import INTERVAL_S, Flow, Traffic
 from nvaha.lab.verify import check
+from nvaha.model import Configuration
 
 Json = dict[str, Any]
 GROUP = "edge"
+CONTROL = "control"
 SCHEDULE = "*/5 * * * * *"
 """Half the default, so that a lab need not wait ten seconds for its first tick."""
 POLL_S = 0.1
@@ -51,7 +58,10 @@ class LabOptions:
         hosts: how many monitors, or their names.
         nvas, public_ips, route_tables: the sample environment's size.
         canary: whether it has one.
+        control: whether there is a control target beside the NVAs, named `control`.
+        outside: whether there is somebody outside who is sent notifications and pings.
         probe, policy: the group's, as in the configuration file.
+        configuration: somebody's own, instead of all these: the simulated Azure is what it names.
         schedule: NVAHA_SCHEDULE.
         port: the first host's; 0 for a free one.
         key: the function key that the hosts ask for.
@@ -71,8 +81,11 @@ class LabOptions:
     public_ips: int = 1
     route_tables: int = 2
     canary: bool = False
+    control: bool = False
+    outside: bool = False
     probe: Mapping[str, object] = field(default_factory=dict)
     policy: Mapping[str, object] = field(default_factory=dict)
+    configuration: Configuration | None = None
     schedule: str = SCHEDULE
     port: int = 0
     key: str | None = None
@@ -100,13 +113,12 @@ class Lab:
         self._stack = AsyncExitStack()
         self._keep = self.options.folder is not None
         self.folder = self.options.folder or Path(tempfile.mkdtemp(prefix="nvaha-lab-"))
-        self.sample: Environment = environment(
-            self.options.nvas,
-            self.options.public_ips,
-            self.options.route_tables,
-            canary=self.options.canary,
-        )
-        self.nvas = [FakeNva(nva.name, _private_addresses(self.sample, nva.name)) for nva in self.sample.nvas]
+        self.configuration, self.samples = _subject(self.options)
+        self.sample = next(iter(self.samples.values()))
+        self.scenery = Scenery(self.configuration, self.samples, self.folder / "nvas")
+        self.nvas = self.scenery.nvas
+        self.control = FakeNva(CONTROL, ()) if self.options.control else None
+        self.outside = Outside() if self.options.outside else None
         self.azurite = Azurite(self.folder, persist=self.options.persist)
         self.simulator = ArmSimulator(
             self.sample.resources,
@@ -118,6 +130,8 @@ class Lab:
         self.hosts: list[HostProcess] = []
         self.left_out: set[str] = set()
         """Route tables that the configuration does not name; `write_configuration` after a change."""
+        self.policy: dict[str, object] = dict(self.options.policy)
+        """What the configuration says as the group's policy; the same."""
         self.baseline: dict[str, Json] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -144,6 +158,7 @@ class Lab:
         self._keep = True
 
     async def _start(self) -> None:
+        _require_free(self.options.port)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._stack.callback(self._remove_folder)
         await _together(self._start_azurite(), self._start_simulator(), self._start_nvas())
@@ -170,25 +185,40 @@ class Lab:
         self._say(f"Azure Resource Manager: {self.simulator.endpoint} (profile {self.options.profile})")
 
     async def _start_nvas(self) -> None:
-        place_all(self.nvas)
+        self._stack.callback(self.scenery.stop)
+        self.scenery.start()
         for nva in self.nvas:
-            self._stack.callback(nva.close)
             self._say(f"NVA {nva.name}: {nva.address}:{nva.probe_port}")
+        for target in self.scenery.targets:
+            self._say(f"control target {target.name}: {target.address}:{target.probe_port}")
+        if self.control:
+            self._stack.callback(self.control.close)
+            place_all([self.control])
+            self._say(f"control target: {self.control.address}:{self.control.probe_port}")
+        if self.outside:
+            self._stack.push_async_callback(self.outside.stop)
+            await self.outside.start()
         self.write_configuration()
 
     def write_configuration(self) -> None:
         """Write the file that hosts read when they start."""
-        where = {nva.name: (nva.address, nva.probe_port) for nva in self.nvas}
-        tables = tuple(each for each in self.sample.route_tables if each not in self.left_out)
-        sample = replace(self.sample, route_tables=tables)
-        written = configuration(
-            sample, where, name=GROUP, probe=self.options.probe, policy=self.options.policy
-        )
+        written = yaml.safe_load(self.scenery.file(self.left_out))
+        for group in written["groups"]:
+            group.setdefault("policy", {}).update(self.policy)
+        if self.control:
+            written["control_targets"] = [f"{self.control.address}:{self.control.probe_port}"]
+        if self.outside:
+            written |= self.outside.configuration
         self.config_file.write_text(yaml.safe_dump(written, sort_keys=False))
 
     def _remove_folder(self) -> None:
         if not self._keep:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def app(self) -> Path:
+        """The folder of the app that each host begins with."""
+        return self.options.app or Path(nvaha.__file__).parent.parent
 
     @property
     def config_file(self) -> Path:
@@ -205,16 +235,17 @@ class Lab:
             "NVAHA_SCHEDULE": self.options.schedule,
             "NVAHA_INSTANCE": instance,
             **self.simulator.client_settings(instance),
+            **self.scenery.settings,
+            **(self.outside.settings if self.outside else {}),
             **self.options.settings,
         }
 
     async def add_host(self, name: str, port: int = 0, **settings: str) -> HostProcess:
         """Start another monitor, with more settings than the others if given."""
-        app = self.options.app or Path(nvaha.__file__).parent.parent
         arguments = ["--key", self.options.key] if self.options.key else []
         host = HostProcess(
             name,
-            app,
+            self.app,
             {**self.settings(name), **settings},
             self.folder,
             arguments=arguments,
@@ -238,11 +269,12 @@ class Lab:
         async with self._session.request(method, url, json=body, headers=headers) as response:
             return response.status, (await response.json() if response.content_length else {})
 
-    async def group(self, *, host: int = 0) -> Json:
-        """Return the group as a host shows it; LabError if it does not."""
-        status, content = await self.call("GET", f"/groups/{GROUP}", host=host)
+    async def group(self, name: str = "", *, host: int = 0) -> Json:
+        """Return a group, the first by default, as a host shows it; LabError if it does not."""
+        path = f"/groups/{name or next(iter(self.samples))}"
+        status, content = await self.call("GET", path, host=host)
         if status != 200:
-            raise LabError(f"GET /groups/{GROUP} answered {status}: {content}")
+            raise LabError(f"GET {path} answered {status}: {content}")
         return content
 
     async def leader(self, *, host: int = 0) -> Json | None:
@@ -252,9 +284,9 @@ class Lab:
         return leader
 
     async def until(
-        self, check: Callable[[Json], bool], *, within_s: float, what: str, host: int = 0
+        self, check: Callable[[Json], bool], *, within_s: float, what: str, host: int = 0, name: str = ""
     ) -> Json:
-        """Wait until the group is as wanted, and return it.
+        """Wait until a group, the first by default, is as wanted, and return it.
 
         Raises:
             LabError: it is not within the time; with what it is instead.
@@ -265,7 +297,7 @@ class Lab:
             if not self.hosts[host].running:
                 raise LabError(f"{self.hosts[host].name} has ended; its last words: {self.hosts[host].log}")
             try:
-                last = group = await self.group(host=host)
+                last = group = await self.group(name, host=host)
                 if check(group):
                     return group
             except (LabError, aiohttp.ClientError, TimeoutError) as error:
@@ -273,21 +305,22 @@ class Lab:
             await asyncio.sleep(POLL_S)
         raise LabError(f"not within {within_s:g} s: {what}. It is: {_short(last)}. Logs: {self.folder}")
 
-    async def ready(self, *, within_s: float = 120.0, host: int = 0) -> Json:
-        """Wait until a leader's round is fresh, the group at rest and every NVA up; return the group."""
+    async def ready(self, name: str = "", *, within_s: float = 120.0, host: int = 0) -> Json:
+        """Wait until a leader's round is fresh, a group at rest and all its NVAs up; return the group."""
 
         def at_rest(group: Json) -> bool:
             up = all(nva["health"] == "up" for nva in group["nvas"])
             return bool(up and group["phase"] == "steady")
 
         until = time.monotonic() + within_s
-        await self.until(at_rest, within_s=within_s, what="every NVA up and the group at rest", host=host)
+        what = "every NVA up and the group at rest"
+        await self.until(at_rest, within_s=within_s, what=what, host=host, name=name)
         # Its record is written beside its first round, so perhaps a little later.
         while not ((leader := await self.leader(host=host)) and leader["fresh"]):
             if time.monotonic() > until:
                 raise LabError(f"no leader's round is fresh: {leader}. Logs: {self.folder}")
             await asyncio.sleep(POLL_S)
-        return await self.group(host=host)
+        return await self.group(name, host=host)
 
     async def becomes_active(self, nva: FakeNva, *, within_s: float = 30.0, host: int = 0) -> Json:
         """Wait until a switch to an NVA is done; return the group."""
@@ -303,11 +336,9 @@ class Lab:
 
     def nva(self, name: str) -> FakeNva:
         """Return an NVA by its name or, in short, as `nva1`; LabError if there is none."""
-        for number, nva in enumerate(self.nvas, 1):
-            if name in {nva.name, f"nva{number}"}:
-                return nva
-        known = ", ".join(nva.name for nva in self.nvas)
-        raise LabError(f"there is no NVA {name!r}; there are {known}")
+        if self.control and name == CONTROL:
+            return self.control
+        return self.scenery.nva(name)
 
     def host(self, name: str) -> HostProcess:
         """Return a host by its name; LabError if there is none."""
@@ -335,20 +366,23 @@ class Lab:
 
     def _flows(self) -> list[Flow]:
         effective = self.simulator.effective
-        network = ip_network(self.sample.prefixes[-1])
-        inside = "8.8.8.8" if network.prefixlen == 0 else str(network[5])
+        flows: list[Flow] = []
 
-        def hop(table: str) -> Callable[[], str | None]:
-            return lambda: effective.next_hop(table, inside)
+        def hop(table: str, address: str) -> Callable[[], str | None]:
+            return lambda: effective.next_hop(table, address)
 
         def holder(public_ip: str) -> Callable[[], str | None]:
             return lambda: effective.public_ip_target(public_ip)
 
-        routes = [Flow(_name(each), "route", hop(each)) for each in self.sample.route_tables]
-        return [*routes, *(Flow(_name(each), "public_ip", holder(each)) for each in self.sample.public_ips)]
+        for group, sample in self.samples.items():
+            network = ip_network(sample.prefixes[-1])
+            inside = "8.8.8.8" if network.prefixlen == 0 else str(network[5])
+            flows += [Flow(_name(each), "route", hop(each, inside), group) for each in sample.route_tables]
+            flows += [Flow(_name(each), "public_ip", holder(each), group) for each in sample.public_ips]
+        return flows
 
     def _traffic_interval_s(self) -> float:
-        flows = len(self.sample.route_tables) + len(self.sample.public_ips)
+        flows = sum(len(each.route_tables) + len(each.public_ips) for each in self.samples.values())
         return max(INTERVAL_S, flows / _REQUESTS_PER_S)
 
 
@@ -360,15 +394,25 @@ async def _together(*parts: Awaitable[object]) -> None:
             raise result
 
 
-def _private_addresses(sample: Environment, name: str) -> list[str]:
-    nva = next(each for each in sample.nvas if each.name == name)
-    nics = {each.casefold() for each in nva.interfaces.values()}
-    return [
-        each["properties"]["privateIPAddress"]
-        for body in sample.resources
-        if body["id"].casefold() in nics
-        for each in body["properties"]["ipConfigurations"]
-    ]
+def _require_free(port: int) -> None:
+    """Raise LabError, before anything takes its time, if a port is somebody else's."""
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+    except OSError as error:
+        raise LabError(
+            f"port {port} on 127.0.0.1 cannot be had ({error.strerror}), perhaps for another lab: "
+            "--port 0 takes a free one"
+        ) from error
+
+
+def _subject(options: LabOptions) -> tuple[Configuration, dict[str, Environment]]:
+    """Return what a lab is about, and what Azure has of each of its groups."""
+    if options.configuration is not None:
+        return options.configuration, stand_ins(options.configuration)
+    sample = environment(options.nvas, options.public_ips, options.route_tables, canary=options.canary)
+    tree = configuration(sample, name=GROUP, probe=options.probe, policy=options.policy)
+    return parse(yaml.safe_dump(tree)).configuration, {GROUP: sample}
 
 
 def _name(resource_id: str) -> str:

@@ -30,12 +30,14 @@ class Flow:
         name: what is shown.
         direction: `route` or `public_ip`.
         target: asks the data path for the private address to which it leads; None for nowhere.
+        group: whose NVAs it is meant for.
         samples: (when it was sent, in monotonic seconds; whether it was answered; by which NVA).
     """
 
     name: str
     direction: str
     target: Callable[[], str | None]
+    group: str = ""
     samples: list[tuple[float, bool, str | None]] = field(default_factory=list)
 
     def restored_at(self, since: float) -> float | None:
