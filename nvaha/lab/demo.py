@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nvaha.lab.program import program
 from nvaha.lab.stage.azurite import FETCHING, LabError, installed
 from nvaha.lab.stage.nva import FakeNva
 from nvaha.lab.stage.stage import Lab
-from nvaha.lab.program import program
 from nvaha.lab.timeline import Figures, Line, Timeline
 
 HOLD_DOWN_S = 5
