@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nvaha.lab.program import program
 from nvaha.lab.stage.azurite import FETCHING, LabError, installed
 from nvaha.lab.stage.nva import FakeNva
 from nvaha.lab.stage.stage import Lab
@@ -73,6 +74,10 @@ class Demo:
             if problems:
                 lab.keep_folder()
                 self._print(f"Not as it should be; the logs are in {lab.folder}", "bold red")
+            else:
+                self._print(
+                    f"\nTo play on, and fail over by hand on the status page: {program()} lab up", "bold"
+                )
         if self._as_json:
             print(json.dumps({**shown, "verified": not problems}))
         return 1 if problems else 0

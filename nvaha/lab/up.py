@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import shutil
 import signal
 import sys
 import time
@@ -20,6 +19,7 @@ from rich.text import Text
 
 from nvaha.config import ConfigError, Loaded, describe, load
 from nvaha.lab.acts import VERBS, Acts
+from nvaha.lab.program import program
 from nvaha.lab.screen import QUIET, STYLES, Screen
 from nvaha.lab.stage.azurite import FETCHING, LabError, installed
 from nvaha.lab.stage.own import not_stood_in
@@ -252,19 +252,6 @@ def _health(nva: Mapping[str, Any]) -> str:
 def typed() -> dict[str, str]:
     """Return all that can be typed, and what it does."""
     return {**{each.usage: each.about for each in VERBS.values()}, **_OWN}
-
-
-def program() -> str:
-    """Return what to type in another terminal to run this very program's `nvaha`."""
-    started = Path(sys.argv[0]).absolute()
-    beside = Path(sys.executable).parent / "nvaha"
-    ours = next((each for each in (started, beside) if each.stem == "nvaha" and each.is_file()), None)
-    if ours is None:
-        return f"{shlex.quote(sys.executable)} -m nvaha.cli"
-    found = shutil.which("nvaha")
-    if found is not None and Path(found).resolve() == ours.resolve():
-        return "nvaha"
-    return shlex.quote(str(ours))
 
 
 def _load(file: Path) -> Loaded:
