@@ -63,13 +63,9 @@ class Problem:
         return ", ".join(filter(None, (self.path, place))) or "(the whole file)"
 
     def __str__(self) -> str:
+        """Return all of it in one sentence, as for a log."""
         value = f" {self.value}" if self.value else ""
         return f"{self.where}:{value} {self.message}; {self.remedy}"
-
-    def __str__(self) -> str:
-        """Return all of it in one sentence, as for a log."""
-        value = f"{self.value} " if self.value else ""
-        return f"{self.path}: {value}{self.message}; {self.remedy}"
 
 
 class ConfigError(ValueError):
