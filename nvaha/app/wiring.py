@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from nvaha.app.schedule import tick_budget_s
+from nvaha.app.trials import AppTrials
 from nvaha.app.versions import versions
 from nvaha.azure.arm.budget import Purpose
 from nvaha.azure.arm.network import ArmNetwork
@@ -25,6 +26,7 @@ from nvaha.config.settings import Settings
 from nvaha.model import Notice
 from nvaha.notify import LogNotifier
 from nvaha.operate.control import Control
+from nvaha.operate.doctor import Doctor
 from nvaha.operate.recovery import Recovery
 from nvaha.ping import UrlPinger
 from nvaha.ports import Nobody, Notifier, Ports, Receivers
@@ -98,6 +100,10 @@ class App:
         self._switcher = Switcher(configuration, ports, instance)
         self.control = Control(configuration, planning, app=app, aside=aside)
         self.recovery = Recovery(configuration, ports, StateDocuments())
+        self.doctor = Doctor(configuration, planning, AppTrials(self._network, storage, tokens, clock))
+        self.instance, self.warnings = instance, loaded.warnings
+        settings_named = ((each.url_setting, each.key_setting) for each in configuration.receivers)
+        self.named_settings = tuple(name for pair in settings_named for name in pair if name)
         for warning in loaded.warnings:
             self._notifier.notify(Notice("config_warning", "warning", str(warning), {"instance": instance}))
 
