@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Iterable, Iterator
+from itertools import chain, groupby, repeat
 from typing import Annotated
 
 import typer
 from rich.console import Group as Stack
 from rich.console import RenderableType
-from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from nvaha.cli import render
@@ -25,6 +26,10 @@ from nvaha.cli.replies import DoctorReply, FindingReply
 from nvaha.cli.words import counted
 
 app = typer.Typer()
+_MOST_WELL = 4
+_ID = re.compile(r"/subscriptions/[^ ',:()]+")
+_OWN_WORDS = re.compile(r"(?<=[A-Za-z]\)): .*", re.DOTALL)
+"""Azure's own words, behind what nvaha has read out of them: `(403 AuthorizationFailed): The client …`."""
 _STYLES = {"ok": "green", "info": "dim", "warning": "yellow", "unknown": "yellow", "error": "bold red"}
 _MARKS = {"ok": "ok", "info": "note", "warning": "WARNING", "unknown": "NOT KNOWN", "error": "ERROR"}
 
@@ -62,6 +67,7 @@ def doctor(
         steps = at_the_door(where, failure)
         if how is Output.TABLE:
             render.console().print(_picture(steps, f"The app at {where.base.removesuffix('/api')}"))
+            raise
         failure.details = (
             *failure.details,
             *({"path": each.subject, "message": each.text} for each in steps),
@@ -85,31 +91,46 @@ def _row(each: FindingReply) -> tuple[str, ...]:
 
 
 def _picture(findings: Iterable[FindingReply], title: str) -> RenderableType:
-    """Return the findings by area: a line for what is well, and a block for each that is not."""
+    """Return the findings by area: a line for what is well, and what to do below what is not."""
     findings = list(findings)
-    parts: list[RenderableType] = [Text(title, style="bold"), Text()]
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, style="bold")
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
     for area, found in groupby(findings, lambda each: each.area):
-        parts.append(Text(area.capitalize(), style="bold"))
-        parts += [_line(each) for each in found]
+        for name, each in zip(chain([area], repeat("")), _fewer(list(found)), strict=False):
+            grid.add_row(
+                name, Text(_MARKS.get(each.level, each.level), _STYLES.get(each.level, "red")), _told(each)
+            )
     count = Counter(each.level for each in findings)
     said = [counted(count[level], level) for level in ("error", "warning") if count[level]]
     said += [f"{count['unknown']} not known"] if count["unknown"] else []
-    parts += [Text(), Text(", ".join(said) or "nothing to mend", style="bold" if said else "bold green")]
-    return Stack(*parts)
+    end = Text(", ".join(said), style="bold red") if said else Text("nothing to mend", style="bold green")
+    return Stack(Text(title, style="bold"), Text(), grid, Text(), end)
 
 
-def _line(each: FindingReply) -> RenderableType:
-    style = _STYLES.get(each.level, "bold red")
-    text = Text.assemble(
-        (f"{_MARKS.get(each.level, each.level)} ", style), f"{short(each.subject)}: {each.text}"
-    )
+def _fewer(found: list[FindingReply]) -> Iterator[FindingReply]:
+    """Yield the findings of an area; of many that are well one line."""
+    well = [each for each in found if each.level == "ok"]
+    if len(well) <= _MOST_WELL:
+        yield from found
+        return
+    yield well[0].model_copy(update={"subject": "", "text": f"{len(well)} of {len(found)} are well"})
+    yield from (each for each in found if each.level != "ok")
+
+
+def _told(each: FindingReply) -> Text:
+    subject = f"{_named(each.subject)}: " if each.subject else ""
+    text = Text(f"{subject}{_ID.sub(_name_in, _OWN_WORDS.sub(r'', each.text))}")
     if each.remedy:
-        text.append(f"\n→ {each.remedy}")
-    return Padding(text, (0, 0, 0, 2))
+        text.append(f"\n→ {each.remedy}", style="italic")
+    return text
 
 
-def short(subject: str) -> str:
-    """Return a resource id as its kind and name; whatever else is as it is."""
-    if not subject.startswith("/subscriptions/"):
-        return subject
-    return "/".join(subject.rstrip("/").split("/")[-2:])
+def _named(subject: str) -> str:
+    return _ID.sub(_name_in, subject)
+
+
+def _name_in(match: re.Match[str]) -> str:
+    """Return a resource id as its kind and name: the whole one is in the JSON."""
+    return "/".join(match[0].rstrip("/").split("/")[-2:])

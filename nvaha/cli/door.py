@@ -75,7 +75,7 @@ def _connected(addresses: list[str], port: int) -> tuple[socket.socket | None, F
             continue
         return connection, _told("ok", "connection", f"{each} takes a connection at port {port}")
     remedy = "check the address, and what lies between: firewall, VPN, private endpoint"
-    text = f"{' and '.join(addresses)} take no connection at port {port}: {why}"
+    text = f"no connection to {' or '.join(addresses)} at port {port}: {why}"
     return None, _told("error", "connection", text, remedy)
 
 

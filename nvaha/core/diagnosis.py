@@ -36,10 +36,14 @@ def who(identity: str | None) -> str:
     return f" (object id {identity})" if identity else ""
 
 
-def unread(snapshot: Snapshot) -> tuple[dict[str, str], dict[str, str]]:
-    """Return why what is missing is not there, by id: what will stay so, and what may pass."""
-    passing = {each: why for each, why in snapshot.missing.items() if each in snapshot.unanswered}
-    return {each: why for each, why in snapshot.missing.items() if each not in passing}, passing
+def unread(group: Group, snapshot: Snapshot) -> tuple[dict[str, str], dict[str, str]]:
+    """Return why what is missing of a group is not there, by id: what will stay so, and what may pass."""
+    lasting: dict[str, str] = {}
+    passing: dict[str, str] = {}
+    for each in group.resource_ids:
+        if (why := snapshot.missing.get(each.casefold())) is not None:
+            (passing if each.casefold() in snapshot.unanswered else lasting)[each] = why
+    return lasting, passing
 
 
 def beside_reads(sentences: Iterable[str], snapshot: Snapshot) -> tuple[str, ...]:
@@ -51,21 +55,16 @@ def beside_reads(sentences: Iterable[str], snapshot: Snapshot) -> tuple[str, ...
 
 def of_reads(group: Group, snapshot: Snapshot, identity: str | None) -> list[Finding]:
     """Return which of a group's resources Azure does not show."""
+    lasting, passing = unread(group, snapshot)
     wrong = []
-    for each in group.resource_ids:
-        why = snapshot.missing.get(each.casefold())
-        if why is None:
-            continue
-        code = "id_unreadable"
-        if each.casefold() in snapshot.unanswered:
-            code = "not_answered"
-        elif each.casefold() in snapshot.absent:
+    for each, why in (lasting | passing).items():
+        code = "not_answered" if each in passing else "id_unreadable"
+        if each.casefold() in snapshot.absent:
             code = "id_missing"
         elif each.casefold() in snapshot.denied:
             code = "read_denied"
         wrong.append(found(Area.AZURE, code, each, f"{group.name}: {why}", who=who(identity)))
-    count = len(group.resource_ids)
-    return wrong or [well(Area.AZURE, group.name, f"{count} resources read")]
+    return wrong or [well(Area.AZURE, group.name, f"all {len(group.resource_ids)} of its resources are read")]
 
 
 def of_offer(resource_id: str, fault: str, code: str | None, text: str, identity: str | None) -> Finding:

@@ -62,7 +62,10 @@ class Finding:
     remedy: str = ""
 
 
-_ROLE = "give the app's identity{who} the operator role there (docs/security.md#where-it-is-assigned)"
+_ROLE = (
+    "give the app's identity{who} that right: the operator role at that scope "
+    "(docs/security.md#where-it-is-assigned)"
+)
 KINDS: Final[dict[str, tuple[Level, str]]] = {
     # settings
     "settings_unusable": (Level.ERROR, "correct that application setting; the app does nothing before"),

@@ -256,16 +256,16 @@ def of_settings(
         own: the names of nvaha's own settings.
         named: the settings that the configuration names.
     """
-    folded = {name.casefold(): (name, value) for name, value in environ.items()}
+    folded, own = {name.casefold(): (name, value) for name, value in environ.items()}, set(own)
     wrong = [
         *_storage(folded, connection),
-        *_names(environ, set(own)),
+        *_names(environ, own),
         *_references(folded, {*own, *named}, set(named)),
         *_functions(folded),
         *_runtime(folded),
     ]
-    own_set = sum(name.startswith("NVAHA_") for name in environ)
-    return wrong or [well(Area.SETTINGS, "application settings", f"{own_set} of nvaha's own are set")]
+    there = ", ".join(sorted(name for name in environ if name in own)) or "none"
+    return wrong or [well(Area.SETTINGS, "application settings", f"nvaha's own that are set: {there}")]
 
 
 def _storage(folded: Mapping[str, tuple[str, str]], connection: str) -> Iterator[Finding]:

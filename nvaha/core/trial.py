@@ -2,8 +2,8 @@
 
 Azure Resource Manager looks at rights, at the rights on whatever a body refers to, at policies and at locks
 before it passes a write on; the network service then refuses what it cannot read (`InvalidRequestFormat`), or
-what was read under another ETag (412). So either of these tells that all of the others are in order (azure-facts
-B1a).
+what was read under another ETag (412). So either of these tells that all of the others are in order
+(azure-facts B1a).
 
 Each write is stopped twice, since a NIC may ignore If-Match: its ETag is one that nothing has, and in its
 body stands a child that the service cannot read. Else it is what a failover would write, references included.

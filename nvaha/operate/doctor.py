@@ -9,7 +9,7 @@ from functools import partial
 from nvaha.core import conditions, diagnosis
 from nvaha.core.addresses import addresses_of
 from nvaha.core.decide import as_configured
-from nvaha.core.findings import Area, Finding, advised, found, well
+from nvaha.core.findings import Area, Finding, Level, advised, found, well
 from nvaha.core.instances import could_lead
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.core.survey import survey
@@ -50,8 +50,6 @@ OFFER_EVERY_S = 0.1
 """ARM gives one identity ten writes back a second (azure-facts B4); no more are offered, so that all it may
 write at once is left to switches."""
 TARGET_S = 2.0
-_READ_HERE = frozenset({"nva_not_ready", "discovery_failed"})
-"""What a leader's last look said of a group that was looked at here anyway."""
 
 Sink = list[Finding]
 States = Mapping[str, Versioned | StateUnreadable]
@@ -122,7 +120,7 @@ class Doctor:
             *(part(Area.AZURE, each.name, partial(run.group, each, states.get(each.name))) for each in chosen)
         )
         if states or leader:
-            await part(Area.GROUPS, "groups", partial(self._groups, chosen, states, leader, run.looked_at))
+            await part(Area.GROUPS, "groups", partial(self._groups, chosen, states, leader, run.said))
         await part(Area.CLOCK, "clock", run.clocks)
         return sink
 
@@ -154,7 +152,7 @@ class Doctor:
         chosen: Iterable[Group],
         states: States,
         leader: LeaderRecord | None,
-        looked_at: set[str],
+        said: set[tuple[str, str]],
         sink: Sink,
     ) -> None:
         """Say what `nvaha status` says of each group, but for what was read anew."""
@@ -167,8 +165,9 @@ class Doctor:
                 advice = conditions.of_canary(group, state, now)
             else:
                 advice = conditions.of_group(group, state, leader, now, unreadable)
-            skipped = _READ_HERE if group.name in looked_at else frozenset()
-            wrong = advised(Area.GROUPS, group.name, (each for each in advice if each.code not in skipped))
+            wrong = advised(
+                Area.GROUPS, group.name, (each for each in advice if (group.name, each.code) not in said)
+            )
             sink += wrong or [
                 well(Area.GROUPS, group.name, f"{state.phase}, active {state.active or 'not known'}")
             ]
@@ -185,7 +184,8 @@ class _Run:
         self._network, self._prober, self._trials = network, prober, trials
         self._now = asyncio.get_running_loop().time
         self.until = self._now() + WITHIN_S
-        self.looked_at: set[str] = set()
+        self.said: set[tuple[str, str]] = set()
+        """What is told of groups here anyway, by the names of advice."""
         self._identity: str | None = None
         self._places = asyncio.Semaphore(GROUPS_AT_ONCE)
         self._offering = asyncio.Lock()
@@ -224,14 +224,16 @@ class _Run:
                 text = f"{group.name}: {safe(error.message)}"
                 sink.append(found(Area.AZURE, "not_answered", error.resource_id, text))
             else:
-                self.looked_at.add(group.name)
+                self.said |= {(group.name, "nva_not_ready"), (group.name, "discovery_failed")}
                 sink += diagnosis.of_reads(group, snapshot, self._identity)
                 said = survey(group, snapshot, state.nvas)
                 sink += diagnosis.of_readiness(group, said, snapshot)
             if group.canary is None:
-                sink += await asyncio.gather(
-                    *(self._probe(group, each, snapshot, state) for each in group.nvas)
-                )
+                probed = [self._probe(group, each, snapshot, state) for each in group.nvas]
+                for each in await asyncio.gather(*probed):
+                    sink.append(each)
+                    if each.level is Level.ERROR:
+                        self.said.add((group.name, "nva_down"))
             await self._offers(group, snapshot, state, sink)
 
     async def _probe(self, group: Group, nva: Nva, snapshot: Snapshot, state: GroupState) -> Finding:
@@ -269,7 +271,7 @@ class _Run:
                     wrong += await self._offer(group, each)
             proven += 1
         if not wrong and proven:
-            text = f"{proven} writes tried: only refused as they had to be, so the rights are there"
+            text = f"{proven} of its resources may be written: tried, and nothing changed"
             sink.append(well(Area.RIGHTS, group.name, text))
         sink += wrong
 
