@@ -21,6 +21,8 @@ _SPAN: Final = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2}(?:\.\d{1,7})?)"
 _LEVELS: Final = ("trace", "debug", "information", "warning", "error", "critical", "none")
 _YES: Final = {"1", "true", "yes"}
 _LONGEST: Final = 80
+_COMMANDS: Final = {"NVAHA_URL", "NVAHA_KEY", "NVAHA_TARGET"}
+"""The command's own, which an app that was started from the same shell inherits."""
 TRIGGERED: Final = ("probe", "switch", "poison")
 
 
@@ -279,7 +281,7 @@ def _storage(folded: Mapping[str, tuple[str, str]], connection: str) -> Iterator
 
 def _names(environ: Mapping[str, str], own: set[str]) -> Iterator[Finding]:
     for name in sorted(environ):
-        if name.startswith("NVAHA_") and name not in own:
+        if name.startswith("NVAHA_") and name not in own | _COMMANDS:
             near = get_close_matches(name, own, 1)
             text = f"nvaha has no such setting{f'; it has {near[0]}' if near else ''}"
             yield found(Area.SETTINGS, "setting_unknown", name, text)
