@@ -132,6 +132,12 @@ async def _tried(
     return Tried(service, place, tuple(did))
 
 
+def _code(error: HttpResponseError) -> str:
+    # The SDK drops the code of an insert into a table.
+    headers = getattr(error.response, "headers", {})
+    return error_code(error) or str(headers.get("x-ms-error-code") or "")
+
+
 class _Refused(Exception):
     """A step was not carried out; `status` is None where nobody answered."""
 
@@ -148,7 +154,7 @@ async def _asked() -> AsyncIterator[None]:
             try:
                 yield
             except HttpResponseError as error:
-                raise _Refused(error.status_code, error_code(error), describe(error)) from error
+                raise _Refused(error.status_code, _code(error), describe(error)) from error
     except StoreUnavailable as error:
         cause = error.__cause__
         text = describe(cause) if isinstance(cause, AzureError) else "no answer from storage"
