@@ -74,7 +74,8 @@ def doctor(
         )
         raise
     view = answer.view
-    title = f"nvaha {view.version} at {where.base.removesuffix('/api')}, {view.instance or 'no instance'}"
+    title = f"The app at {where.base.removesuffix('/api')}: release {view.version}"
+    title += f", instance {view.instance}" if view.instance else ""
     show(how, answer.text, lambda: _picture(view.findings, title), lambda: map(_row, view.findings))
     raise typer.Exit(_code(view, strict=strict))
 

@@ -46,7 +46,9 @@ from nvaha.text import safe, shown
 WITHIN_S = 20.0
 """So long an examination takes; what is not done by then is told as not examined."""
 READ_WITHIN_S = 10.0
-GROUPS_AT_ONCE = 4
+GROUPS_AT_ONCE = OFFERS_AT_ONCE = 4
+_LAST_OFFER_S = 6.0
+"""So long before the end nothing more is offered: what was is answered by then, or not at all."""
 OFFER_EVERY_S = 0.1
 """ARM gives one identity ten writes back a second (azure-facts B4); no more are offered, so that all it may
 write at once is left to switches."""
@@ -108,7 +110,7 @@ class Doctor:
             part(Area.STORAGE, "storage", run.storage),
             part(Area.PROBES, "control targets", partial(run.targets, self._configuration.control_targets)),
         )
-        states: States = {}
+        states: States | None = None
         leader: LeaderRecord | None = None
 
         async def rows(sink: Sink) -> None:
@@ -118,9 +120,12 @@ class Doctor:
 
         await part(Area.MONITORS, "rows", rows)
         await asyncio.gather(
-            *(part(Area.AZURE, each.name, partial(run.group, each, states.get(each.name))) for each in chosen)
+            *(
+                part(Area.AZURE, each.name, partial(run.group, each, (states or {}).get(each.name)))
+                for each in chosen
+            )
         )
-        if states or leader:
+        if states is not None:
             await part(Area.GROUPS, "groups", partial(self._groups, chosen, states, leader, run.said))
         await part(Area.CLOCK, "clock", run.clocks)
         return sink
@@ -189,8 +194,8 @@ class _Run:
         """What is told of groups here anyway, by the names of advice."""
         self._identity: str | None = None
         self._places = asyncio.Semaphore(GROUPS_AT_ONCE)
-        self._offering = asyncio.Lock()
-        self._offered: set[str] = set()
+        self._offering, self._pace = asyncio.Semaphore(OFFERS_AT_ONCE), asyncio.Lock()
+        self._offered: dict[str, asyncio.Future[list[Finding] | None]] = {}
         self._short = False
 
     async def tokens(self, sink: Sink) -> None:
@@ -257,24 +262,30 @@ class _Run:
             text = "a switch is under way, so no write was tried"
             sink.append(found(Area.RIGHTS, "switch_under_way", group.name, text))
             return
-        proven, wrong = 0, []
-        for each in offers(group, snapshot):
-            async with self._offering:
-                if self._short or self._now() + OFFER_EVERY_S > self.until - 1.0:
-                    sink.append(
-                        found(Area.RIGHTS, "write_not_tried", group.name, "not every write could be tried")
-                    )
-                    break
-                # Groups may share a route table.
-                if each.id.casefold() not in self._offered:
-                    self._offered.add(each.id.casefold())
-                    await asyncio.sleep(OFFER_EVERY_S)
-                    wrong += await self._offer(group, each)
-            proven += 1
-        if not wrong and proven:
+        said = await asyncio.gather(*(self._objections(group, each) for each in offers(group, snapshot)))
+        proven = sum(each == [] for each in said)
+        if proven:
             text = f"{proven} of its resources may be written: tried, and nothing changed"
             sink.append(well(Area.RIGHTS, group.name, text))
-        sink += wrong
+        if None in said:
+            text = f"{said.count(None)} of its resources were not tried"
+            sink.append(found(Area.RIGHTS, "write_not_tried", group.name, text))
+        sink += dict.fromkeys(finding for each in said if each for finding in each)
+
+    async def _objections(self, group: Group, resource: Resource) -> list[Finding] | None:
+        """Return what Azure objects to in a write of a resource, which groups may share; None: not tried."""
+        key = resource.id.casefold()
+        if key not in self._offered:
+            self._offered[key] = asyncio.ensure_future(self._in_turn(group, resource))
+        return await self._offered[key]
+
+    async def _in_turn(self, group: Group, resource: Resource) -> list[Finding] | None:
+        async with self._offering:
+            async with self._pace:
+                if self._now() > self.until - _LAST_OFFER_S:
+                    return None
+                await asyncio.sleep(OFFER_EVERY_S)
+            return None if self._short else await self._offer(group, resource)
 
     async def _offer(self, group: Group, resource: Resource) -> list[Finding]:
         # All of them under one id, by which the activity log tells them from what a switch writes.

@@ -26,7 +26,7 @@ API_VERSIONS = {Cloud.PUBLIC: "2025-03-01", Cloud.US_GOVERNMENT: "2023-09-01", C
 _GET_TIMEOUT_S = 5.0
 # ARM answers some writes only after it has looked at other resources: about 5 s for a public IP in use.
 _PUT_TIMEOUT_S = 30.0
-_OFFER_TIMEOUT_S = 8.0
+_OFFER_TIMEOUT_S = 5.0
 _UNREAD = "invalidrequestformat"
 _PAUSES_S = (0.1, 0.4)
 _ALIVE_EVERY_S = 1.0

@@ -82,7 +82,7 @@ async def test_settings_that_cannot_be_used_are_findings() -> None:
 
 async def test_a_configuration_that_cannot_be_used_is_a_finding_for_each_problem() -> None:
     """With its own remedy; a warning is one, too."""
-    answer = await examined(ConfigError([PROBLEM, PROBLEM]))
+    answer = await examined(ConfigError((PROBLEM, PROBLEM)))
     assert bad(answer) == [("settings", "configuration_unusable", "groups[0].nvas")] * 2
     assert {each["remedy"] for each in answer["findings"] if each["level"] != "ok"} == {"name a second one"}
     answer = await examined(FakeApp(warnings=(PROBLEM,)))

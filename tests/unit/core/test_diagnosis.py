@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,13 +68,11 @@ class TestReads:
             ({}, "id_unreadable"),
         ],
     )
-    def test_each_reason_has_its_own_remedy(self, sets: dict[str, bool], code: str) -> None:
+    def test_each_reason_has_its_own_remedy(self, sets: dict[str, Any], code: str) -> None:
         """For the one resource, by its whole id."""
         gone = frozenset({table_id("table").casefold()})
-        snapshot = replace(
-            snapshot_of(missing={table_id("table"): "could not be read: why"}),
-            **dict.fromkeys(sets, gone),
-        )
+        changes: dict[str, Any] = dict.fromkeys(sets, gone)
+        snapshot = replace(snapshot_of(missing={table_id("table"): "could not be read: why"}), **changes)
         told = diagnosis.of_reads(GROUP, snapshot, "0b1e")
         assert codes(*told) == [(code, table_id("table"))]
         assert "why" in told[0].text

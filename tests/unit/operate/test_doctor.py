@@ -24,7 +24,7 @@ from nvaha.model import (
 )
 from nvaha.operate.control import Refused
 from nvaha.operate.doctor import OFFER_EVERY_S, WITHIN_S, Doctor
-from nvaha.ports import NetworkError, NetworkFault
+from nvaha.ports import NetworkError, NetworkFault, StateUnreadable
 from tests.builders import (
     SPEC,
     address,
@@ -41,7 +41,7 @@ from tests.builders import (
     table_id,
     up,
 )
-from tests.fakes import FakeTrials, Outside
+from tests.fakes import FakeStore, FakeTrials, Outside
 
 GROUP = probed_apart(group_of(public_ips=(PublicIp("external", pip_id("p")),)))
 TARGETS = (ControlTarget("10.9.0.1", 53), ControlTarget("10.9.0.2", 53))
@@ -145,12 +145,16 @@ async def test_a_group_that_is_being_switched_is_offered_no_write() -> None:
 
 
 async def test_no_more_is_offered_than_arm_gives_back() -> None:
-    """A table that two groups share is offered once; each write takes its time."""
+    """A table that two groups share is offered once, and its lack told once; each write takes its time."""
     other = replace(GROUP, name="h")
-    out, trials = await outside(), FakeTrials()
+    denied = NetworkError(NetworkFault.DENIED, TABLE, "403")
+    out, trials = await outside(), FakeTrials(objects={TABLE: denied})
     out.store.put(replace(steady(fingerprint=GROUP.fingerprint), group="h"))
     began = out.clock.monotonic()
-    await examined(out, trials, Configuration((GROUP, other)))
+    findings = await examined(out, trials, Configuration((GROUP, other)))
+    assert {code for area, code, _ in bad(findings) if area is Area.RIGHTS} == {"write_denied"}
+    well = [each.text[0] for each in findings if (each.area, each.level) == (Area.RIGHTS, Level.OK)]
+    assert well == ["2", "2"]
     assert len(trials.offered) == len({each.id for each in trials.offered}) == 3
     assert out.clock.monotonic() - began >= 3 * OFFER_EVERY_S
 
@@ -309,6 +313,42 @@ async def test_one_group_may_be_examined_alone() -> None:
     assert not any(each.subject.startswith("h") for each in findings)
     with pytest.raises(Refused, match="g, h"):
         await examined(out, configuration=both, name="x")
+
+
+async def test_a_leader_that_cannot_be_read_is_none() -> None:
+    """Until it says so anew; the rows of the others are looked at all the same."""
+    out = await outside()
+
+    class Spoilt(FakeStore):
+        """A store whose leader's row another release has written."""
+
+        async def load_leader(self) -> LeaderRecord | None:
+            raise StateUnreadable("row monitor/leader")
+
+    store = Spoilt(out.store.states, instance_rows=out.store.instance_rows)
+    found = bad(await Doctor(CONFIGURATION, replace(out.ports, store=store), FakeTrials()).examine())
+    assert (Area.MONITORS, "no_leader", "monitors") in found
+
+
+async def test_a_group_of_which_nothing_could_be_read_is_not_said_to_be_writable() -> None:
+    """Nothing was offered."""
+    out, trials = await outside(), FakeTrials()
+    for each in GROUP.resource_ids:
+        out.network.unread[each] = NetworkError(NetworkFault.DENIED, each, "403")
+    findings = await examined(out, trials)
+    assert not any(each.area is Area.RIGHTS for each in findings)
+    assert trials.offered == []
+
+
+async def test_what_there_is_no_time_for_is_not_tried() -> None:
+    """And told as that; the rest was."""
+    out, trials = await outside(), FakeTrials()
+    group = replace(GROUP, route_tables=tuple(table_id(f"t{number}") for number in range(300)))
+    out.network.read_s = 0.0
+    out.network.put_there(*azure_of(group, "a"))
+    found = bad(await examined(out, trials, Configuration((group,))))
+    assert (Area.RIGHTS, "write_not_tried", "g") in found
+    assert 100 < len(trials.offered) < 300
 
 
 async def test_a_canary_is_read_and_offered_and_not_probed() -> None:
