@@ -274,6 +274,20 @@ class Acts:
         self._lab.simulator.deny(self._lab.host(name).name, "*", f"/subscriptions/{SUBSCRIPTION}")
         return f"Azure denies {name} everything"
 
+    @_verb("deny read|write|join NAME", "Azure denies every monitor one right on a resource")
+    async def _deny(self, right: str, name: str) -> str:
+        resource = self._id(name)
+        action = "*/join/action" if right == "join" else f"*/{right}"
+        self._lab.simulator.deny("*", action, resource)
+        return f"nobody may {right} {_name(resource)}"
+
+    @_verb("forwarding off|on NIC", "IP forwarding of a NIC is switched off, or on again")
+    async def _forwarding(self, how: str, name: str) -> str:
+        nic = by_hand.named(self._lab.simulator, name, "networkInterfaces")
+        nic["properties"]["enableIPForwarding"] = how == "on"
+        self._lab.simulator.edit(nic)
+        return f"IP forwarding of {nic['name']} is {how}"
+
     @_verb("unfence all", "nobody is denied anything any more")
     async def _unfence(self) -> str:
         self._lab.simulator.allow_all()

@@ -47,6 +47,8 @@ class TestLines:
             ("unhold udr", "unhold", ["udr"]),
             ("config without mgmt-udr", "config", ["without", "mgmt-udr"]),
             ("unfence all", "unfence", []),
+            ("deny join pip", "deny", ["join", "pip"]),
+            ("forwarding off vm2-nic2", "forwarding", ["off", "vm2-nic2"]),
             ("start monitor-a", "start", ["monitor-a"]),
             ("start monitor-a ../v0.1.0", "start", ["monitor-a", "../v0.1.0"]),
             ("az tag update --tags 'a=b c'", "az", ["tag", "update", "--tags", "a=b c"]),
