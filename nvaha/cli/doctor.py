@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import chain, groupby, repeat
+from itertools import chain, groupby, repeat, zip_longest
 from typing import Annotated
 
 import typer
@@ -111,13 +111,15 @@ def _picture(findings: Iterable[FindingReply], title: str) -> RenderableType:
 
 
 def _fewer(found: list[FindingReply]) -> Iterator[FindingReply]:
-    """Yield the findings of an area; of many that are well one line."""
+    """Yield the findings of an area: of many that are well one line, a remedy once below all it is for."""
     well = [each for each in found if each.level == "ok"]
-    if len(well) <= _MOST_WELL:
-        yield from found
-        return
-    yield well[0].model_copy(update={"subject": "", "text": f"{len(well)} of {len(found)} are well"})
-    yield from (each for each in found if each.level != "ok")
+    shown = found
+    if len(well) > _MOST_WELL:
+        line = well[0].model_copy(update={"subject": "", "text": f"{len(well)} of {len(found)} are well"})
+        shown = [line, *(each for each in found if each.level != "ok")]
+    for each, after in zip_longest(shown, shown[1:]):
+        same = after is not None and after.remedy == each.remedy
+        yield each.model_copy(update={"remedy": ""}) if same else each
 
 
 def _told(each: FindingReply) -> Text:

@@ -84,6 +84,17 @@ def test_of_many_that_are_well_there_is_one_line(fake: FakeApp) -> None:
     assert "it is error" in result.stdout
 
 
+def test_a_remedy_stands_once_below_all_that_it_is_for(fake: FakeApp) -> None:
+    """Each role that is missing is named; what to do about them is said once."""
+    missing = [finding("error", subject=f"s{number}", remedy="give the role") for number in range(3)]
+    fake.says("GET /doctor", answer(*missing, finding("error", subject="t", remedy="another")))
+    lines = run(fake, "doctor").stdout.splitlines()
+    assert sum("give the role" in each for each in lines) == 1
+    assert sum("it is error" in each for each in lines) == 4
+    places = [number for number, each in enumerate(lines) if "s2:" in each or "give the role" in each]
+    assert places[1] == places[0] + 1
+
+
 def test_a_group_may_be_named(fake: FakeApp) -> None:
     """One that the app does not have is refused."""
     fake.says("GET /doctor", answer())
