@@ -95,6 +95,12 @@ async def break_glass(req: func.HttpRequest) -> func.HttpResponse:
     return await api.break_glass(req)
 
 
+@app.route("doctor", methods=["GET"])
+async def doctor(req: func.HttpRequest) -> func.HttpResponse:
+    """Examine everything that the app needs."""
+    return await api.doctor(req)
+
+
 @app.route("groups/{group}/failover", methods=["POST"])
 async def failover(req: func.HttpRequest) -> func.HttpResponse:
     """Start a failover."""

@@ -26,6 +26,8 @@ from nvaha.model import (
     Receiver,
     Resource,
     SwitchRequest,
+    TokenSeen,
+    Tried,
     Unsent,
 )
 
@@ -350,6 +352,30 @@ class Nobody:
     def heard(self) -> tuple[Unsent, ...]:
         """Return nothing."""
         return ()
+
+
+class Trials(Protocol):
+    """What an examination tries. Nothing here changes a resource, or touches a lease that anybody needs."""
+
+    async def storage(self) -> tuple[Tried, ...]:
+        """Write, read and remove something of one's own in each container, table and queue."""
+        ...
+
+    async def offer(self, resource: Resource) -> None:
+        """Have Azure refuse a write that it cannot take, for that reason and no other.
+
+        Raises:
+            NetworkError: it was refused for another reason, such as a missing right, or not answered.
+        """
+        ...
+
+    async def tokens(self) -> tuple[TokenSeen, ...]:
+        """Ask for tokens; return how it stands with them."""
+        ...
+
+    def clocks(self) -> Mapping[str, float]:
+        """Return by how many seconds each service's clock is ahead of this machine's, where that is known."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

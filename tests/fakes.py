@@ -31,13 +31,17 @@ from nvaha.model import (
     Operation,
     ProbeSpec,
     Reading,
+    Resource,
     SwitchRequest,
+    TokenSeen,
+    Tried,
 )
 from nvaha.model.events import EVENTS, FIELDS, TROUBLE
 from nvaha.ports import (
     LEASE_S,
     Conflict,
     LeaseGrant,
+    NetworkError,
     Ports,
     StateUnreadable,
     StoreUnavailable,
@@ -369,6 +373,43 @@ class FakeProber:
         self.reached_for.append(target.address)
         await self.clock.sleep(timeout_s if target.address in self.silent else 0.001)
         return target.address not in self.silent
+
+
+@dataclass(slots=True)
+class FakeTrials:
+    """What an examination tries: all goes well unless said otherwise.
+
+    Args:
+        tried: what comes of storage.
+        seen: how it stands with tokens.
+        ahead: how far the services' clocks are ahead.
+        objects: {resource id: what Azure objects to in a write of it}.
+        offered: the writes that were offered, in order.
+    """
+
+    tried: tuple[Tried, ...] = (Tried("table", "nvahagroups", ("write",)),)
+    seen: tuple[TokenSeen, ...] = (TokenSeen("ARM", later(86400), None, "0b1e"),)
+    ahead: dict[str, float] = field(default_factory=lambda: {"storage": 0.3})
+    objects: dict[str, NetworkError] = field(default_factory=dict)
+    offered: list[Resource] = field(default_factory=list)
+
+    async def storage(self) -> tuple[Tried, ...]:
+        """Return what came of it."""
+        return self.tried
+
+    async def offer(self, resource: Resource) -> None:
+        """Object, or not."""
+        self.offered.append(resource)
+        if (error := self.objects.get(resource.id)) is not None:
+            raise error
+
+    async def tokens(self) -> tuple[TokenSeen, ...]:
+        """Return how it stands."""
+        return self.seen
+
+    def clocks(self) -> Mapping[str, float]:
+        """Return how far they are ahead."""
+        return self.ahead
 
 
 @dataclass(slots=True)

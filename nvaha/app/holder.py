@@ -22,6 +22,7 @@ from nvaha.text import fit_to_raise
 if TYPE_CHECKING:
     from nvaha.app.wiring import App
     from nvaha.azure.tokens import Tokens
+    from nvaha.operate.answers import DoctorAnswer
 
 WIRING = "nvaha.app.wiring"
 REFUSED_S = 5.0
@@ -113,6 +114,12 @@ class AppHolder:
                 del self._uses[app]
                 if app is not self._app:
                     await app.close()
+
+    async def examine(self, group: str | None) -> DoctorAnswer:
+        """Return what is found of this process and, if it can be built, of its app; Refused as there."""
+        from nvaha.app.doctor import examine  # noqa: PLC0415 - only who asks for it pays for it
+
+        return await examine(self._folder, self._environ, self.using, group)
 
     async def switch(self, body: bytes) -> None:
         """Carry out the switch that a message points at; read the configuration again if it is of another."""

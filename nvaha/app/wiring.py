@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from azure.identity import CredentialUnavailableError
 
 from nvaha.app.schedule import tick_budget_s
+from nvaha.app.trials import AppTrials
 from nvaha.app.versions import versions
 from nvaha.azure.arm.budget import Purpose
 from nvaha.azure.arm.network import ArmNetwork
@@ -28,6 +29,7 @@ from nvaha.config.settings import Settings
 from nvaha.model import Notice, ReceiverKind
 from nvaha.notify import LogNotifier
 from nvaha.operate.control import Control
+from nvaha.operate.doctor import Doctor
 from nvaha.operate.recovery import Recovery
 from nvaha.ping import UrlPinger
 from nvaha.ports import Nobody, Notifier, NotTaken, Ports, Receivers
@@ -118,6 +120,10 @@ class App:
         self._switcher = Switcher(configuration, ports, instance)
         self.control = Control(configuration, planning, app=app, aside=aside)
         self.recovery = Recovery(configuration, ports, StateDocuments())
+        self.doctor = Doctor(configuration, planning, AppTrials(self._network, storage, tokens, clock))
+        self.instance, self.warnings = instance, loaded.warnings
+        settings_named = ((each.url_setting, each.key_setting) for each in configuration.receivers)
+        self.named_settings = tuple(name for pair in settings_named for name in pair if name)
         for warning in loaded.warnings:
             text = f"the configuration: {warning}"
             self._notifier.notify(Notice("config_warning", "warning", text, {"instance": instance}))

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 # A slower answer says too little about when its date was written.
 _MAX_ROUND_TRIP_S = 2.0
@@ -39,6 +40,19 @@ class ServiceClock:
     def synchronized(self) -> bool:
         """Whether an answer of storage has been seen."""
         return self._offset_s is not None
+
+    def read(self, date: str | None, sent_at: float, received_at: float) -> None:
+        """Learn from the `Date` header of one answer, if it has one; times as of `observe`."""
+        try:
+            service_time = parsedate_to_datetime(date or "")
+        except ValueError:
+            return
+        if service_time.tzinfo is not None:
+            self.observe(service_time, sent_at, received_at)
+
+    def ahead_s(self) -> float | None:
+        """Return by how many seconds the service's clock is ahead of this host's; None if it is not known."""
+        return self.now().timestamp() - self._wall() if self.synchronized else None
 
     def observe(self, service_time: datetime, sent_at: float, received_at: float) -> None:
         """Learn from one answer of storage.

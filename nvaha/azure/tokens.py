@@ -9,6 +9,8 @@ tokens are held here, and each is fetched by a new credential, which has none of
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import re
 import time
 from collections.abc import Callable
@@ -21,7 +23,7 @@ from azure.identity import CredentialUnavailableError
 from nvaha.azure.clouds import ENDPOINTS, STORAGE_SCOPE
 from nvaha.azure.credentials import arm_credential, storage_credential
 from nvaha.config.settings import Settings
-from nvaha.model import Notice
+from nvaha.model import Notice, TokenSeen
 from nvaha.ports import Notifier
 from nvaha.text import one_line, safe, shortened
 
@@ -45,6 +47,7 @@ TOLD_AFTER_S = 1800.0
 """With a token in hand, this long without a new one is worth an error."""
 _LONGEST = 1000
 _WAYS = re.compile(r"\n\t(?=\w+Credential: )")
+_OBJECT_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _ADVICE = "\nTo mitigate this issue"
 _REMEDY = (
     "see that the app has its identity (az webapp identity show) and that its endpoint answers, or, with a "
@@ -70,7 +73,7 @@ class TokenKeeper:
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._service, self._scope, self._make, self._now = service, scope, make, now
+        self.service, self._scope, self._make, self._now = service, scope, make, now
         self._held: AccessTokenInfo | None = None
         self._had_at = now()
         self._failed_at = float("-inf")
@@ -86,6 +89,14 @@ class TokenKeeper:
         """The token that is held, if it lasts for another request."""
         held = self._held
         return held if held is not None and held.expires_on - self._now() > SPARE_S else None
+
+    def seen(self) -> TokenSeen:
+        """Return how it stands with the tokens."""
+        held = self.held
+        if held is None:
+            return TokenSeen(self.service, None, self.trouble)
+        until = datetime.fromtimestamp(held.expires_on, UTC)
+        return TokenSeen(self.service, until, self.trouble, _identity(held.token))
 
     async def keep(self) -> None:
         """Ask for a token, and for the next one, until cancelled."""
@@ -137,7 +148,7 @@ class TokenKeeper:
         except Exception as error:
             # However deep it failed, no token was had, which says nothing about what it was wanted for.
             why = f"no answer within {FETCH_S:g} s" if isinstance(error, TimeoutError) else _why(error)
-            self.trouble, self._failed_at = f"no token for {self._service}: {why}", _monotonic()
+            self.trouble, self._failed_at = f"no token for {self.service}: {why}", _monotonic()
             raise CredentialUnavailableError(self.trouble) from error
         self._held = AccessTokenInfo(token.token, token.expires_on)
         self._had_at, self.trouble = self._now(), None
@@ -161,7 +172,7 @@ class TokenKeeper:
             notifier.notify(Notice("no_token", "error", f"{trouble}. {left}. {_REMEDY}"))
         elif trouble is None and self._told and held is not None:
             self._told = False
-            notifier.notify(Notice("token_back", "info", f"a token for {self._service} can be had again"))
+            notifier.notify(Notice("token_back", "info", f"a token for {self.service} can be had again"))
 
     async def close(self) -> None:
         """Ask no more."""
@@ -227,6 +238,17 @@ class Tokens:
         """Say what changed for each of them."""
         for each in self.keepers:
             each.tell(notifier)
+
+
+def _identity(token: str) -> str | None:
+    """Return the object id that stands in a token; it is Entra's to change how it looks, so perhaps none."""
+    try:
+        body = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        found = claims.get("oid")
+    except (IndexError, ValueError, AttributeError):
+        return None
+    return found if isinstance(found, str) and _OBJECT_ID.fullmatch(found) else None
 
 
 def _monotonic() -> float:

@@ -27,6 +27,7 @@ MODULES = {
     "status": "nvaha.cli.look",
     "plan": "nvaha.cli.look",
     "check": "nvaha.cli.check",
+    "doctor": "nvaha.cli.doctor",
     "failover": "nvaha.cli.act",
     "scheduled": "nvaha.cli.check",
     "cancel": "nvaha.cli.orders",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, TypeVar
 
 from azure.core.credentials_async import AsyncTokenCredential
@@ -25,10 +26,11 @@ from nvaha.cli.replies import BreakGlassReply
 from nvaha.cli.words import counted
 from nvaha.config.settings import Settings, SettingsError
 from nvaha.core.by_hand import by_hand
+from nvaha.core.diagnosis import beside_reads, unread
 from nvaha.core.survey import survey
-from nvaha.model import Configuration, Group, Resource, Snapshot
+from nvaha.model import Configuration, Group, Snapshot
 from nvaha.ports import Network, NetworkError
-from nvaha.state.snapshot import lasting, read_snapshot
+from nvaha.state.snapshot import read_snapshot
 from nvaha.text import last_part, safe
 
 _TOKEN_S = 60.0
@@ -150,72 +152,39 @@ async def survey_all(configuration: Configuration, network: Network) -> tuple[Re
     return tuple(await asyncio.gather(*(_survey(group, network) for group in configuration.switched)))
 
 
-class _Noting:
-    """A network that notes which resources it has an answer for that will be the same the next time."""
-
-    def __init__(self, network: Network) -> None:
-        self._network = network
-        self.answered: set[str] = set()
-
-    async def get(self, resource_id: str) -> Resource:
-        """Read a resource; a read that is cut off is none that was answered."""
-        try:
-            resource = await self._network.get(resource_id)
-        except NetworkError as error:
-            if lasting(error):
-                self.answered.add(resource_id.casefold())
-            raise
-        self.answered.add(resource_id.casefold())
-        return resource
-
-    async def put(self, resource: Resource, *, alive: Callable[[], Awaitable[None]]) -> None:
-        """Write a resource; looking never does."""
-        await self._network.put(resource, alive=alive)
-
-
 async def _survey(group: Group, network: Network) -> Report:
-    noting = _Noting(network)
     try:
-        snapshot = await read_snapshot(noting, group)
+        snapshot = await read_snapshot(network, group)
     except NetworkError as error:
         return Report(group.name, no_answer=safe(f"{last_part(error.resource_id)}: {error.message}"))
     said = survey(group, snapshot, {})
     owner = said.owner()
-    missing = {
-        each: safe(snapshot.missing[each.casefold()])
-        for each in group.resource_ids
-        if each.casefold() in snapshot.missing
-    }
-    unreadable = {each: why for each, why in missing.items() if each.casefold() in noting.answered}
-    unanswered = {each: why for each, why in missing.items() if each not in unreadable}
+    lasting, passing = unread(group, snapshot)
+    unreadable = {each: safe(why) for each, why in lasting.items()}
+    unanswered = {each: safe(why) for each, why in passing.items()}
     if owner is None:
-        problems = (safe(each) for why in said.problems.values() for each in why if not _said(each, snapshot))
         return Report(
             group.name,
-            problems=tuple(dict.fromkeys(problems)),
+            problems=_beside(chain.from_iterable(said.problems.values()), snapshot),
             unreadable=unreadable,
             unanswered=unanswered,
         )
+    unready = {name: _beside(why, snapshot) for name, why in said.unready.items()}
     return Report(
         group.name,
         active=owner,
         routes=said.routes.get(owner, 0),
         public_ips=said.public_ips.get(owner, 0),
         off=tuple(map(safe, said.off.get(owner, ()))),
-        problems=tuple(safe(each) for each in said.problems.get(owner, ()) if not _said(each, snapshot)),
-        unready={
-            name: tuple(safe(each) for each in why if not _said(each, snapshot))
-            for name, why in said.unready.items()
-            if any(not _said(each, snapshot) for each in why)
-        },
+        problems=_beside(said.problems.get(owner, ()), snapshot),
+        unready={name: why for name, why in unready.items() if why},
         unreadable=unreadable,
         unanswered=unanswered,
     )
 
 
-def _said(sentence: str, snapshot: Snapshot) -> bool:
-    """Tell whether a sentence is about what could not be read, which is said once, under its own name."""
-    return any(why in sentence for why in snapshot.missing.values())
+def _beside(sentences: Iterable[str], snapshot: Snapshot) -> tuple[str, ...]:
+    return tuple(map(safe, beside_reads(sentences, snapshot)))
 
 
 def exit_code(reports: Sequence[Report]) -> ExitCode:

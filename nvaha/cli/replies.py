@@ -315,3 +315,24 @@ class HistoryReply(Reply):
     group: Text | None = None
     operations: tuple[OperationReply, ...]
     unreadable: tuple[Text, ...] = ()
+
+
+class FindingReply(Reply):
+    """One thing that was examined, and what to do about it."""
+
+    area: Text
+    level: Text
+    code: Text = ""
+    subject: Text = ""
+    text: Text
+    remedy: Text = ""
+
+
+class DoctorReply(Reply):
+    """What an examination found."""
+
+    read_at: AwareDatetime
+    instance: Text = ""
+    version: Text = ""
+    worst: Text = "error"
+    findings: tuple[FindingReply, ...]

@@ -22,6 +22,19 @@ from nvaha.text import has_secret, safe, shown
 DEFAULT_SCHEDULE = "*/10 * * * * *"
 DEFAULT_CONNECTION = "AzureWebJobsStorage"
 
+NAMES = (
+    "NVAHA_CONFIG",
+    "NVAHA_SCHEDULE",
+    "NVAHA_STORAGE",
+    "NVAHA_CLOUD",
+    "NVAHA_ARM_ENDPOINT",
+    "NVAHA_ARM_CA",
+    "NVAHA_ARM_API_VERSION",
+    "NVAHA_INSTANCE",
+    "NVAHA_PING_URL",
+)
+"""Every setting of nvaha's own that is read here."""
+
 _API_VERSION = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(-preview)?")
 _CONNECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
 _ACCOUNT = re.compile(r"[A-Za-z0-9-]{1,63}")

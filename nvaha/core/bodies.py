@@ -206,6 +206,21 @@ def with_public_ips(nic: Resource, public_ips: Mapping[str, str | None]) -> Reso
     return _with_children(nic, "ipConfigurations", edited)
 
 
+def with_unreadable(resource: Resource, key: str) -> Resource:
+    """Return the resource with one more child in a list that the network service cannot read.
+
+    A reference without an id it answers with InvalidRequestFormat (Azure-Samples/compute-node-manage-vm
+    #15), and takes nothing of the write.
+    """
+    unreadable = {"name": "nvaha-doctor", "properties": {"publicIPAddress": {}}}
+    if key == "routes":
+        unreadable["properties"] = "not to be read, so that nothing is written"
+    children = resource.body["properties"].get(key) or []
+    return Resource(
+        resource.id, resource.etag, _with_properties(resource.body, **{key: [*children, unreadable]})
+    )
+
+
 def carries(nic: Resource, public_ip_id: str) -> str | None:
     """Return the name of the IP configuration that carries the public IP, or None."""
     for configuration in ip_configurations(nic):

@@ -265,6 +265,13 @@ class Acts(Within):
         self._lab.simulator.deny(self._lab.host(name).name, "*", "/subscriptions")
         return f"Azure denies {name} everything"
 
+    @_verb("deny read|write|join NAME", "Azure denies every monitor one right on a resource")
+    async def _deny(self, right: str, name: str) -> str:
+        resource = self._id(name)
+        action = "*/join/action" if right == "join" else f"*/{right}"
+        self._lab.simulator.deny("*", action, resource)
+        return f"nobody may {right} {_name(resource)}"
+
     @_verb("unfence all", "nobody is denied anything any more")
     async def _unfence(self) -> str:
         self._lab.simulator.allow_all()

@@ -21,7 +21,7 @@ from nvaha.model.configured import (
     ReceiverKind,
 )
 from nvaha.model.ids import same_id
-from nvaha.model.observed import Health, NvaState, Reading, Resource, Snapshot
+from nvaha.model.observed import Health, NvaState, Reading, Resource, Snapshot, TokenSeen, Tried
 from nvaha.model.recorded import (
     INSTANCES_FOR_S,
     LARGEST,
@@ -86,6 +86,8 @@ __all__ = [
     "StepStatus",
     "Switch",
     "SwitchRequest",
+    "TokenSeen",
+    "Tried",
     "Trigger",
     "Unsent",
     "same_id",

@@ -77,6 +77,7 @@ class Snapshot:
         missing: why others are not here.
         unanswered: those of the missing whose reason may pass: nothing is known of them.
         absent: those of the missing that Azure does not have: that is knowledge.
+        denied: those of the missing that Azure does not let this identity read.
         retry_after_s: how long ARM asked to wait before the unanswered are asked for again; None if none is.
         throttled: whether one of the unanswered was refused only because too much was asked for.
     """
@@ -87,7 +88,48 @@ class Snapshot:
     absent: frozenset[str] = frozenset()
     retry_after_s: float | None = None
     throttled: bool = False
+    denied: frozenset[str] = frozenset()
 
     def get(self, resource_id: str) -> Resource | None:
         """Return the resource of that id, if it was read."""
         return self.resources.get(resource_id.casefold())
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of trying one part of storage.
+
+    Args:
+        service: `blob`, `table` or `queue`.
+        place: the container, table or queue.
+        did: what was done there.
+        failed: what was not; None if all was.
+        status: the HTTP status that storage refused it with; None for no answer.
+        code: storage's error code.
+        error: why, in a sentence.
+    """
+
+    service: str
+    place: str
+    did: tuple[str, ...]
+    failed: str | None = None
+    status: int | None = None
+    code: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSeen:
+    """How it stands with the tokens for one service.
+
+    Args:
+        service: in words.
+        until: when the one that is held ends; None if none is held.
+        trouble: why asking for one failed last; None if it did not.
+        identity: whom it is of, by its object id, as far as it can be read.
+    """
+
+    service: str
+    until: datetime | None
+    trouble: str | None = None
+    identity: str | None = None

@@ -322,6 +322,27 @@ class NotifyTestAnswer(TypedDict):
     receivers: list[TriedAnswer]
 
 
+class FindingAnswer(TypedDict):
+    """One thing that was examined: how it stands, and what to do about it."""
+
+    area: str
+    level: str
+    code: str
+    subject: str
+    text: str
+    remedy: str
+
+
+class DoctorAnswer(TypedDict):
+    """What an examination of the app found, from where it runs."""
+
+    read_at: Time
+    instance: str
+    version: str
+    worst: str
+    findings: list[FindingAnswer]
+
+
 class ExportAnswer(TypedDict):
     """All states as they are stored; what is in one is its release's own."""
 

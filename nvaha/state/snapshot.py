@@ -50,6 +50,7 @@ async def read_snapshot(network: Network, group: Group, within_s: float = math.i
     resources: dict[str, Resource] = {}
     missing: dict[str, str] = {}
     absent: set[str] = set()
+    denied: set[str] = set()
     passing: dict[str, NetworkError] = {}
     for resource_id, answer in zip(ids, answers, strict=True):
         if isinstance(answer, Resource):
@@ -58,6 +59,8 @@ async def read_snapshot(network: Network, group: Group, within_s: float = math.i
         missing[resource_id.casefold()] = f"could not be read: {answer.message}"
         if answer.fault is NetworkFault.MISSING:
             absent.add(resource_id.casefold())
+        if answer.fault is NetworkFault.DENIED:
+            denied.add(resource_id.casefold())
         if not lasting(answer):
             passing[resource_id.casefold()] = answer
     if passing and not resources:
@@ -66,7 +69,9 @@ async def read_snapshot(network: Network, group: Group, within_s: float = math.i
     waits = [error.retry_after_s or 0.0 for error in passing.values()]
     retry_after_s = max(waits) if waits else None
     throttled = any(error.fault is NetworkFault.THROTTLED for error in passing.values())
-    return Snapshot(resources, missing, frozenset(passing), frozenset(absent), retry_after_s, throttled)
+    return Snapshot(
+        resources, missing, frozenset(passing), frozenset(absent), retry_after_s, throttled, frozenset(denied)
+    )
 
 
 def lasting(error: NetworkError) -> bool:

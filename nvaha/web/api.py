@@ -66,6 +66,7 @@ STATUS = dict.fromkeys(RefusalCode, 412) | {
 
 
 PLAN_KEPT_S = 2.0
+EXAMINED_KEPT_S = 10.0
 CLAIMED = " (claimed)"
 """Stands after the name of a caller who only says it himself."""
 
@@ -105,6 +106,7 @@ class Api:
         self._reads = Lane[Response](at_once=4, asking=16)
         self._plans = Lane[Response](at_once=2, asking=8, kept_s=PLAN_KEPT_S)
         self._commands = Lane[Response](at_once=4, asking=8)
+        self._examinations = Lane[Response](at_once=1, asking=4, kept_s=EXAMINED_KEPT_S)
 
     async def health(self, request: Request) -> Response:
         """200 while all of the app's groups are watched, else 503; no detail, since it asks for no key.
@@ -166,6 +168,24 @@ class Api:
         """How a group is moved by hand, to each of its NVAs."""
         name = _group(request)
         return await self._planned(request, (name,), lambda control: control.break_glass(name))
+
+    async def doctor(self, request: Request) -> Response:
+        """All that this app needs, tried from where it runs; perhaps for another who asked just before."""
+        group = request.params.get("group") or None
+
+        async def examine() -> Response:
+            try:
+                content = await self._holder.examine(group)
+            except Refused as refused:
+                return _refused(refused)
+            response: Response = await self._aside(_json, 200, content)
+            return response
+
+        try:
+            response, _ = await self._examinations.shared((group,), examine)
+        except Crowded:
+            return _crowded()
+        return response
 
     async def history(self, request: Request) -> Response:
         """The group's operations, newest first; those of all groups where none is named."""
@@ -314,8 +334,7 @@ class Api:
             async with self._holder.using() as app:
                 content = await call(of(app))
         except Refused as refused:
-            refusal, after_s = refused.refusal, refused.retry_after_s
-            return _error(STATUS[refusal.code], refusal.code, refusal.message, retry_after_s=after_s)
+            return _refused(refused)
         except BadRequestError as bad:
             return _error(400, "bad_request", str(bad), bad.details)
         except StateUnreadable as error:
@@ -362,6 +381,11 @@ def _body(request: Request, kind: type[Body], *, may_be_empty: bool, at_most: in
         return kind.model_validate_json(raw)
     except ValidationError as error:
         raise BadRequestError("the body cannot be used", complaints(error)) from None
+
+
+def _refused(refused: Refused) -> Response:
+    refusal, after_s = refused.refusal, refused.retry_after_s
+    return _error(STATUS[refusal.code], refusal.code, refusal.message, retry_after_s=after_s)
 
 
 def _crowded() -> Response:

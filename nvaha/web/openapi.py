@@ -124,6 +124,11 @@ CALLS = (
         answers.BreakGlassAnswer, _READ,
     ),
     Call(
+        "doctor", "GET", "doctor", "Examine the app from where it runs; change nothing",
+        answers.DoctorAnswer, _GROUP,
+        query={"group": (str, False, "examine this group alone; without it all")},
+    ),
+    Call(
         "failover", "POST", "groups/{group}/failover", "Start a failover",
         answers.OperationAnswer | answers.GroupAnswer,
         (

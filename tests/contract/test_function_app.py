@@ -24,6 +24,7 @@ HTTP = {
     "plan": ("groups/{group}/plan", "GET", "function"),
     "check": ("groups/{group}/check", "GET", "function"),
     "break_glass": ("groups/{group}/break-glass", "GET", "function"),
+    "doctor": ("doctor", "GET", "function"),
     "failover": ("groups/{group}/failover", "POST", "function"),
     "cancel": ("groups/{group}/cancel", "POST", "function"),
     "pause": ("groups/{group}/pause", "POST", "function"),

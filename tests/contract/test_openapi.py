@@ -19,17 +19,20 @@ from jsonschema import Draft202012Validator
 from schemathesis import GenerationMode
 from schemathesis.checks import load_all_checks
 
+from nvaha.app.doctor import examine
 from nvaha.app.holder import AppHolder
 from nvaha.azure.storage.rows import StateDocuments
 from nvaha.lab.host.functions import IndexedFunction, Invoker
 from nvaha.lab.host.http import application
 from nvaha.model import Configuration, LeaderRecord
+from nvaha.operate.answers import DoctorAnswer
 from nvaha.operate.control import Control
+from nvaha.operate.doctor import Doctor
 from nvaha.operate.recovery import Recovery
 from nvaha.web.api import Api
 from nvaha.web.openapi import CALLS, Call, document
 from tests.builders import azure_of, group_of, later, steady
-from tests.fakes import Outside
+from tests.fakes import FakeTrials, Outside
 
 from .answers import problems
 from .test_function_app import HTTP, ROOT
@@ -101,11 +104,16 @@ class _Served:
         configuration = Configuration((GROUP,))
         self.control = Control(configuration, self.out.ports)
         self.recovery = Recovery(configuration, self.out.ports, StateDocuments())
+        self.doctor = Doctor(configuration, self.out.ports, FakeTrials())
+        self.instance, self.warnings, self.named_settings = "leader", (), ()
         self._thread = threading.Thread(target=self.loop.run_forever)
 
     @asynccontextmanager
     async def using(self) -> AsyncIterator[_Served]:
         yield self
+
+    async def examine(self, name: str | None) -> DoctorAnswer:
+        return await examine(ROOT, {}, cast("Any", self.using), name)
 
     async def _begin(self) -> str:
         api = Api(cast("AppHolder", self))

@@ -14,11 +14,13 @@ from nvaha.azure.arm.network import ArmNetwork
 from nvaha.azure.clock import ServiceClock
 from nvaha.azure.credentials import arm_credential
 from nvaha.config.settings import Settings
+from nvaha.core.trial import offers
 from nvaha.lab.arm import ArmSimulator, Concurrency, Fault, FaultKind, retryable, throttled, unserved
 from nvaha.lab.stage.profiles import PROFILES, Profile
 from nvaha.lab.stage.sample import Environment, environment
-from nvaha.model import Resource
+from nvaha.model import Group, Nva, ProbeSpec, PublicIp, Resource
 from nvaha.ports import Network, NetworkError, NetworkFault
+from nvaha.state.snapshot import read_snapshot
 
 FAST = PROFILES["fast"]
 Test = Callable[[Network, ArmSimulator, Environment], Awaitable[None]]
@@ -283,5 +285,89 @@ def test_what_is_not_there_is_missing(run: Callable[..., None]) -> None:
 
     async def test(network: Network, simulator: ArmSimulator, sample: Environment) -> None:
         assert await fault_of(network.get(f"{sample.route_tables[0]}-not")) is NetworkFault.MISSING
+
+    run(test)
+
+
+def edge(sample: Environment) -> Group:
+    """Return the sample's group, as far as a failover may write it."""
+    nvas = tuple(Nva(each.name, each.interfaces, ProbeSpec()) for each in sample.nvas)
+    return Group("edge", nvas, sample.route_tables, (PublicIp("external", sample.public_ips[0]),))
+
+
+async def what_is_offered(network: ArmNetwork, sample: Environment) -> dict[str, NetworkError | None]:
+    """Offer whatever a failover may write; return what Azure objects to, by resource id."""
+    group = edge(sample)
+    objects: dict[str, NetworkError | None] = {}
+    for each in offers(group, await read_snapshot(network, group)):
+        try:
+            await network.offer(each)
+            objects[each.id] = None
+        except NetworkError as error:
+            objects[each.id] = error
+    return objects
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_write_that_is_only_offered_changes_nothing(run: Callable[..., None], ignored: bool) -> None:
+    """Nor does it where NICs ignore If-Match; that Azure objects to nothing else is heard all the same."""
+
+    async def test(network: ArmNetwork, simulator: ArmSimulator, sample: Environment) -> None:
+        simulator.switches.nic_ignores_if_match = ignored
+        before = simulator.snapshot()
+        assert set((await what_is_offered(network, sample)).values()) == {None}
+        assert simulator.snapshot() == before
+        writes = [each for each in simulator.log if each.method == "PUT"]
+        assert len(writes) == 4
+        assert not any(each.took_effect or each.operation for each in writes)
+        assert not {each.if_match for each in writes} & {body["etag"] for body in before.values()}
+
+    run(test)
+
+
+def test_a_missing_right_is_heard_before_what_keeps_the_write_from_being_taken(
+    run: Callable[..., None],
+) -> None:
+    """To write one resource, to join a public IP on both NICs, and where a lock is: with what is missing."""
+
+    async def test(network: ArmNetwork, simulator: ArmSimulator, sample: Environment) -> None:
+        udr, other = sample.route_tables
+        simulator.deny("*", "Microsoft.Network/routeTables/write", udr)
+        simulator.deny("*", "Microsoft.Network/publicIPAddresses/join/action", sample.public_ips[0])
+        lock = Fault(FaultKind.ERROR, method="PUT", resource=other, status=409, code="ScopeLocked")
+        simulator.faults.add(lock)
+        objects = await what_is_offered(network, sample)
+        faults = {each: error and (error.fault, error.code) for each, error in objects.items()}
+        linked = (NetworkFault.DENIED, "LinkedAuthorizationFailed")
+        assert faults == {
+            udr: (NetworkFault.DENIED, "AuthorizationFailed"),
+            other: (NetworkFault.REFUSED, "ScopeLocked"),
+            sample.nvas[0].interfaces["external"]: linked,
+            sample.nvas[1].interfaces["external"]: linked,
+        }
+        assert "publicIPAddresses/join/action" in str(objects[sample.nvas[1].interfaces["external"]])
+
+    run(test)
+
+
+def test_a_write_that_azure_takes_is_no_proof(run: Callable[..., None]) -> None:
+    """It should never be: what is offered cannot be taken."""
+
+    async def test(network: ArmNetwork, _: ArmSimulator, sample: Environment) -> None:
+        taken = await network.get(sample.route_tables[0])
+        assert await fault_of(network.offer(taken)) is NetworkFault.UNREADABLE
+
+    run(test)
+
+
+def test_arm_s_clock_is_heard(run: Callable[..., None]) -> None:
+    """From the Date of whatever it answers."""
+
+    async def test(network: ArmNetwork, _: ArmSimulator, sample: Environment) -> None:
+        assert network.clock_ahead_s() is None
+        await network.get(sample.route_tables[0])
+        ahead_s = network.clock_ahead_s()
+        assert ahead_s is not None
+        assert abs(ahead_s) < 5
 
     run(test)

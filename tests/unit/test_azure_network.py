@@ -401,3 +401,35 @@ def test_what_arm_says_is_left_is_left_to_switches(run: Run) -> None:
         assert len(arm.asked) == 2
 
     run(test, Arm([answer(200, BODY, x_ms_ratelimit_remaining_subscription_reads="12")]))
+
+
+@pytest.mark.parametrize(
+    ("status_code", "code", "fault"),
+    [
+        (412, "PreconditionFailed", None),
+        (400, "InvalidRequestFormat", None),
+        (403, "AuthorizationFailed", NetworkFault.DENIED),
+        (403, "LinkedAuthorizationFailed", NetworkFault.DENIED),
+        (409, "ScopeLocked", NetworkFault.REFUSED),
+        (400, "InvalidRequestContent", NetworkFault.REFUSED),
+        (429, "SubscriptionRequestsThrottled", NetworkFault.THROTTLED),
+        (503, "ServerBusy", NetworkFault.UNAVAILABLE),
+        (200, "", NetworkFault.UNREADABLE),
+    ],
+)
+def test_only_what_comes_from_behind_all_checks_proves_a_right(
+    run: Run, status_code: int, code: str, fault: NetworkFault | None
+) -> None:
+    """A write that cannot be taken is sent once, as it is, and its answer is believed for no more."""
+    error = {"error": {"code": code, "message": "why"}}
+
+    async def test(network: Network, arm: Arm) -> None:
+        assert isinstance(network, ArmNetwork)
+        if fault is None:
+            await network.offer(RESOURCE)
+        else:
+            assert (await fault_of(network.offer(RESOURCE))).fault is fault
+        [(method, _, headers, _)] = arm.asked
+        assert (method, headers["If-Match"]) == ("PUT", RESOURCE.etag)
+
+    run(test, Arm([answer(status_code, BODY if status_code == 200 else error)]))

@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from nvaha.config import ConfigError, parse
+from nvaha.core.findings import KINDS
 from nvaha.web.bodies import FailoverBody, NotifyTestBody, PauseBody
 from nvaha.web.openapi import CALLS
 
@@ -134,3 +135,10 @@ def test_the_check_sees_what_is_not_there() -> None:
     )
     unknown = {path for path in called(text) if not any(route.fullmatch(path) for route in routes())}
     assert unknown == {"/metrics", "/ux", "/groups/{group}/explode"}
+
+
+def test_every_kind_of_finding_is_on_the_page_of_the_doctor() -> None:
+    """With its level; and no other is."""
+    page = (ROOT / "docs" / "doctor.md").read_text("utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", page, re.M))
+    assert told == {code: str(level) for code, (level, _) in KINDS.items()}

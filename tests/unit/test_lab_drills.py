@@ -61,6 +61,8 @@ class TestLines:
             ("leases off monitor-b", "leases", ["off", "monitor-b"]),
             ("row spoil", "row", ["spoil"]),
             ("message 'no message'", "message", ["no message"]),
+            ("deny join pip", "deny", ["join", "pip"]),
+            ("forwarding off nva2", "forwarding", ["off", "nva2"]),
             ("start monitor-a", "start", ["monitor-a"]),
             ("start monitor-a ../v0.1.0", "start", ["monitor-a", "../v0.1.0"]),
             ("az tag update --tags 'a=b c'", "az", ["tag", "update", "--tags", "a=b c"]),

@@ -25,6 +25,7 @@ from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from nvaha import __version__
 from nvaha.azure.arm.budget import CONNECTIONS, Budget, Purpose
 from nvaha.azure.arm.errors import answer_error, bounded, described
+from nvaha.azure.clock import ServiceClock
 from nvaha.azure.clouds import ENDPOINTS
 from nvaha.config.settings import Settings
 from nvaha.ports import ON_BEHALF_OF, Clock, NetworkError, NetworkFault, correlation_id
@@ -74,6 +75,8 @@ class ArmClient:
             AsyncARMChallengeAuthenticationPolicy(credential, cloud.arm_scope),
         ]
         self._budget = Budget(clock)
+        self.service_clock = ServiceClock()
+        """ARM's own time, as its answers have it."""
         self._session: aiohttp.ClientSession | None = None
         self._client: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse] | None = None
 
@@ -151,9 +154,11 @@ class ArmClient:
         await self.have_token(resource_id)
         if (operation := ON_BEHALF_OF.get()) is not None:
             request.headers["x-ms-correlation-request-id"] = correlation_id(operation)
+        sent_at = self.service_clock.monotonic()
         try:
             async with asyncio.timeout(timeout_s):
                 response = await self._pipeline().send_request(request, stream=True)
+                self.service_clock.read(response.headers.get("Date"), sent_at, self.service_clock.monotonic())
                 try:
                     body = await _read(response, resource_id, largest)
                     return Answer(response.status_code, response.headers, body)

@@ -29,6 +29,8 @@ _GET_TIMEOUT_S = 5.0
 _PAGE_TIMEOUT_S, _LARGEST_PAGE, _MOST_PAGES = 60.0, 128 * 1024 * 1024, 1000
 # ARM answers some writes only after it has looked at other resources: about 5 s for a public IP in use.
 _PUT_TIMEOUT_S = 30.0
+_OFFER_TIMEOUT_S = 5.0
+_UNREAD = "invalidrequestformat"
 _PAUSES_S = (0.1, 0.4)
 _ALIVE_EVERY_S = 1.0
 
@@ -147,14 +149,36 @@ class ArmNetwork:
         following = Following(self._client, self._clock, resource.id, url, resource.etag, alive, self._crowd)
         await following.until_done(answer)
 
-    async def _put_once(self, resource: Resource) -> Answer:
-        answer = await self._client.write(
+    async def offer(self, resource: Resource) -> None:
+        """Offer a write that Azure cannot take (`nvaha.core.trial`), to hear whether it objects to more.
+
+        Raises:
+            NetworkError: Azure objects to something else, such as a right that is missing; did not answer;
+                or, as UNREADABLE, took it.
+        """
+        answer = await self._write(resource, _OFFER_TIMEOUT_S)
+        if 200 <= answer.status < 300:
+            text = f"Azure answered {answer.status} to a write that it could not have taken"
+            raise NetworkError(NetworkFault.UNREADABLE, resource.id, text)
+        error = answer_error(resource.id, answer.status, answer.headers, answer.body)
+        if error.fault is not NetworkFault.CHANGED and (error.code or "").casefold() != _UNREAD:
+            raise error
+
+    def clock_ahead_s(self) -> float | None:
+        """Return by how many seconds ARM's clock is ahead of this host's; None if it is not known."""
+        return self._client.service_clock.ahead_s()
+
+    async def _write(self, resource: Resource, timeout_s: float) -> Answer:
+        return await self._client.write(
             self._url(resource.id),
             resource.id,
-            timeout_s=_PUT_TIMEOUT_S,
+            timeout_s=timeout_s,
             content={key: value for key, value in resource.body.items() if key != "etag"},
             headers={"If-Match": resource.etag},
         )
+
+    async def _put_once(self, resource: Resource) -> Answer:
+        answer = await self._write(resource, _PUT_TIMEOUT_S)
         # Whatever a 2xx says beside, the write may be under way.
         if not 200 <= answer.status < 300:
             raise answer_error(resource.id, answer.status, answer.headers, answer.body)

@@ -11,7 +11,6 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar
 
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
@@ -55,18 +54,8 @@ class ObservingTransport(AsyncHttpTransport[Any, Any]):
         """Send one request as AioHttpTransport does."""
         sent_at = self._clock.monotonic()
         response = await self._inner.send(request, **config)
-        self._observe(response.headers.get("Date"), sent_at, self._clock.monotonic())
+        self._clock.read(response.headers.get("Date"), sent_at, self._clock.monotonic())
         return response
-
-    def _observe(self, date: str | None, sent_at: float, received_at: float) -> None:
-        if date is None:
-            return
-        try:
-            service_time = parsedate_to_datetime(date)
-        except ValueError:
-            return
-        if service_time.tzinfo is not None:
-            self._clock.observe(service_time, sent_at, received_at)
 
     async def open(self) -> None:
         """Open the pool, if it is not open yet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.catalogue.arm import ERRORS, FOLLOWING, TALKING
 from tests.mutants.catalogue.canary import CANARY
 from tests.mutants.catalogue.deciding import COMMANDING, DECIDING, DISCOVERING, LOOKING
+from tests.mutants.catalogue.examining import EXAMINING
 from tests.mutants.catalogue.identity import AUDIT, IDENTITY
 from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
 from tests.mutants.catalogue.past import PASSING
@@ -72,4 +73,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *TIMING,
     *SHOWING,
     *PROPOSING,
+    *EXAMINING,
 )
