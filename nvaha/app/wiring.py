@@ -99,7 +99,8 @@ class App:
         self.control = Control(configuration, planning, app=app, aside=aside)
         self.recovery = Recovery(configuration, ports, StateDocuments())
         for warning in loaded.warnings:
-            self._notifier.notify(Notice("config_warning", "warning", str(warning), {"instance": instance}))
+            text = f"the configuration: {warning}"
+            self._notifier.notify(Notice("config_warning", "warning", text, {"instance": instance}))
 
     async def tick(self) -> None:
         """Lead, or try to, until the next tick is due."""

@@ -39,6 +39,11 @@ class Problem:
     message: str
     remedy: str
 
+    def __str__(self) -> str:
+        """Return all of it in one sentence, as for a log."""
+        value = f"{self.value} " if self.value else ""
+        return f"{self.path}: {value}{self.message}; {self.remedy}"
+
 
 class ConfigError(ValueError):
     """The configuration cannot be used; its text is what a person reads.

@@ -17,6 +17,7 @@ from nvaha.core.marks import rival_of
 from nvaha.core.notices import BLIND, condition, day_and_time, listed, paused_sentence, since
 from nvaha.model import (
     STALE_AFTER_S,
+    WRITTEN_EVERY_S,
     Group,
     GroupState,
     Health,
@@ -187,7 +188,8 @@ class _Seen:
             return "nothing is switched: no other NVA is up"
         if not fallen(self.state.nvas[active], self.group.nva(active).probe):
             return "it has to fail some more probes: those that failed were read by a blind monitor"
-        return f"the group is switched to {self.other} at the next round, in a second or two"
+        # A round is a second away; but what a person has changed, such as a pause, is seen at the next write.
+        return f"the group is switched to {self.other} by itself, within {WRITTEN_EVERY_S:g} s"
 
     def _switch(self) -> Iterator[Advice]:
         state, request = self.state, self.state.request

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,84 +15,26 @@ from azure.data.tables.aio import TableClient
 from nvaha.azure.storage.rows import GROUP_PARTITION, GROUPS_TABLE
 from nvaha.lab import by_hand
 from nvaha.lab.arm import Fault, FaultKind, Pause
-from nvaha.lab.arm.faults import TOKEN
+from nvaha.lab.arm.faults import TOKEN, throttled
 from nvaha.lab.stage.azurite import OTHER_ACCOUNT, LabError
 from nvaha.lab.stage.nva import Down
 from nvaha.lab.stage.profiles import PROFILES
 from nvaha.lab.stage.stage import Lab
+from nvaha.lab.verbs import VERBS, read
+from nvaha.lab.verbs import verb as _verb
+from nvaha.lab.within import Within
+
+__all__ = ["VERBS", "Acts", "read"]
 
 HOLD = "nvaha-hold=lab"
+_SHUT_S = 1.25
+"""Longer than the default interval of probes, and shorter than that and one `fast_interval`."""
 _TIME = re.compile(r'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00))"')
+_THROTTLED = throttled(5, count=None)
 _NO_TOKEN = Fault(FaultKind.ERROR, method=TOKEN, count=None, message="The identity's endpoint is out.")
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """One kind of line.
-
-    Args:
-        usage: its words: CAPITALS stand for a name, `a|b` for one of these, `[…]` may be left out, `WORD...`
-            are all the rest; any other is typed as it is.
-        about: what it does, for the list.
-        act: the method of `Acts` that is given what the words in capitals and the choices stand for.
-    """
-
-    usage: str
-    about: str
-    act: Callable[..., Awaitable[str]]
-
-    @property
-    def name(self) -> str:
-        """The word that it begins with."""
-        return self.usage.partition(" ")[0]
-
-    def read(self, words: Sequence[str]) -> list[str]:
-        """Return what `act` is given for the words after the first; LabError if they do not fit."""
-        given: list[str] = []
-        rest = list(words)
-        for wanted in self.usage.split()[1:]:
-            if wanted.endswith("..."):
-                return [*given, *rest]
-            word = wanted.strip("[]")
-            if not rest and word != wanted:
-                continue
-            typed = rest.pop(0) if rest else ""
-            if word.isupper() and typed:
-                given.append(typed)
-            elif typed and typed in word.split("|"):
-                given += [typed] if word != wanted or "|" in word else []
-            else:
-                raise LabError(f"{typed or 'the end'!s} is not what follows here: {self.usage}")
-        if rest:
-            raise LabError(f"{' '.join(rest)} is too much: {self.usage}")
-        return given
-
-
-VERBS: dict[str, Verb] = {}
-
-
-def _verb(usage: str, about: str) -> Callable[[Callable[..., Awaitable[str]]], Callable[..., Awaitable[str]]]:
-    def add(act: Callable[..., Awaitable[str]]) -> Callable[..., Awaitable[str]]:
-        verb = Verb(usage, about, act)
-        VERBS[verb.name] = verb
-        return act
-
-    return add
-
-
-def read(line: str) -> tuple[Verb, list[str]]:
-    """Return which verb a line is, and what is given to it; LabError, with what there is, if it is none."""
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise LabError(f"{line}: {error}") from error
-    verb = VERBS.get(words[0]) if words else None
-    if verb is None:
-        raise LabError(f"{words[0] if words else 'nothing'!s} is unknown; there are {', '.join(VERBS)}")
-    return verb, verb.read(words[1:])
-
-
-class Acts:
+class Acts(Within):
     """Does to a lab what lines say.
 
     Args:
@@ -103,7 +42,7 @@ class Acts:
     """
 
     def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+        super().__init__(lab)
         self._locks: dict[str, Fault] = {}
 
     async def obey(self, line: str) -> str:
@@ -145,6 +84,12 @@ class Acts:
         nva = self._lab.nva(name)
         nva.start()
         return f"{nva.name} is back"
+
+    @_verb("unsteady NVA", "it refuses every second probe, and is down by none")
+    async def _unsteady(self, name: str) -> str:
+        nva = self._lab.nva(name)
+        nva.limp(_SHUT_S)
+        return f"{nva.name} refuses every second probe"
 
     @_verb("crash MONITOR", "a monitor ends as by a crash")
     async def _crash(self, name: str) -> str:
@@ -266,6 +211,17 @@ class Acts:
         self._lab.simulator.faults.add(Fault(FaultKind.OPERATION_FAILED, "PUT", resource))
         return f"the next write of {_name(resource) if name else 'anything'} will fail in Azure"
 
+    @_verb("forwarding off|on NVA", "somebody switches IP forwarding off on its NICs, and on again")
+    async def _forwarding(self, how: str, name: str) -> str:
+        nva = self._lab.nva(name)
+        simulator = self._lab.simulator
+        for nic in next(each.interfaces for each in self._lab.sample.nvas if each.name == nva.name).values():
+            by_hand.az(
+                simulator,
+                ["network", "nic", "update", "-n", nic, "--ip-forwarding", str(how == "on").lower()],
+            )
+        return f"IP forwarding is {how} on {nva.name}"
+
     @_verb(
         "arm off|hang|on|fast|typical|slow",
         "Azure refuses, does not answer, is back; or takes as long as this",
@@ -280,6 +236,14 @@ class Acts:
             return "Azure answers again"
         await simulator.pause(Pause.HANG if how == "hang" else Pause.REFUSE)
         return "Azure refuses connections" if how == "off" else "Azure takes requests and answers none"
+
+    @_verb("throttle on|off", "Azure asks everybody to come back in 5 s; no more")
+    async def _throttle(self, how: str) -> str:
+        self._lab.simulator.faults.remove(_THROTTLED)
+        if how == "off":
+            return "Azure takes requests again"
+        self._lab.simulator.faults.add(_THROTTLED)
+        return "Azure asks everybody to come back in 5 s"
 
     @_verb("token off|on", "the identity's endpoint has no tokens; it has again")
     async def _token(self, how: str) -> str:

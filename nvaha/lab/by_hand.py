@@ -106,6 +106,12 @@ def _ip_configuration(simulator: ArmSimulator, options: dict[str, str]) -> Json:
     return nic
 
 
+def _nic(simulator: ArmSimulator, options: dict[str, str]) -> Json:
+    nic = named(simulator, options["-n"], "networkInterfaces")
+    nic["properties"]["enableIPForwarding"] = options["--ip-forwarding"] == "true"
+    return nic
+
+
 def _tag(simulator: ArmSimulator, options: dict[str, str]) -> Json:
     body = named(simulator, options["--resource-id"])
     name, _, value = options["--tags"].partition("=")
@@ -126,5 +132,6 @@ def _child(children: list[Json], name: str) -> Json:
 _COMMANDS: dict[str, Callable[[ArmSimulator, dict[str, str]], Json]] = {
     "network route-table route update": _route,
     "network nic ip-config update": _ip_configuration,
+    "network nic update": _nic,
     "tag update": _tag,
 }

@@ -79,7 +79,10 @@ def up(
 @lab.command()
 def drill(
     name: Annotated[
-        str, typer.Argument(help="One of them, or all; they are listed without.", show_default=False)
+        str,
+        typer.Argument(
+            help="One of them, a section of the runbook, runbook, or all; listed without.", show_default=False
+        ),
     ] = "",
     *,
     profile: Annotated[Profile, typer.Option(help="How long the simulated Azure takes.")] = Profile.TYPICAL,
@@ -87,16 +90,18 @@ def drill(
         Path | None,
         typer.Option(
             exists=True,
-            dir_okay=False,
-            help="A page that the records are written into, between its markers, such as docs/drills.md.",
+            help="A page that the records are written into, between its markers, or a folder of such pages.",
         ),
     ] = None,
+    at_once: Annotated[
+        int, typer.Option(min=1, max=5, help="How many labs run at a time, if it is several drills.")
+    ] = 2,
 ) -> None:
     """Go through what production brings: what is done, what one sees, and whether it ends as it should."""
     _require_extra()
-    from nvaha.lab.drills import command  # noqa: PLC0415 - see the module's docstring
+    from nvaha.lab.rehearsals import command  # noqa: PLC0415 - see the module's docstring
 
-    _run(command(name, profile=profile, page=record))
+    _run(command(name, profile=profile, page=record, at_once=at_once))
 
 
 @lab.command()

@@ -11,24 +11,17 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import aiohttp
-from rich.console import Console
 
-import nvaha
-from nvaha.lab.record import Outcome, write
-from nvaha.lab.scene import WIDTH, Scene, names_of
-from nvaha.lab.screen import Record, Screen
+from nvaha.lab.scene import Scene
+from nvaha.lab.screen import Screen
 from nvaha.lab.stage.azurite import LabError
 from nvaha.lab.stage.stage import POLL_S, Lab
 
 _WITHIN_S = 120.0
 _SETTLED_S = 15.0
-# Hold-down is a minute by default, which nobody need wait for here.
-_LAB: Mapping[str, Any] = {"policy": {"hold_down": "5s"}}
 
 
 class NotSeen(Exception):
@@ -213,14 +206,14 @@ class Verdict:
 
     Args:
         on: the NVA that everything leads to, and that is recorded as active; nothing else may have changed.
-        wrote: how many writes of each monitor took effect; of any other none.
-        ended: how the group's operations ended, oldest first.
+        wrote: how many writes of each monitor took effect; of any other none. None where that varies.
+        ended: how the group's operations ended, oldest first. None where that varies.
         at: the monitor that is asked; the first by default.
     """
 
     on: str
-    wrote: Mapping[str, int]
-    ended: Sequence[str]
+    wrote: Mapping[str, int] | None
+    ended: Sequence[str] | None
     at: str = ""
 
     async def problems(self, scene: Scene) -> list[str]:
@@ -229,10 +222,10 @@ class Verdict:
         number = scene.number(self.at)
         problems = await lab.problems(lab.nva(self.on), host=number)
         wrote = Counter(each.principal for each in scene.writes() if each.took_effect)
-        if dict(wrote) != dict(self.wrote):
+        if self.wrote is not None and dict(wrote) != dict(self.wrote):
             problems.append(f"writes that took effect: {_counted(wrote)}, not {_counted(self.wrote)}")
         ended = [status for name, status in (await scene.history(number)).items() if name not in scene.known]
-        if ended != list(self.ended):
+        if self.ended is not None and ended != list(self.ended):
             problems.append(
                 f"operations: {', '.join(ended) or 'none'}, not {', '.join(self.ended) or 'none'}"
             )
@@ -241,8 +234,10 @@ class Verdict:
     def said(self) -> Iterable[str]:
         """Yield what holds, one sentence each."""
         yield f"every route and public IP leads to {self.on}, recorded as active; nothing else changed"
-        operations = ", ".join(self.ended) or "none"
-        yield f"writes that took effect: {_counted(self.wrote)}; operations: {operations}"
+        counts = [] if self.wrote is None else [f"writes that took effect: {_counted(self.wrote)}"]
+        counts += [] if self.ended is None else [f"operations: {', '.join(self.ended) or 'none'}"]
+        if counts:
+            yield "; ".join(counts)
 
 
 def _counted(wrote: Mapping[Any, int]) -> str:
@@ -290,48 +285,3 @@ async def perform(drill: Drill, lab: Lab, *screens: Screen) -> bool:
         for sentence in drill.verdict.said():
             scene.pass_(sentence)
     return not problems
-
-
-async def run(drills: Sequence[Drill], console: Console, *, profile: str, page: Path | None = None) -> int:
-    """Go through drills, each in a lab of its own; returns the exit code.
-
-    Args:
-        drills: which, in order.
-        console: where they are told.
-        profile: how long the simulated Azure takes.
-        page: what the records of those that went well are written into, if any.
-
-    Raises:
-        LabError: the page cannot be written, or has no place for a record.
-    """
-    screen, failed = Screen(console), []
-    for drill in drills:
-        screen.tell("")
-        screen.tell(f"{drill.name}: {drill.purpose}", style="bold")
-        outcome = await _outcome(drill, Lab(profile=profile, **{**_LAB, **drill.lab}), screen)
-        if outcome is None:
-            failed.append(drill.name)
-        elif page is not None:
-            write(page, {drill.name: outcome})
-    if len(drills) > 1:
-        text = f"{len(drills) - len(failed)} of {len(drills)} drills went as they should"
-        screen.tell("")
-        screen.tell(f"{text}; not: {', '.join(failed)}" if failed else text, style="bold")
-    return 1 if failed else 0
-
-
-async def _outcome(drill: Drill, lab: Lab, screen: Screen) -> Outcome | None:
-    """Go through a drill; return its record, or None if it did not go as it should, or no lab came up."""
-    record = Record(WIDTH, names_of(lab))
-    try:
-        async with lab:
-            began = time.monotonic()
-            if await perform(drill, lab, screen, record):
-                seconds = time.monotonic() - began
-                words = f"{datetime.now(UTC):%Y-%m-%d}, {nvaha.__version__}: as it should be, {seconds:.0f} s"
-                return Outcome(words, record.text)
-            lab.keep_folder()
-    except LabError as error:
-        screen.tell(str(error), style="bold red")
-    screen.tell(f"Not as it should be; the logs are in {lab.folder}", style="bold red")
-    return None

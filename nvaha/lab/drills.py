@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from rich.console import Console
-from rich.text import Text
-
-from nvaha.lab.drill import Answered, Ask, Do, Drill, Say, See, Type, Untouched, Verdict, run
-from nvaha.lab.screen import Screen
-from nvaha.lab.stage.azurite import LabError
+from nvaha.lab.drill import Answered, Ask, Do, Drill, Say, See, Type, Untouched, Verdict
+from nvaha.lab.runbook import LOG, Over, Shows
 
 ONE, TWO = "ha-nva-vm1", "ha-nva-vm2"
 TABLE, MORE = "ha-nva-udr", "ha-nva-mgmt-udr"
@@ -19,7 +13,8 @@ WHOLE = 4
 """What a whole switch writes: two route tables, the NIC that loses the public IP, the one that gains it."""
 
 
-def _move(to: str, *more: str) -> str:
+def move(to: str, *more: str) -> str:
+    """Return the command that moves the group, and waits for that."""
     return " ".join((f"nvaha failover edge --to {to}", *more, "--yes --wait"))
 
 
@@ -42,8 +37,8 @@ DRILLS = {
             purpose="a move by hand, its plan first, and back again: as for the upgrade of an NVA",
             steps=(
                 Type(f"nvaha plan edge --to {TWO}", shows=("nothing forbids it now",)),
-                Type(_move(TWO, f"--reason 'upgrade of {ONE}'"), shows=(f"Done: edge is on {TWO}",)),
-                Type(_move(ONE, "--reason upgraded"), shows=(f"Done: edge is on {ONE}",)),
+                Type(move(TWO, f"--reason 'upgrade of {ONE}'"), shows=(f"Done: edge is on {TWO}",)),
+                Type(move(ONE, "--reason upgraded"), shows=(f"Done: edge is on {ONE}",)),
                 Type("nvaha history edge", shows=("upgraded",)),
             ),
             verdict=Verdict(on=ONE, wrote={FIRST: 2 * WHOLE}, ended=("done", "done")),
@@ -70,12 +65,14 @@ DRILLS = {
             steps=(
                 Do(f"hold {TABLE}"),
                 Do(f"kill {ONE}"),
-                See(("nva_down", "held")),
+                See(("nva_down",)),
+                Shows("held"),
                 Untouched(),
                 Type("nvaha status edge", shows=("held by tag nvaha-hold",)),
                 Say("The tag is taken off. While something waits for that, a look follows within a minute."),
                 Do(f"unhold {TABLE}"),
-                See(("held_over", "switch_done"), within_s=120),
+                Over("held", within_s=120),
+                See(("switch_done",)),
                 Answered(),
             ),
             verdict=Verdict(on=TWO, wrote={FIRST: WHOLE}, ended=("failed", "done")),
@@ -100,7 +97,7 @@ DRILLS = {
                 Untouched(15),
                 Type("nvaha status edge", shows=("held by tag nvaha-hold", "drift")),
                 Say("What the sheet says last: tell it where the group is, then let it go on."),
-                Type(_move(TWO), shows=(f"Done: edge is on {TWO}",)),
+                Type(move(TWO), shows=(f"Done: edge is on {TWO}",)),
                 Do(f"az tag update --resource-id {TABLE} --operation delete --tags nvaha-hold=break-glass"),
                 See(("held_over",), within_s=120),
             ),
@@ -115,11 +112,16 @@ DRILLS = {
                 Do("age 30"),
                 Do(f"break route {TABLE}"),
                 Do(f"start {FIRST}"),
-                See(("unwatched", "discovered")),
+                Shows("unwatched", LOG),
+                Shows("discovered"),
+                Shows("drift_unasked"),
+                Over("unwatched"),
                 Untouched(15),
                 Type("nvaha status edge", shows=("drift",)),
                 Say(f"A person decides. To bring the rest to where most is, on {ONE}:"),
-                Type(_move(ONE), shows=(f"Done: edge is on {ONE}",)),
+                Type(move(ONE), shows=(f"Done: edge is on {ONE}",)),
+                Over("drift_unasked", by=("switch_done",)),
+                Over("discovered", by=("switch_done",)),
             ),
             verdict=Verdict(on=ONE, wrote={FIRST: 1}, ended=("done",)),
         ),
@@ -128,9 +130,9 @@ DRILLS = {
             purpose="a second deployment with a state of its own moves the same group",
             steps=(
                 Say("Ours moves the group, and leaves its mark on what it writes."),
-                Type(_move(TWO), shows=(f"Done: edge is on {TWO}",)),
+                Type(move(TWO), shows=(f"Done: edge is on {TWO}",)),
                 Do(f"rival {OTHER}"),
-                See(("rival",), at=OTHER),
+                Shows("rival", at=OTHER),
                 Type("nvaha status edge", at=OTHER, shows=("another monitor moves this group",)),
                 Say("The active NVA dies: one of the two moves the group, and the other looks on."),
                 Do(f"kill {TWO}"),
@@ -140,8 +142,8 @@ DRILLS = {
                 Say("If the second one is to stay, it takes the marks over, and the first one stops."),
                 Do(f"revive {TWO}"),
                 See(("nva_up",), at=OTHER),
-                Type(_move(TWO, "--force"), at=OTHER, shows=(f"Done: edge is on {TWO}",)),
-                See(("rival_over",), at=OTHER),
+                Type(move(TWO, "--force"), at=OTHER, shows=(f"Done: edge is on {TWO}",)),
+                Over("rival", at=OTHER),
                 Do(f"kill {TWO}"),
                 See(("rival",), at=FIRST, early=True),
                 See(("switch_done",), at=OTHER),
@@ -165,10 +167,10 @@ DRILLS = {
                 Ask("/health?self", None, SECOND),
                 Ask("/health", 200, FIRST),
                 Say("Its row grows old for half a minute; for a minute more it may be a restart."),
-                See(("no_standby",), within_s=180),
+                Shows("no_standby", within_s=180),
                 Type("nvaha status", shows=("NO STANDBY", f"Gone {SECOND}"), within_s=30),
                 Do(f"start {SECOND}"),
-                See(("standby_back",)),
+                Over("no_standby"),
                 Ask("/health?self", 200, SECOND, within_s=60),
             ),
             verdict=Verdict(on=ONE, wrote={}, ended=()),
@@ -187,13 +189,15 @@ DRILLS = {
                 See(("nva_up",)),
                 Do(f"crash {FIRST}"),
                 Do(f"start {FIRST}"),
-                See(("leader_elected", "no_token")),
+                See(("leader_elected",)),
+                Shows("no_token"),
                 Do(f"kill {TWO}"),
                 See(("switch_requested", "switch_held_up")),
                 Untouched(),
                 Type("nvaha status edge", shows=("token",)),
                 Do("token on"),
                 See(("switch_done",)),
+                Over("no_token"),
             ),
             verdict=Verdict(on=ONE, wrote={FIRST: 2 * WHOLE}, ended=("done", "done")),
         ),
@@ -204,11 +208,11 @@ DRILLS = {
                 Type("nvaha status", shows=("Canary was switched well",), within_s=120),
                 Do(f"lock {CANARY}"),
                 Type("nvaha failover canary --to first --yes --wait", code=1, shows=("locked",)),
-                See(("canary_failed",)),
+                Shows("canary_failed"),
                 Type("nvaha status", shows=("remove the lock",)),
                 Do(f"unlock {CANARY}"),
                 Type("nvaha failover canary --to first --yes --wait", shows=("Done: canary is on first",)),
-                See(("canary_done",)),
+                Over("canary_failed"),
                 Type("nvaha status"),
             ),
             verdict=Verdict(on=ONE, wrote={FIRST: 2}, ended=()),
@@ -230,7 +234,8 @@ DRILLS = {
                 Do(f"stop {FIRST}"),
                 Do("arm typical"),
                 Do(f"start {FIRST}"),
-                See(("switch_reconfigured", "switch_done"), within_s=120),
+                Shows("switch_reconfigured"),
+                Over("switch_reconfigured", by=("switch_done",), within_s=120),
                 Type("nvaha history edge", shows=("done",)),
             ),
             verdict=Verdict(on=TWO, wrote={FIRST: WHOLE}, ended=("done",)),
@@ -240,7 +245,7 @@ DRILLS = {
             purpose="the region of the state is lost: begin in a new account with what was exported",
             steps=(
                 Say("Before: a group that was moved, so that it bears marks, and an export."),
-                Type(_move(TWO)),
+                Type(move(TWO)),
                 Type("nvaha pause edge --reason 'certificates are changed'"),
                 Type("nvaha state export export.json"),
                 Say("The region is gone. First of all the old side is shut out, as it may come back."),
@@ -248,11 +253,12 @@ DRILLS = {
                 Do(f"rival {OTHER}"),
                 See(("rival",), at=OTHER),
                 Type("nvaha state adopt export.json", at=OTHER, shows=("edge: taken over",)),
+                Shows("state_adopted", at=OTHER),
                 Type("nvaha status", at=OTHER, shows=("paused",)),
                 Say(
                     "The old side's marks forbid the new one to move anything by itself. Settled where it is:"
                 ),
-                Type(_move(TWO, "--force"), at=OTHER, shows=(f"Done: edge is on {TWO}",)),
+                Type(move(TWO, "--force"), at=OTHER, shows=(f"Done: edge is on {TWO}",)),
                 Type("nvaha resume edge", at=OTHER),
                 Say("Proved by a failover:"),
                 Do(f"kill {TWO}"),
@@ -264,25 +270,3 @@ DRILLS = {
         ),
     )
 }
-
-
-async def command(name: str, *, profile: str, page: Path | None) -> int:
-    """Go through one drill, or all of them, or list them without a name; returns the exit code."""
-    console = Console(highlight=False)
-    if not name:
-        width = max(map(len, DRILLS))
-        for drill in DRILLS.values():
-            Screen(console).tell(drill.purpose, head=f"{drill.name.ljust(width)}  ")
-        return 0
-    drills = (
-        list(DRILLS.values()) if name == "all" else [each for each in DRILLS.values() if each.name == name]
-    )
-    wrong = "" if drills else f"there is no drill {name!r}; there are {', '.join(DRILLS)}, and all"
-    try:
-        code = await run(drills, console, profile=profile, page=page)
-    except LabError as error:
-        wrong = str(error)
-    if not wrong:
-        return code
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(wrong, style="red"))
-    return 1

@@ -20,20 +20,30 @@ class Outcome:
     text: str
 
 
-def write(page: Path, outcomes: Mapping[str, Outcome]) -> None:
+def write(where: Path, outcomes: Mapping[str, Outcome]) -> None:
     """Put outcomes into a page, each where the page has its markers; everything else stays.
 
+    Args:
+        where: the page, or a folder of pages, of which each outcome goes into the one that has its place.
+        outcomes: by the drill's name.
+
     Raises:
-        LabError: the page cannot be read or written, or has no place for one of them.
+        LabError: a page cannot be read or written, or there is no place for one of them.
     """
     try:
-        text = page.read_text(encoding="utf-8")
+        pages = sorted(where.glob("*.md")) if where.is_dir() else [where]
+        texts = {page: page.read_text(encoding="utf-8") for page in pages}
         for name, outcome in outcomes.items():
-            text = _put(text, f"last {name}", outcome.words, page)
+            begin = f"<!-- last {name} -->"
+            page = next((each for each in pages if begin in texts[each]), where)
+            if page not in texts:
+                raise LabError(f"no page in {where} has {begin}")
+            text = _put(texts[page], f"last {name}", outcome.words, page)
             text = _put(text, f"record {name}", f"\n```log\n{outcome.text}\n```\n", page)
-        page.write_text(text, encoding="utf-8")
+            page.write_text(text, encoding="utf-8")
+            texts[page] = text
     except OSError as error:
-        raise LabError(f"{page} cannot be written: {error.strerror}") from error
+        raise LabError(f"{where} cannot be written: {error.strerror}") from error
 
 
 def _put(text: str, marker: str, content: str, page: Path) -> str:

@@ -6,10 +6,12 @@ import asyncio
 import getpass
 import os
 import platform
+import re
 import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import nvaha
@@ -23,6 +25,8 @@ from nvaha.lab.stage.stage import GROUP, POLL_S, Lab
 WIDTH = 110
 _BESIDE = " " * 8
 _SLOW = 4.0
+_DATE = re.compile(r"\$\(date -ud '\+(\d+) seconds' \+%FT%TZ\)")
+"""What a shell puts in for a time to come, in the one form that drills have it."""
 _FIGURES = {"nva_down": "down", "switch_requested": "requested", "PUT": "first write", "switch_done": "done"}
 
 
@@ -42,6 +46,12 @@ class Scene:
         """When the last NVA was stopped, in monotonic seconds."""
         self.asked = 0
         """How many requests Azure had had when the last thing was done."""
+        self.acted = self.killed
+        """When the last thing was done, in monotonic seconds."""
+        self.acted_told = 0
+        """How many events had been told by then."""
+        self.shown: dict[str, int] = {}
+        """The runbook's sections that were shown, each with how many events had been told by then."""
         self.known: frozenset[str] = frozenset()
         """The operations that there were before the drill."""
         self._first = len(lab.simulator.log)
@@ -56,8 +66,9 @@ class Scene:
         """Note that something is done now, to an NVA perhaps."""
         self.news()
         self.asked = len(self.lab.simulator.log)
+        self.acted, self.acted_told = time.monotonic(), len(self._told)
         if kills:
-            self.killed, self._killed_at = time.monotonic(), time.time()
+            self.killed, self._killed_at = self.acted, time.time()
 
     def tell(self, text: str, *, at: float | None = None, style: str = "") -> None:
         """Print a line, with the seconds since the beginning if it has a time (wall clock)."""
@@ -124,6 +135,19 @@ class Scene:
             self._seen = max(self._seen, *(number + 1 for number in found))
         return missing
 
+    def logged(self, events: Iterable[str], at: str = "", since: int = 0) -> int | None:
+        """Return the number behind the first of such events that were told from a number on, or None."""
+        wanted = set(events)
+        for number, each in enumerate(self._told[since:], since + 1):
+            if each.event in wanted and at in {"", each.host}:
+                return number
+        return None
+
+    @property
+    def told(self) -> int:
+        """How many events were told so far."""
+        return len(self._told)
+
     def figures(self) -> Iterator[str]:
         """Yield after how many seconds each part of a failover was first seen since an NVA was stopped."""
         times = {
@@ -153,7 +177,7 @@ class Scene:
 
     async def command(self, line: str, at: str) -> tuple[int, str]:
         """Run a `nvaha` command in the lab's folder; returns its exit code and what it printed."""
-        words = shlex.split(line)
+        words = shlex.split(_DATE.sub(_then, line))
         if words[0] != "nvaha":
             raise LabError(f"{words[0]} is no command that a drill can type")
         # A monitor of the lab asks for no key, but some commands do not go without.
@@ -184,6 +208,10 @@ class Scene:
                 process.kill()
                 await process.wait()
         return process.returncode or 0, (said + failed).decode(errors="replace").strip("\n")
+
+
+def _then(found: re.Match[str]) -> str:
+    return f"{datetime.now(UTC) + timedelta(seconds=int(found[1])):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def names_of(lab: Lab) -> dict[str, str]:

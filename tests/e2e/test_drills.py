@@ -9,6 +9,8 @@ import pytest
 
 from nvaha.lab.drill import perform
 from nvaha.lab.drills import DRILLS
+from nvaha.lab.rehearsals import REHEARSALS
+from nvaha.lab.runbook import Over, Shows
 from nvaha.lab.scene import WIDTH
 from nvaha.lab.screen import Record
 from nvaha.lab.verify import check
@@ -45,3 +47,15 @@ async def test_a_group_of_somebodys_own_fails_over_and_nothing_else_moves() -> N
         await until(lambda: lab.traffic.outage(stopped_at) is not None, "the client is answered")
         assert check(lab.samples["hub"], lab.baseline, lab.simulator.snapshot(), "fw-b") == []
         assert (await lab.group("branch"))["active"] == "fw-a"
+
+
+async def test_sections_of_the_runbook_are_seen_to_begin_and_to_end() -> None:
+    """Every NVA dies, then the control target: what the status and the log say of it, and no more after."""
+    drill = REHEARSALS["sight"]
+    async with quick_lab(**drill.lab) as lab:
+        told = Record(WIDTH)
+        assert await perform(drill, lab, told), told.text
+        for step in drill.steps:
+            if isinstance(step, Shows | Over):
+                how = ": in" if isinstance(step, Shows) else " is over after"
+                assert f"✓  {step.section}{how}" in told.text

@@ -86,9 +86,10 @@ def test_the_runbook_is_complete() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(TODO) | TROUBLE))
 def test_a_section_says_what_to_do(name: str) -> None:
-    """What it means, what to do, and how one sees that it is over: each in words, in this order."""
-    parts = re.split(r"^- \*\*(Means|Do|Over when):\*\* ", sections()[name].split("\n## ")[0], flags=re.M)
-    assert parts[1::2] == ["Means", "Do", "Over when"]
+    """What it means, what to do, how one sees that it is over, and its drill, in this order."""
+    told = ["Means", "Do", "Over when", "Drill"]
+    parts = re.split(rf"^- \*\*({'|'.join(told)}):\*\* ", sections()[name].split("\n## ")[0], flags=re.M)
+    assert parts[1::2] == told
     assert all(len(part.strip()) > 10 for part in parts[2::2])
 
 

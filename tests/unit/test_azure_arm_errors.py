@@ -6,10 +6,18 @@ import json
 from typing import Any
 
 import pytest
+from azure.core.exceptions import ServiceRequestError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvaha.azure.arm.errors import LONGEST_MESSAGE, answer_error, bounded, operation_error, read_error
+from nvaha.azure.arm.errors import (
+    LONGEST_MESSAGE,
+    answer_error,
+    bounded,
+    described,
+    operation_error,
+    read_error,
+)
 from nvaha.ports import NetworkFault
 
 NIC = "/subscriptions/s/resourceGroups/r/providers/Microsoft.Network/networkInterfaces/nic1"
@@ -158,3 +166,11 @@ def test_no_part_of_a_secret_is_left_by_a_cut(before: int) -> None:
     """Wherever a text that is too long is cut, what a token is made of is not told."""
     text = f"{'x' * before} token={'S' * 400} {'y' * (400 - before)}"
     assert "SS" not in bounded(text, 300)
+
+
+def test_an_error_without_words_is_described_by_what_caused_it() -> None:
+    """A connection that was reset says nothing itself: its kind is told, and no empty text."""
+    wordless = ServiceRequestError("")
+    wordless.__cause__ = ConnectionResetError()
+    assert described(wordless) == "ServiceRequestError: ConnectionResetError"
+    assert described(ServiceRequestError("cannot connect")) == "ServiceRequestError: cannot connect"

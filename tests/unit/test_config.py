@@ -305,6 +305,13 @@ def test_problems_and_warnings_come_in_file_order() -> None:
     ]
 
 
+def test_a_problem_in_one_line_has_place_value_and_remedy() -> None:
+    """As it is logged; where nothing is written there is no gap."""
+    path = "groups[0].policy.hold_down"
+    assert str(Problem(path, "1s", "is too short", "raise it")) == f"{path}: 1s is too short; raise it"
+    assert str(Problem("groups", "", "is missing", "add it")) == "groups: is missing; add it"
+
+
 def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
     """A setting that names a folder is a configuration error."""
     with pytest.raises(ConfigError):

@@ -18,6 +18,8 @@ from nvaha.lab import acts, by_hand, record, up
 from nvaha.lab.arm import ArmSimulator
 from nvaha.lab.drill import Do, Drill, See, Type, Untouched, Verdict, perform
 from nvaha.lab.drills import DRILLS
+from nvaha.lab.rehearsals import REHEARSALS
+from nvaha.lab.runbook import Over, Shows
 from nvaha.lab.scene import Scene
 from nvaha.lab.screen import Record, Screen, folded
 from nvaha.lab.stage.azurite import LabError
@@ -25,7 +27,11 @@ from nvaha.lab.stage.process import HostEvent
 from nvaha.lab.stage.profiles import PROFILES
 from nvaha.lab.stage.sample import environment
 
-PAGE = (Path(__file__).parents[2] / "docs" / "drills.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = {
+    name: (drills, (DOCS / f"{name}.md").read_text(encoding="utf-8"))
+    for name, drills in (("drills", DRILLS), ("rehearsals", REHEARSALS))
+}
 SAMPLE = environment()
 
 
@@ -47,6 +53,14 @@ class TestLines:
             ("unhold udr", "unhold", ["udr"]),
             ("config without mgmt-udr", "config", ["without", "mgmt-udr"]),
             ("unfence all", "unfence", []),
+            (
+                "set monitor-a AzureWebJobs.switch.Disabled true",
+                "set",
+                ["monitor-a", "AzureWebJobs.switch.Disabled", "true"],
+            ),
+            ("leases off monitor-b", "leases", ["off", "monitor-b"]),
+            ("row spoil", "row", ["spoil"]),
+            ("message 'no message'", "message", ["no message"]),
             ("start monitor-a", "start", ["monitor-a"]),
             ("start monitor-a ../v0.1.0", "start", ["monitor-a", "../v0.1.0"]),
             ("az tag update --tags 'a=b c'", "az", ["tag", "update", "--tags", "a=b c"]),
@@ -78,7 +92,7 @@ class TestLines:
 
     def test_every_line_and_command_of_a_drill_can_be_read(self) -> None:
         """No drill ends at a word that nobody knows."""
-        for drill in DRILLS.values():
+        for drill in (DRILLS | REHEARSALS).values():
             for step in drill.steps:
                 if isinstance(step, Do):
                     assert acts.read(step.line)
@@ -157,16 +171,24 @@ class TestByHand:
     def test_what_is_done_to_azure_is_undone_by_its_counterpart(self, simulator: ArmSimulator) -> None:
         """A hold, a lock, a fence, a lack of tokens and of speed: afterwards nothing of them is left."""
         lab: Any = SimpleNamespace(
-            simulator=simulator, sample=SAMPLE, host=lambda name: SimpleNamespace(name=name)
+            simulator=simulator,
+            sample=SAMPLE,
+            samples={"edge": SAMPLE},
+            host=lambda name: SimpleNamespace(name=name),
+            nva=lambda _: SimpleNamespace(name="ha-nva-vm2"),
         )
 
         async def play() -> None:
             done = acts.Acts(lab)
-            for line in ("hold udr", "lock udr", "token off", "token off", "arm slow", "fence monitor-a"):
+            for line in ("hold udr", "lock udr", "token off", "token off", "throttle on", "throttle on"):
                 await done.obey(line)
-            assert len(simulator.faults.waiting) == 2
+            assert len(simulator.faults.waiting) == 3
+            for line in ("throttle off", "arm slow", "fence monitor-a", "forwarding off nva2"):
+                await done.obey(line)
+            assert _without_etags(simulator.snapshot()) != before
             assert simulator.profile is PROFILES["slow"]
-            for line in ("unhold udr", "unlock udr", "token on", "arm fast", "unfence all"):
+            undo = ("unhold udr", "unlock udr", "token on", "arm fast", "unfence all", "forwarding on nva2")
+            for line in undo:
                 await done.obey(line)
 
         before = _without_etags(simulator.snapshot())
@@ -335,29 +357,35 @@ class TestMechanism:
 
 
 class TestPage:
-    """docs/drills.md."""
+    """docs/drills.md and docs/rehearsals.md."""
 
-    def test_the_page_has_every_drill_and_no_other(self) -> None:
+    @pytest.mark.parametrize("page", PAGES)
+    def test_a_page_has_every_drill_and_no_other(self, page: str) -> None:
         """In the table with its purpose, under its heading, and with a place for its record, in order."""
-        names = list(DRILLS)
-        rows = re.findall(r"^\| \[([\w-]+)\]\(#([\w-]+)\) \| (.*?) \| <!-- last ([\w-]+) -->", PAGE, re.M)
-        assert rows == [(each.name, each.name, each.purpose, each.name) for each in DRILLS.values()]
-        assert re.findall(r"^## (.*)$", PAGE, re.M) == names
-        assert re.findall(r"^<!-- record ([\w-]+) -->", PAGE, re.M) == names
+        drills, text = PAGES[page]
+        names = list(drills)
+        rows = re.findall(r"^\| \[([\w-]+)\]\(#([\w-]+)\) \| (.*?) \| <!-- last ([\w-]+) -->", text, re.M)
+        assert rows == [(each.name, each.name, each.purpose, each.name) for each in drills.values()]
+        assert re.findall(r"^## (.*)$", text, re.M) == names
+        assert re.findall(r"^<!-- record ([\w-]+) -->", text, re.M) == names
 
-    def test_every_drill_has_a_record_that_went_well(self) -> None:
+    @pytest.mark.parametrize("page", PAGES)
+    def test_every_drill_has_a_record_that_went_well(self, page: str) -> None:
         """Each was gone through, and its record is of the steps that it has now."""
-        for drill in DRILLS.values():
+        drills, text = PAGES[page]
+        for drill in drills.values():
             found = re.search(
-                f"<!-- record {drill.name} -->\n```log\n(.*?)\n```\n<!-- end -->", PAGE, re.DOTALL
+                f"<!-- record {drill.name} -->\n```log\n(.*?)\n```\n<!-- end -->", text, re.DOTALL
             )
-            assert found, f"nvaha lab drill {drill.name} --record docs/drills.md"
+            assert found, f"nvaha lab drill {drill.name} --record docs"
             assert "✗" not in found[1]
             flat = " ".join(found[1].split())
             lines = [f"lab> {each.line} #" for each in drill.steps if isinstance(each, Do)]
             lines += [f"$ {each.command}" for each in drill.steps if isinstance(each, Type)]
+            lines += [f"✓ {each.section}: in" for each in drill.steps if isinstance(each, Shows)]
+            lines += [f"✓ {each.section} is over after" for each in drill.steps if isinstance(each, Over)]
             assert [each for each in lines if " ".join(each.split()) not in flat] == []
-            assert f"<!-- last {drill.name} -->2" in PAGE
+            assert f"<!-- last {drill.name} -->2" in text
 
     def test_a_record_goes_where_its_markers_are(self, tmp_path: Path) -> None:
         """What stood there is replaced, also by text with backslashes; the rest of the page stays."""
@@ -371,6 +399,17 @@ class TestPage:
             "| <!-- last a -->new<!-- end --> | <!-- last b -->b<!-- end --> |\n"
             "<!-- record a -->\n```log\n\\1 C:\\g\n```\n<!-- end -->\nx\n"
         )
+
+    def test_of_a_folder_the_page_that_has_the_place_is_written(self, tmp_path: Path) -> None:
+        """The others stay; where none has it, the folder is named."""
+        for name in "ab":
+            text = f"<!-- last {name} -->old<!-- end -->\n<!-- record {name} -->\nold\n<!-- end -->\n"
+            (tmp_path / f"{name}.md").write_text(text)
+        record.write(tmp_path, {"b": record.Outcome("new", "text")})
+        assert "old" in (tmp_path / "a.md").read_text()
+        assert "old" not in (tmp_path / "b.md").read_text()
+        with pytest.raises(LabError, match="last c"):
+            record.write(tmp_path, {"c": record.Outcome("new", "text")})
 
     def test_a_page_without_the_markers_is_left_alone(self, tmp_path: Path) -> None:
         """Who names another page is told which place it lacks."""

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nvaha.lab.stage.azurite import LabError
 from nvaha.lab.stage.nva import Down, FakeNva, place_all
+from nvaha.lab.stage.outside import PING_SETTING, URL_SETTING, Outside
 from nvaha.lab.stage.process import HostEvent, HostProcess, News, read_event
 from nvaha.lab.stage.sample import environment
 from nvaha.lab.stage.stage import Lab
@@ -41,6 +43,15 @@ async def answer(nva: FakeNva) -> str:
         return "silence"
     writer.close()
     return "accepted"
+
+
+async def eventually(nva: FakeNva, met: str) -> bool:
+    """Connect until that is met; False if it never is."""
+    for _ in range(500):
+        if await answer(nva) == met:
+            return True
+        await asyncio.sleep(0.01)
+    return False
 
 
 def on_stage(scenario: Callable[[Sequence[FakeNva]], Awaitable[None]]) -> None:
@@ -74,6 +85,26 @@ class TestNvas:
             one.start()
             assert await answer(one) == "accepted"
             assert one.probe_port == port
+
+        on_stage(scenario)
+
+    def test_an_unsteady_nva_refuses_for_a_while_after_each_answer(self) -> None:
+        """Then it answers again, at the same port, until it is revived or gone; the others are as ever."""
+
+        async def scenario(nvas: Sequence[FakeNva]) -> None:
+            one, two = nvas
+            one.limp(0.2)
+            for _ in range(2):
+                assert await eventually(one, "accepted")
+                assert await eventually(one, "refused")
+            assert [await answer(two) for _ in range(3)] == ["accepted"] * 3
+            one.start()
+            assert [await answer(one) for _ in range(3)] == ["accepted"] * 3
+            one.limp(0.01)
+            await answer(one)
+            one.stop()
+            await asyncio.sleep(0.05)
+            assert await answer(one) == "refused"
 
         on_stage(scenario)
 
@@ -113,6 +144,33 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> 
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(LabError, match="--port 0"):
         asyncio.run(run())
     assert not (tmp_path / "lab").exists()
+
+
+def test_who_stands_outside_counts_what_it_takes_and_refuses_when_told_to() -> None:
+    """Neither a ping nor a notification that was refused counts as taken."""
+
+    async def play() -> None:
+        outside = Outside()
+        await outside.start()
+        try:
+            async with ClientSession() as session:
+
+                async def send() -> list[int]:
+                    ping = await session.get(outside.settings[PING_SETTING])
+                    hook = await session.post(outside.settings[URL_SETTING], data=b"{}")
+                    return [ping.status, hook.status]
+
+                outside.refuses = True
+                assert await send() == [503, 503]
+                assert (outside.pinged_at, outside.taken) == (None, 0)
+                outside.refuses = False
+                assert await send() == [200, 200]
+                assert outside.pinged_at is not None
+                assert outside.taken == 1
+        finally:
+            await outside.stop()
+
+    asyncio.run(play())
 
 
 def test_a_folder_without_an_app_is_no_release_to_start(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 
 from nvaha import __version__
 from nvaha.azure.arm.budget import CONNECTIONS, Budget, Purpose
-from nvaha.azure.arm.errors import answer_error, bounded
+from nvaha.azure.arm.errors import answer_error, bounded, described
 from nvaha.azure.clouds import ENDPOINTS
 from nvaha.config.settings import Settings
 from nvaha.ports import ON_BEHALF_OF, Clock, NetworkError, NetworkFault, correlation_id
@@ -158,7 +158,7 @@ class ArmClient:
             # ARM's own 401 is an answer; this is raised where a token is had.
             raise _no_token(error, resource_id) from error
         except (AzureError, aiohttp.ClientError, OSError) as error:
-            message = bounded(f"no answer from ARM: {type(error).__name__}: {error}")
+            message = bounded(f"no answer from ARM: {described(error)}")
             raise NetworkError(NetworkFault.UNAVAILABLE, resource_id, message) from error
 
     async def have_token(self, resource_id: str) -> None:

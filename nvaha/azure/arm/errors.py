@@ -188,6 +188,14 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     return min(float(value), _LONGEST_WAIT_S)
 
 
+def described(error: BaseException) -> str:
+    """Return an error's kind and words; where it has none, as after a reset, those of what caused it."""
+    kind = type(error).__name__
+    if str(error):
+        return f"{kind}: {error}"
+    return f"{kind}: {described(error.__cause__)}" if error.__cause__ is not None else kind
+
+
 def bounded(text: str, longest: int = LONGEST_MESSAGE) -> str:
     """Return a text on one line, without tokens, cut in the middle to what a log line bears."""
     return shortened(_clean(text), longest, tail=longest // 3)

@@ -58,6 +58,8 @@ class _Listener:
         self._answering: set[asyncio.Task[None]] = set()
         self._open: set[socket.socket] = set()
         self._fillers: list[socket.socket] = []
+        self._shuts_for_s: float | None = None
+        self._reopening: asyncio.TimerHandle | None = None
 
     def bind(self, address: str, port: int) -> int:
         """Bind and listen; returns the port."""
@@ -88,6 +90,30 @@ class _Listener:
             task = asyncio.create_task(self._answer(connection))
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
+            if self._shuts_for_s is not None:
+                self._shut(listener, self._shuts_for_s)
+
+    def limp(self, for_s: float) -> None:
+        """From now on refuse connections for so long after each one that was accepted."""
+        self._shuts_for_s = for_s
+
+    def _shut(self, listener: socket.socket, for_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        where = listener.getsockname()[:2]
+        loop.remove_reader(listener)
+        listener.close()
+        self._socket = None
+
+        def reopen() -> None:
+            # Somebody else may have taken the port meanwhile: then it is refused a while longer.
+            try:
+                self.bind(*where)
+            except OSError:
+                self._reopening = loop.call_later(for_s, reopen)
+            else:
+                self.accept()
+
+        self._reopening = loop.call_later(for_s, reopen)
 
     async def _answer(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -119,6 +145,10 @@ class _Listener:
 
     def close(self) -> None:
         """Refuse everything, and reset what is open."""
+        self._shuts_for_s = None
+        if self._reopening is not None:
+            self._reopening.cancel()
+            self._reopening = None
         self._stop_accepting()
         if self._socket is not None:
             self._socket.close()
@@ -147,6 +177,7 @@ class FakeNva:
         self.address = ""
         self.probe_port = self.forward_port = 0
         self.down: Down | None = Down.REFUSE
+        self._limps = False
         self._probe = _Listener(answer)
         self._forward = _Listener(echo)
 
@@ -163,17 +194,25 @@ class FakeNva:
 
     def start(self) -> None:
         """Answer probes and forward traffic, at the same ports as before; harmless if it does."""
-        if self.down is None:
+        if self.down is None and not self._limps:
             return
         for listener in (self._probe, self._forward):
             listener.close()
         self.place(self.address, self.probe_port, self.forward_port)
         for listener in (self._probe, self._forward):
             listener.accept()
-        self.down = None
+        self.down, self._limps = None, False
+
+    def limp(self, for_s: float) -> None:
+        """Fail some of its probes: refuse each for so long after one that it answered."""
+        self.start()
+        self._probe.limp(for_s)
+        self._limps = True
 
     def stop(self, mode: Down = Down.REFUSE) -> None:
         """Be gone, in one of the ways of `Down`."""
+        if self._limps:
+            self.start()
         for listener in (self._probe, self._forward):
             if mode is Down.SILENT:
                 listener.silence()

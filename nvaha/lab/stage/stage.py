@@ -29,6 +29,7 @@ from nvaha.config import parse
 from nvaha.lab.arm import ArmSimulator, Fault, Switches
 from nvaha.lab.stage.azurite import VERSION, Azurite, LabError
 from nvaha.lab.stage.nva import FakeNva
+from nvaha.lab.stage.outside import Outside
 from nvaha.lab.stage.own import stand_ins
 from nvaha.lab.stage.process import HostEvent, HostProcess
 from nvaha.lab.stage.profiles import PROFILES
@@ -40,6 +41,7 @@ from nvaha.model import Configuration
 
 Json = dict[str, Any]
 GROUP = "edge"
+CONTROL = "control"
 SCHEDULE = "*/5 * * * * *"
 """Half the default, so that a lab need not wait ten seconds for its first tick."""
 POLL_S = 0.1
@@ -56,6 +58,8 @@ class LabOptions:
         hosts: how many monitors, or their names.
         nvas, public_ips, route_tables: the sample environment's size.
         canary: whether it has one.
+        control: whether there is a control target beside the NVAs, named `control`.
+        outside: whether there is somebody outside who is sent notifications and pings.
         probe, policy: the group's, as in the configuration file.
         configuration: somebody's own, instead of all these: the simulated Azure is what it names.
         schedule: NVAHA_SCHEDULE.
@@ -77,6 +81,8 @@ class LabOptions:
     public_ips: int = 1
     route_tables: int = 2
     canary: bool = False
+    control: bool = False
+    outside: bool = False
     probe: Mapping[str, object] = field(default_factory=dict)
     policy: Mapping[str, object] = field(default_factory=dict)
     configuration: Configuration | None = None
@@ -111,6 +117,9 @@ class Lab:
         self.sample = next(iter(self.samples.values()))
         self.scenery = Scenery(self.configuration, self.samples, self.folder / "nvas")
         self.nvas = self.scenery.nvas
+        if self.options.control and self.options.configuration is None:
+            self.scenery.targets[0].name = CONTROL
+        self.outside = Outside() if self.options.outside else None
         self.azurite = Azurite(self.folder, persist=self.options.persist)
         self.simulator = ArmSimulator(
             self.sample.resources,
@@ -122,6 +131,8 @@ class Lab:
         self.hosts: list[HostProcess] = []
         self.left_out: set[str] = set()
         """Route tables that the configuration does not name; `write_configuration` after a change."""
+        self.policy: dict[str, object] = dict(self.options.policy)
+        """What the configuration says as the group's policy; the same."""
         self.baseline: dict[str, Json] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -181,15 +192,33 @@ class Lab:
             self._say(f"NVA {nva.name}: {nva.address}:{nva.probe_port}")
         for target in self.scenery.targets:
             self._say(f"control target {target.name}: {target.address}:{target.probe_port}")
+        if self.outside:
+            self._stack.push_async_callback(self.outside.stop)
+            await self.outside.start()
         self.write_configuration()
 
     def write_configuration(self) -> None:
         """Write the file that hosts read when they start."""
-        self.config_file.write_text(self.scenery.file(self.left_out))
+        written = yaml.safe_load(self.scenery.file(self.left_out))
+        if self.policy:
+            written["groups"][0].setdefault("policy", {}).update(self.policy)
+        if self.outside:
+            written |= self.outside.configuration
+        self.config_file.write_text(yaml.safe_dump(written, sort_keys=False))
 
     def _remove_folder(self) -> None:
         if not self._keep:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def app(self) -> Path:
+        """The folder of the app that each host begins with."""
+        return self.options.app or Path(nvaha.__file__).parent.parent
+
+    @property
+    def first(self) -> str:
+        """The name of the first group."""
+        return next(iter(self.samples))
 
     @property
     def config_file(self) -> Path:
@@ -207,16 +236,16 @@ class Lab:
             "NVAHA_INSTANCE": instance,
             **self.simulator.client_settings(instance),
             **self.scenery.settings,
+            **(self.outside.settings if self.outside else {}),
             **self.options.settings,
         }
 
     async def add_host(self, name: str, port: int = 0, **settings: str) -> HostProcess:
         """Start another monitor, with more settings than the others if given."""
-        app = self.options.app or Path(nvaha.__file__).parent.parent
         arguments = ["--key", self.options.key] if self.options.key else []
         host = HostProcess(
             name,
-            app,
+            self.app,
             {**self.settings(name), **settings},
             self.folder,
             arguments=arguments,
@@ -381,6 +410,8 @@ def _subject(options: LabOptions) -> tuple[Configuration, dict[str, Environment]
         return options.configuration, stand_ins(options.configuration)
     sample = environment(options.nvas, options.public_ips, options.route_tables, canary=options.canary)
     tree = configuration(sample, name=GROUP, probe=options.probe, policy=options.policy)
+    if options.control:
+        tree["control_targets"] = ["192.0.2.1:22"]
     return parse(yaml.safe_dump(tree)).configuration, {GROUP: sample}
 
 
