@@ -50,11 +50,11 @@ class Up:
         self._screen = Screen(Console(highlight=False))
         self._own = own
         of: dict[str, Any] = (
-            {"configuration": own.configuration}
-            if own
-            else {"canary": True, "control": True, "outside": True}
+            {"configuration": own.configuration} if own else {"canary": True, "control": True}
         )
-        self._lab = Lab(self._say, profile=profile, hosts=hosts, port=port, key=key, persist=True, **of)
+        self._lab = Lab(
+            self._say, profile=profile, hosts=hosts, port=port, key=key, outside=True, persist=True, **of
+        )
         self._acts = Acts(self._lab)
         self._ended: set[str] = set()
         self._done_at: float | None = None

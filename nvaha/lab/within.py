@@ -49,11 +49,6 @@ class Within:
         self._phase: object = None
         self._lease: BlobLeaseClient | None = None
 
-    @property
-    def _group(self) -> str:
-        """The lab's first group."""
-        return next(iter(self._lab.samples))
-
     # Monitors
 
     @verb("freeze MONITOR", "its process stands still")
@@ -129,7 +124,7 @@ class Within:
             elif self._phase is not None:
                 state["phase"], self._phase = self._phase, None
             row["state"] = json.dumps(state)
-        return f"the phase in the row of {self._group} is {state['phase']!r}"
+        return f"the phase in the row of {self._lab.first} is {state['phase']!r}"
 
     @asynccontextmanager
     async def _row(self) -> AsyncIterator[dict[str, Any]]:
@@ -137,16 +132,16 @@ class Within:
         storage = self._lab.azurite.connection_string
         try:
             async with TableClient.from_connection_string(storage, GROUPS_TABLE) as table:
-                row = dict(await table.get_entity(GROUP_PARTITION, self._group))
+                row = dict(await table.get_entity(GROUP_PARTITION, self._lab.first))
                 yield row
-                changed = {"PartitionKey": GROUP_PARTITION, "RowKey": self._group, "state": row["state"]}
+                changed = {"PartitionKey": GROUP_PARTITION, "RowKey": self._lab.first, "state": row["state"]}
                 await table.update_entity(changed, mode=UpdateMode.MERGE)
         except AzureError as error:
-            raise LabError(f"the row of {self._group} cannot be changed: {_first(error)}") from error
+            raise LabError(f"the row of {self._lab.first} cannot be changed: {_first(error)}") from error
 
     @verb("lease take|break", "somebody takes the lease of the group's switches by hand; it is broken")
     async def _take_lease(self, how: str) -> str:
-        name = f"switch-{self._group}"
+        name = f"switch-{self._lab.first}"
         storage = self._lab.azurite.connection_string
         try:
             async with BlobClient.from_connection_string(storage, LEASE_CONTAINER, name) as blob:

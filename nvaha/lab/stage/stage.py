@@ -28,7 +28,7 @@ import nvaha
 from nvaha.config import parse
 from nvaha.lab.arm import ArmSimulator, Fault, Switches
 from nvaha.lab.stage.azurite import VERSION, Azurite, LabError
-from nvaha.lab.stage.nva import FakeNva, place_all
+from nvaha.lab.stage.nva import FakeNva
 from nvaha.lab.stage.outside import Outside
 from nvaha.lab.stage.own import stand_ins
 from nvaha.lab.stage.process import HostEvent, HostProcess
@@ -117,7 +117,8 @@ class Lab:
         self.sample = next(iter(self.samples.values()))
         self.scenery = Scenery(self.configuration, self.samples, self.folder / "nvas")
         self.nvas = self.scenery.nvas
-        self.control = FakeNva(CONTROL, ()) if self.options.control else None
+        if self.options.control and self.options.configuration is None:
+            self.scenery.targets[0].name = CONTROL
         self.outside = Outside() if self.options.outside else None
         self.azurite = Azurite(self.folder, persist=self.options.persist)
         self.simulator = ArmSimulator(
@@ -191,10 +192,6 @@ class Lab:
             self._say(f"NVA {nva.name}: {nva.address}:{nva.probe_port}")
         for target in self.scenery.targets:
             self._say(f"control target {target.name}: {target.address}:{target.probe_port}")
-        if self.control:
-            self._stack.callback(self.control.close)
-            place_all([self.control])
-            self._say(f"control target: {self.control.address}:{self.control.probe_port}")
         if self.outside:
             self._stack.push_async_callback(self.outside.stop)
             await self.outside.start()
@@ -203,10 +200,8 @@ class Lab:
     def write_configuration(self) -> None:
         """Write the file that hosts read when they start."""
         written = yaml.safe_load(self.scenery.file(self.left_out))
-        for group in written["groups"]:
-            group.setdefault("policy", {}).update(self.policy)
-        if self.control:
-            written["control_targets"] = [f"{self.control.address}:{self.control.probe_port}"]
+        if self.policy:
+            written["groups"][0].setdefault("policy", {}).update(self.policy)
         if self.outside:
             written |= self.outside.configuration
         self.config_file.write_text(yaml.safe_dump(written, sort_keys=False))
@@ -219,6 +214,11 @@ class Lab:
     def app(self) -> Path:
         """The folder of the app that each host begins with."""
         return self.options.app or Path(nvaha.__file__).parent.parent
+
+    @property
+    def first(self) -> str:
+        """The name of the first group."""
+        return next(iter(self.samples))
 
     @property
     def config_file(self) -> Path:
@@ -336,8 +336,6 @@ class Lab:
 
     def nva(self, name: str) -> FakeNva:
         """Return an NVA by its name or, in short, as `nva1`; LabError if there is none."""
-        if self.control and name == CONTROL:
-            return self.control
         return self.scenery.nva(name)
 
     def host(self, name: str) -> HostProcess:
@@ -412,6 +410,8 @@ def _subject(options: LabOptions) -> tuple[Configuration, dict[str, Environment]
         return options.configuration, stand_ins(options.configuration)
     sample = environment(options.nvas, options.public_ips, options.route_tables, canary=options.canary)
     tree = configuration(sample, name=GROUP, probe=options.probe, policy=options.policy)
+    if options.control:
+        tree["control_targets"] = ["192.0.2.1:22"]
     return parse(yaml.safe_dump(tree)).configuration, {GROUP: sample}
 
 
