@@ -15,6 +15,7 @@ from nvaha.model import Configuration, Group, GroupState, Notice, Phase
 from nvaha.ports import Ports, StateUnreadable, Versioned
 from nvaha.state.commit import Committer, Outdated
 from nvaha.state.lease import HeldLease
+from nvaha.watch.paces import Paces
 from nvaha.watch.troubles import Deposed, Troubles
 
 STAMPS_AT_ONCE = 20
@@ -39,6 +40,7 @@ class WatchedGroup:
     cut_off: bool = False
     unsure: bool = False
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    paces: Paces = field(default_factory=Paces)
 
     @property
     def state(self) -> GroupState:
@@ -102,6 +104,12 @@ class WatchedGroups:
             )
             for group in self._configuration.groups
         )
+
+    def with_probes(self, line: Notice) -> Notice:
+        """Return a line on a group with how long its probes took since the one before."""
+        watched = self._watched.get(str(line.fields["group"]))
+        probes = watched.paces.tell() if watched else []
+        return replace(line, fields={**line.fields, "probes": probes}) if probes else line
 
     def forget(self) -> None:
         """Start afresh, as a new leader does; what was read of Azure just now is not read again at once."""

@@ -18,6 +18,7 @@ FALLEN = {
     "every NVA dies",
     "nobody takes the switch up",
     "Azure fails every attempt",
+    "Azure refuses a write",
     "the monitor sees nothing",
 }
 FIRES_ON = {
@@ -26,9 +27,10 @@ FIRES_ON = {
         "the active NVA dies and nothing is switched by itself",
         "nobody takes the switch up",
         "Azure fails every attempt",
+        "Azure refuses a write",
     },
     "nva-down": FALLEN,
-    "switch-failed": {"Azure fails every attempt"},
+    "switch-failed": {"Azure fails every attempt", "Azure refuses a write"},
     "switch-unclaimed": {"nobody takes the switch up"},
     "group-unwatched": {"a row cannot be read", "every round raises"},
     "monitor-blind": {"the monitor sees nothing"},

@@ -164,6 +164,14 @@ async def _azure_is_gone(world: World) -> None:
     await world.pass_time(11.0)
 
 
+async def _write_is_refused(world: World) -> None:
+    await world.pass_time(30.0)
+    for entry in world.arm.entries.values():
+        world.faults.unwritable[entry.id.casefold()] = NetworkFault.REFUSED
+    world.chaos.set_alive("g0n0", alive=False)
+    await world.pass_time(LASTS_S)
+
+
 async def _leader_goes_deaf(world: World) -> None:
     await world.pass_time(35.0)
     only(world, "monitor").isolated = True
@@ -316,6 +324,7 @@ def stories() -> dict[str, tuple[Line, ...]]:
         "every NVA dies and returns": recorded(_all_die_and_return, control_target=True),
         "nobody takes the switch up": recorded(_active_dies, workers=0),
         "Azure fails every attempt": recorded(_azure_is_gone, deadline_s=200.0),
+        "Azure refuses a write": recorded(_write_is_refused),
         "the monitor sees nothing": recorded(_leader_goes_deaf, control_target=True),
         "the leader stops": recorded(_leader_stops),
         "an operator pauses, moves and resumes": recorded(_operator_at_work),
