@@ -114,6 +114,26 @@ var queries = {
     title: 'nvaha: alert: routes or public IPs do not agree with the record'
     text: loadTextContent('../queries/drift.kql')
   }
+  'throttled': {
+    title: 'nvaha: alert: Azure refuses looks at a group'
+    text: loadTextContent('../queries/throttled.kql')
+  }
+  'failover-dropped': {
+    title: 'nvaha: alert: a scheduled failover was not begun'
+    text: loadTextContent('../queries/failover-dropped.kql')
+  }
+  'no-token': {
+    title: 'nvaha: alert: an app can have no token'
+    text: loadTextContent('../queries/no-token.kql')
+  }
+  'monitor-silent': {
+    title: 'nvaha: alert: a monitor is silent'
+    text: loadTextContent('../queries/monitor-silent.kql')
+  }
+  'active-unknown': {
+    title: 'nvaha: alert: the active NVA of a group is not known'
+    text: loadTextContent('../queries/active-unknown.kql')
+  }
   'canary-failed': {
     title: 'nvaha: alert: the canary could not be switched'
     text: loadTextContent('../queries/canary-failed.kql')

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field, replace
 
 from nvaha.concurrency import run_all
+from nvaha.core.discovery import CONFIRMED
 from nvaha.core.inputs import Elected, OfLeader
 from nvaha.core.lifecycle import abandoned, as_remembered
 from nvaha.core.present import present
@@ -30,7 +31,8 @@ class WatchedGroup:
 
     `unsure` means that a write was not answered, or that the row cannot be read: it is read again before the
     next write. `cut_off` means
-    that a look was ended by the end of a tick, and is to be made up for.
+    that a look was ended by the end of a tick, and is to be made up for. `throttled` counts the looks in a
+    row that Azure refused because too much is asked of it.
     """
 
     group: Group
@@ -38,6 +40,7 @@ class WatchedGroup:
     due_at: float = 0.0
     looked_at: float = float("-inf")
     cut_off: bool = False
+    throttled: int = 0
     unsure: bool = False
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     paces: Paces = field(default_factory=Paces)
@@ -101,6 +104,7 @@ class WatchedGroups:
                 blind=blind,
                 fresh=fresh,
                 unreadable=self.troubles.is_unreadable(group.name),
+                throttled=watched is not None and watched.throttled >= CONFIRMED,
             )
             for group in self._configuration.groups
         )
