@@ -182,6 +182,9 @@ param storageLogs string = 'off'
 @description('Storage account, in the region of this monitor, that gets a copy of every event that nvaha logs; best one that only auditors may write, with an immutability policy. Empty for none.')
 param eventArchiveStorageId string = ''
 
+@description('Existing Event Grid topic, made for CloudEvents, that a receiver of type event_grid names: the monitor\'s identity gets the role to send to it. Empty for none.')
+param eventGridTopicId string = ''
+
 @description('Deploy the alert rules on the workspace. Once for each workspace: monitors that share one have them once.')
 param alerts bool = true
 
@@ -288,6 +291,10 @@ var vnetParts = split(newSubnet ? existingVirtualNetworkId : '${ownGroupId}/prov
 
 var sharesState = !empty(existingStateStorageId)
 var stateParts = split(sharesState ? existingStateStorageId : '${ownGroupId}/providers/Microsoft.Storage/storageAccounts/unused', '/')
+
+var topicIsNone = !empty(eventGridTopicId) && !contains(toLower(eventGridTopicId), '/providers/microsoft.eventgrid/topics/')
+var topicId = topicIsNone ? fail('eventGridTopicId: ${eventGridTopicId} is not the id of an Event Grid topic.') : !empty(eventGridTopicId) ? eventGridTopicId : '${ownGroupId}/providers/Microsoft.EventGrid/topics/unused'
+var topicParts = split(topicId, '/')
 
 var scopeList = empty(networkScopes) ? [] : split(replace(networkScopes, ' ', ''), ',')
 var scopeSubscriptions = [for id in scopeList: '/subscriptions/${split(id, '/')[2]}']
@@ -447,6 +454,15 @@ module observability './app/observability.bicep' = {
     existingWorkspaceId: existingWorkspaceId
     retentionDays: logRetentionDays
     eventArchiveStorageId: eventArchiveStorageId
+    principalId: identity.outputs.principalId
+  }
+}
+
+module eventGridRole './app/event-grid-role.bicep' = if (!empty(eventGridTopicId)) {
+  name: 'nvaha-event-grid-role-${token}'
+  scope: resourceGroup(topicParts[2], topicParts[4])
+  params: {
+    topicName: topicParts[8]
     principalId: identity.outputs.principalId
   }
 }

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from azure.identity import CredentialUnavailableError
+
 from nvaha.app.schedule import tick_budget_s
 from nvaha.app.versions import versions
 from nvaha.azure.arm.budget import Purpose
 from nvaha.azure.arm.network import ArmNetwork
 from nvaha.azure.clock import ServiceClock
+from nvaha.azure.clouds import ENDPOINTS
 from nvaha.azure.storage.connection import Storage
 from nvaha.azure.storage.leases import BlobLeases
 from nvaha.azure.storage.queue import StorageSwitchQueue
@@ -22,13 +25,14 @@ from nvaha.azure.tokens import Tokens
 from nvaha.concurrency import aside
 from nvaha.config import Loaded
 from nvaha.config.settings import Settings
-from nvaha.model import Notice
+from nvaha.model import Notice, ReceiverKind
 from nvaha.notify import LogNotifier
 from nvaha.operate.control import Control
 from nvaha.operate.recovery import Recovery
 from nvaha.ping import UrlPinger
-from nvaha.ports import Nobody, Notifier, Ports, Receivers
+from nvaha.ports import Nobody, Notifier, NotTaken, Ports, Receivers
 from nvaha.probes import NetworkProber
+from nvaha.receivers.event_grid import TopicAccess
 from nvaha.receivers.https import HttpReceivers
 from nvaha.switch.worker import Switcher
 from nvaha.watch.monitor import Monitor
@@ -36,6 +40,21 @@ from nvaha.watch.monitor import Monitor
 
 def _new_id() -> str:
     return uuid.uuid4().hex[:12]
+
+
+def _topics(settings: Settings, loaded: Loaded, tokens: Tokens) -> TopicAccess | None:
+    """Return how Event Grid is reached; None where nobody is sent to by it, so that no token is asked for."""
+    if all(each.kind is not ReceiverKind.EVENT_GRID for each in loaded.configuration.receivers):
+        return None
+    keeper = tokens.event_grid
+
+    async def token() -> str:
+        try:
+            return (await keeper.get_token_info()).token
+        except CredentialUnavailableError:
+            raise NotTaken(keeper.trouble or "no token for Event Grid") from None
+
+    return TopicAccess(ENDPOINTS[settings.cloud].event_grid, token)
 
 
 class App:
@@ -71,6 +90,7 @@ class App:
                 clock=clock,
                 log=self._notifier,
                 new_id=_new_id,
+                topics=_topics(settings, loaded, tokens),
             )
         ports = Ports(
             leases=BlobLeases(storage),
@@ -122,5 +142,5 @@ class App:
         """Close every connection; the Functions host never asks for it, tests do (azure-facts A4)."""
         await self._prober.close()
         await self._network.close()
-        await self._tokens.arm.close()
+        await self._tokens.close()
         await self._storage.close()

@@ -39,6 +39,8 @@ SPARE_S = 60.0
 HOLD_S = 5.0
 """So long nobody asks again on a request's account: a look would ask for each of its resources, and a worker
 would keep others waiting who may have one."""
+WANTED_S = 1.0
+"""So often is it looked whether somebody wants a token for Event Grid."""
 TOLD_AFTER_S = 1800.0
 """With a token in hand, this long without a new one is worth an error."""
 _LONGEST = 1000
@@ -176,9 +178,15 @@ class TokenKeeper:
 
 
 class Tokens:
-    """The tokens of one process: for ARM, and for storage where that is reached by identity."""
+    """The tokens of one process: for ARM, and for storage where that is reached by identity.
+
+    Those for Event Grid are for whoever asks for them: nothing that is watched or moved waits for them, and
+    what goes wrong with them is told by whoever wanted to send.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._event_grid: TokenKeeper | None = None
         scope = ENDPOINTS[settings.cloud].arm_scope
         self.arm = TokenKeeper("ARM", scope, lambda: arm_credential(settings))
         self.storage: TokenKeeper | None = None
@@ -190,9 +198,30 @@ class Tokens:
         """All of them."""
         return (self.arm,) if self.storage is None else (self.arm, self.storage)
 
+    @property
+    def event_grid(self) -> TokenKeeper:
+        """The one for Event Grid, kept from the first time that it is asked for."""
+        if self._event_grid is None:
+            scope = ENDPOINTS[self._settings.cloud].event_grid_scope
+            self._event_grid = TokenKeeper("Event Grid", scope, lambda: arm_credential(self._settings))
+        return self._event_grid
+
     async def keep(self) -> None:
         """Keep all of them fresh until cancelled."""
-        await asyncio.gather(*(each.keep() for each in self.keepers))
+        await asyncio.gather(*(each.keep() for each in self.keepers), self._keep_event_grid())
+
+    async def _keep_event_grid(self) -> None:
+        # The configuration, which may want it, is read after the first tokens are had, and in another thread.
+        while True:
+            if self._event_grid is not None:
+                await self._event_grid.keep()
+            await asyncio.sleep(WANTED_S)
+
+    async def close(self) -> None:
+        """Ask no more for what is asked for on a request's account; storage's is closed with storage."""
+        for each in (self.arm, self._event_grid):
+            if each is not None:
+                await each.close()
 
     def tell(self, notifier: Notifier) -> None:
         """Say what changed for each of them."""

@@ -37,6 +37,7 @@ MODULES = {
     "break-glass": "nvaha.cli.break_glass",
     "notify": "nvaha.cli.notify",
     "state": "nvaha.cli.state",
+    "init": "nvaha.cli.init",
     "validate": "nvaha.cli.offline",
     "import": "nvaha.cli.offline",
 }

@@ -70,13 +70,22 @@ def validate(
 
 
 @app.command("import")
-def import_file(file: File, as_json: AsJson = False) -> None:
+def import_file(
+    file: File,
+    observe: Annotated[
+        bool,
+        typer.Option(
+            "--observe", help="For running beside what acts now: look and tell, and move nothing by itself."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Print ha-nva's own JSON as nvaha's YAML.
 
     The YAML goes to stdout; warnings about what has another place now go to stderr.
     """
     loaded = load_file(file, as_json=as_json)
-    text = to_native(loaded.configuration)
+    text = to_native(loaded.configuration, observe=observe)
     if as_json:
         typer.echo(
             json.dumps({"yaml": text, "warnings": [asdict(each) for each in loaded.warnings]}, indent=2)

@@ -80,12 +80,12 @@ def read(configuration: Configuration) -> tuple[Report, ...]:
     Raises:
         Failure: the settings that say which Azure cannot be used.
     """
-    return _ask(lambda network: survey_all(configuration, network))
+    return ask(lambda network: survey_all(configuration, network))
 
 
 def sheets(groups: Sequence[Group]) -> tuple[BreakGlassReply, ...]:
     """Return how groups are moved by hand, as the app would answer it; raises as `read` does."""
-    return _ask(lambda network: sheets_of(groups, network))
+    return ask(lambda network: sheets_of(groups, network))
 
 
 async def sheets_of(groups: Sequence[Group], network: Network) -> tuple[BreakGlassReply, ...]:
@@ -109,7 +109,8 @@ async def _sheets(group: Group, network: Network) -> BreakGlassReply:
 _Answer = TypeVar("_Answer")
 
 
-def _ask(what: Callable[[Network], Awaitable[_Answer]]) -> _Answer:
+def ask(what: Callable[[ArmNetwork], Awaitable[_Answer]]) -> _Answer:
+    """Do something with Azure as it is reached from this machine; raises as `read` does."""
     try:
         settings = Settings.from_environ(os.environ, storage_required=False)
     except SettingsError as error:
@@ -119,7 +120,7 @@ def _ask(what: Callable[[Network], Awaitable[_Answer]]) -> _Answer:
     return asyncio.run(_read(what, settings))
 
 
-async def _read(what: Callable[[Network], Awaitable[_Answer]], settings: Settings) -> _Answer:
+async def _read(what: Callable[[ArmNetwork], Awaitable[_Answer]], settings: Settings) -> _Answer:
     async with (
         arm_credential(settings) as credential,
         ArmNetwork(settings, credential, ServiceClock()) as network,
@@ -224,9 +225,9 @@ def exit_code(reports: Sequence[Report]) -> ExitCode:
     return ExitCode.DONE if all(each.good for each in reports) else ExitCode.REFUSED
 
 
-def show(reports: Sequence[Report]) -> None:
+def show(reports: Sequence[Report], *, stderr: bool = False) -> None:
     """Print the reports for a person."""
-    console = render.console()
+    console = render.console(stderr=stderr)
     console.print(Text("\nRead from Azure with this machine's credentials, not the app's:\n", style="dim"))
     for report in reports:
         _show(console, report)

@@ -64,7 +64,7 @@ def chosen(there: App, group: str) -> str:
     console.print()
     for number, name in enumerate(up, start=1):
         console.print(Text.assemble((f"  {number}", "bold"), f"  {name}"))
-    typed = _typed(f"Move {group} to which? [1{f'-{len(up)}' if len(up) > 1 else ''}, or Enter for none]: ")
+    typed = reply_to(f"Move {group} to which? [1{f'-{len(up)}' if len(up) > 1 else ''}, or Enter for none]: ")
     if typed.isascii() and typed.isdigit() and len(typed) < 4 and 1 <= int(typed) <= len(up):
         return up[int(typed) - 1]
     if (named := next((name for name in up if name.casefold() == typed.casefold()), None)) is not None:
@@ -94,10 +94,10 @@ def agreed(there: App, wish: Wish) -> bool:
     console.print()
     if (target := ASKED.target) is not None:
         console.print(Text(f"Target {safe(target)}: {there.where.base.removesuffix('/api')}", style="bold"))
-    return _typed(f"{wish.question} [y/N]: ").casefold() in {"y", "yes"}
+    return reply_to(f"{wish.question} [y/N]: ").casefold() in {"y", "yes"}
 
 
-def _typed(question: str) -> str:
+def reply_to(question: str) -> str:
     """Ask; the end of input, and input that cannot be read, are an empty answer."""
     typer.echo(question, nl=False)
     try:

@@ -5,6 +5,7 @@ docs/configuration.md says what each key means. ha-nva's own JSON is read too, b
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 from nvaha.config.checks import check
 from nvaha.config.draft import build, read_draft
 from nvaha.config.hanva import is_hanva, to_native_tree
-from nvaha.config.problems import ConfigError, Findings, Problem, Unshown, describe
+from nvaha.config.problems import START, ConfigError, Findings, Place, Problem, Unshown, describe, show
 from nvaha.config.text import MAX_CHARACTERS, TextError, read_tree, take_secrets_out
 from nvaha.model import Configuration
 from nvaha.text import shown
@@ -24,6 +25,7 @@ __all__ = ["ConfigError", "Loaded", "Problem", "describe", "load", "parse"]
 DEFAULT_FILES = ("nvaha.yaml", "nvaha.yml", "nvaha.json")
 SETTING = "NVAHA_CONFIG"
 _LONGEST_SHOWN = 1000
+_QUOTES = ("'", '"', "“", "‘")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def parse(text: str, source: str = "nvaha.yaml") -> Loaded:
     try:
         tree = take_secrets_out(read_tree(text, findings), "", findings)
     except TextError as unreadable:
-        findings.error(unreadable.where, Unshown.NONE, unreadable.message, unreadable.remedy)
+        findings.error("", Unshown.NONE, unreadable.message, unreadable.remedy, unreadable.place)
         raise ConfigError(tuple(findings.errors), source) from None
     configuration = _understand(tree, findings)
     errors, warnings = findings.in_file_order()
@@ -88,7 +90,9 @@ def load(setting: str | None, base: Path, read_url: Callable[[str], str] | None 
     Raises:
         ConfigError: it cannot be read, or has errors. Other errors than OSError of `read_url` pass through.
     """
-    setting = (setting or "").strip()
+    setting = (setting or "").strip().removeprefix("\ufeff")
+    if setting[:1] in _QUOTES and setting[1:].lstrip()[:1] == "{":
+        raise _unreadable(Unshown.HIDDEN, "has quotes around it", "write the JSON alone, from { to }")
     if setting.startswith("{"):
         return parse(setting, SETTING)
     if "://" in setting:
@@ -128,25 +132,27 @@ def _load_file(setting: str, base: Path) -> Loaded:
         too_large = path.stat().st_size > 4 * MAX_CHARACTERS  # a character has at most four bytes
         text = "" if too_large else path.read_text("utf-8")
     except UnicodeDecodeError as problem:
-        line = problem.object[: problem.start].count(b"\n") + 1
-        raise _not_text(path, f"line {line}", "is not UTF-8 text", "save the file as UTF-8") from None
+        before = problem.object[: problem.start]
+        place = Place(before.count(b"\n") + 1, len(before) - before.rfind(b"\n"))
+        wide = problem.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        message = "is UTF-16 text, as Windows PowerShell's > writes it" if wide else "is not UTF-8 text"
+        raise _not_text(path, place, message, "save the file as UTF-8") from None
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         remedy = f"write the file (nvaha.sample.yaml shows how), or set {SETTING}"
         raise _unreadable(shown(str(path), _LONGEST_SHOWN), f"could not be read: {reason}", remedy) from None
     if too_large:
         remedy = f"name the right file, here or in {SETTING}"
-        raise _not_text(path, "", "is far too large for a configuration", remedy)
+        raise _not_text(path, START, "is far too large for a configuration", remedy)
     return parse(text, path.name)
 
 
-def _not_text(path: Path, where: str, message: str, remedy: str) -> ConfigError:
+def _not_text(path: Path, place: Place, message: str, remedy: str) -> ConfigError:
     findings = Findings()
-    findings.error(where, Unshown.NONE, message, remedy)
+    findings.error("", Unshown.NONE, message, remedy, place)
     return ConfigError(tuple(findings.errors), path.name)
 
 
 def _unreadable(value: object, message: str, remedy: str) -> ConfigError:
-    findings = Findings()
-    findings.error(SETTING, value, message, remedy)
-    return ConfigError(tuple(findings.errors), SETTING)
+    # No text was read, so there is no line.
+    return ConfigError((Problem(SETTING, show(value), message, remedy),), SETTING)

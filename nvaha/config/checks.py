@@ -99,7 +99,7 @@ def _check_public_ips(group: GroupDraft, findings: Findings) -> None:
             findings.error(
                 path,
                 address.id,
-                f"shares an IP configuration with {findings.rename(taken[place])}, and each carries only one",
+                f"shares an IP configuration with {findings.named(taken[place])}, and each carries only one",
                 "name another ip_configuration of the NIC: {id: …, ip_configuration: …}",
             )
         taken.setdefault(place, path)
@@ -249,18 +249,20 @@ def _check_canary(draft: Draft, findings: Findings) -> None:
             findings.error(at(group.path, "name"), group.name, message, "give the group another name")
         for path, table in group.route_tables:
             if same_id(table, canary_table):
-                message = f"is already {findings.rename(path)}, and a canary's table carries no traffic"
+                message = f"is already {findings.named(path)}, and a canary's table carries no traffic"
                 remedy = "name a table that nothing uses; docs/deploy.md says how to make one"
                 findings.error(at("canary", "route_table"), canary_table, message, remedy)
 
 
-_NEEDED = {
-    ReceiverKind.WEBHOOK: "url_setting",
-    ReceiverKind.TEAMS: "url_setting",
-    ReceiverKind.SLACK: "url_setting",
-    ReceiverKind.PAGERDUTY: "key_setting",
+_TAKES = {
+    ReceiverKind.WEBHOOK: ("url_setting", "key_setting"),
+    ReceiverKind.TEAMS: ("url_setting",),
+    ReceiverKind.SLACK: ("url_setting",),
+    ReceiverKind.PAGERDUTY: ("key_setting", "url_setting"),
+    ReceiverKind.EVENT_GRID: ("endpoint",),
 }
-_KEYED = (ReceiverKind.WEBHOOK, ReceiverKind.PAGERDUTY)
+"""What says where each kind is: the first is needed, and what is not there is of no use."""
+_WAYS = ("url_setting", "key_setting", "endpoint")
 
 
 def _check_receivers(draft: Draft, findings: Findings) -> None:
@@ -269,13 +271,19 @@ def _check_receivers(draft: Draft, findings: Findings) -> None:
     groups = {group.name for group in draft.groups if group.name}
     groups |= {draft.canary.name} if draft.canary else set()
     for path, each, broken in draft.receivers:
-        needed = _NEEDED[each.kind]
+        needed = _TAKES[each.kind][0]
         if getattr(each, needed) is None and needed not in broken:
-            remedy = f"add {needed}: the name of the application setting that holds it"
+            what = (
+                "of the topic"
+                if needed == "endpoint"
+                else "the name of the application setting that holds it"
+            )
+            remedy = f"add {needed}: {what}"
             findings.error(at(path, needed), Unshown.NONE, f"is missing for type {each.kind}", remedy)
-        if each.key_setting is not None and each.kind not in _KEYED:
-            remedy = f"delete it: what {each.kind} is sent is not signed"
-            findings.error(at(path, "key_setting"), each.key_setting, "is of no use", remedy)
+        for way in _WAYS:
+            if getattr(each, way) is not None and way not in _TAKES[each.kind]:
+                remedy = f"delete it: a receiver of type {each.kind} has {' and '.join(_TAKES[each.kind])}"
+                findings.error(at(path, way), getattr(each, way), "is of no use", remedy)
         if each.kind is ReceiverKind.WEBHOOK and each.url_setting and each.key_setting is None:
             remedy = "add key_setting, by which the receiver can tell who has sent it"
             findings.warn(at(path, "key_setting"), Unshown.NONE, "is missing: nothing is signed", remedy)
@@ -349,5 +357,5 @@ def _unique(entries: Entries, message: str, remedy: str, findings: Findings) -> 
     first: dict[str, str] = {}
     for key, path, value in entries:
         if key in first:
-            findings.error(path, value, message.format(first=findings.rename(first[key])), remedy)
+            findings.error(path, value, message.format(first=findings.named(first[key])), remedy)
         first.setdefault(key, path)

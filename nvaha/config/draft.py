@@ -21,11 +21,9 @@ from nvaha.config.forms import (
     PublicIpForm,
     ReceiverForm,
     TargetForm,
-    is_role,
-    read,
-    read_id,
 )
 from nvaha.config.problems import Findings, Unshown, at
+from nvaha.config.reading import is_role, read, read_id
 from nvaha.core.canary import canary_group
 from nvaha.model import (
     CanarySpec,

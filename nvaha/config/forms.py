@@ -5,20 +5,17 @@ Forms are flat, and nested parts are read one by one, so that a mistake in one p
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import durationpy
-from azure.mgmt.core.tools import is_valid_resource_id, parse_resource_id
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic_core import PydanticCustomError
 
-from nvaha.config.problems import Findings, Unshown, at, show
+from nvaha.config.problems import show
 
 _DURATION = re.compile(r"(\d{1,9}(\.\d{1,6})?(us|ms|s|m|h|d))+", re.ASCII)
 _ID_PART = re.compile(r"[\w.()-]{1,128}")
@@ -26,9 +23,10 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _STATUS_RANGE = re.compile(r"(\d{3})(?:\s*-\s*(\d{3}))?", re.ASCII)
 
 
-def refusal(message: str, remedy: str) -> PydanticCustomError:
-    """Return a pydantic error that says what is wrong and what to do."""
-    return PydanticCustomError("refusal", "{message}", {"message": message, "remedy": remedy})
+def refusal(message: str, remedy: str, index: int | None = None) -> PydanticCustomError:
+    """Return a pydantic error that says what is wrong, in which entry if in one, and what to do."""
+    context = {"message": message, "remedy": remedy} | ({} if index is None else {"index": index})
+    return PydanticCustomError("refusal", "{message}", context)
 
 
 def write_duration(seconds: float) -> str:
@@ -103,16 +101,17 @@ def _ip_address(value: str) -> str:
 def _status_codes(value: object) -> tuple[int, ...]:
     remedy = "write HTTP status codes from 100 to 599: 200, [200, 401] or 200-399"
     codes: list[int] = []
-    for item in value if isinstance(value, list | tuple) else [value]:
+    for number, item in enumerate(value if isinstance(value, list) else [value]):
+        index = number if isinstance(value, list) else None
         match = _STATUS_RANGE.fullmatch(item) if isinstance(item, str) else None
         if match:
             low, high = int(match[1]), int(match[2] or match[1])
         elif isinstance(item, int) and not isinstance(item, bool):
             low = high = item
         else:
-            raise refusal("is not a status code", remedy)
+            raise refusal("is not a status code", remedy, index)
         if not 100 <= low <= high <= 599:
-            raise refusal("is not a range of status codes", remedy)
+            raise refusal("is not a range of status codes", remedy, index)
         codes.extend(code for code in range(low, high + 1) if code not in codes)
     if not codes:
         raise refusal("names no status code", remedy)
@@ -121,7 +120,7 @@ def _status_codes(value: object) -> tuple[int, ...]:
 
 Port = Annotated[int, _between(1, 65535)]
 Address = Annotated[str, AfterValidator(_ip_address)]
-_LABEL = r"[A-Za-z0-9._-]{1,64}"
+LABEL = r"[A-Za-z0-9._-]{1,64}"
 GroupName = Annotated[
     str,
     _like(
@@ -130,9 +129,9 @@ GroupName = Annotated[
         "use 1 to 42 small letters, digits and -, with a letter or digit at both ends",
     ),
 ]
-NvaName = Annotated[str, _like(_LABEL, "is no name for an NVA", "use 1 to 64 letters, digits, . _ and -")]
+NvaName = Annotated[str, _like(LABEL, "is no name for an NVA", "use 1 to 64 letters, digits, . _ and -")]
 ReceiverName = Annotated[
-    str, _like(_LABEL, "is no name for a receiver", "use 1 to 64 letters, digits, . _ and -")
+    str, _like(LABEL, "is no name for a receiver", "use 1 to 64 letters, digits, . _ and -")
 ]
 SettingName = Annotated[
     str,
@@ -142,8 +141,16 @@ SettingName = Annotated[
         "write the setting's name here, and its value, best as a Key Vault reference, into the setting",
     ),
 ]
+TopicEndpoint = Annotated[
+    str,
+    _like(
+        r"(?i)(https://([a-z0-9-]+\.)+eventgrid\.azure\.(net|us|cn)|http://(localhost|127\.0\.0\.1)(:\d{1,5})?)/api/events",
+        "is not the endpoint of an Event Grid topic",
+        "write it as the topic's overview shows it: https://NAME.REGION-1.eventgrid.azure.net/api/events",
+    ),
+]
 NO_ROLE = ("is no name for a role", "use 1 to 64 letters, digits, . _ and -")
-RoleName = Annotated[str, _like(_LABEL, *NO_ROLE)]
+RoleName = Annotated[str, _like(LABEL, *NO_ROLE)]
 IpConfigurationName = Annotated[
     str,
     _like(
@@ -159,73 +166,12 @@ class Form(BaseModel):
     REQUIRED: ClassVar[tuple[str, ...]] = ()
 
 
-class FileForm(Form):
-    """The whole file."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is below a field: mappings of this form, each at the field's path and `at` behind it."""
 
-    REQUIRED = ("groups",)
-    groups: list[Any] | None = None
-    control_targets: list[Any] | None = None
-    canary: dict[str, Any] | None = None
-    notify: list[Any] | None = None
-
-
-class CanaryForm(Form):
-    """`canary`: a route table that is switched to see that switching works."""
-
-    REQUIRED = ("route_table",)
-    route_table: str | None = None
-    every: Annotated[float, BeforeValidator(_seconds), _between_durations(600, 604800)] | None = None
-    slow: Annotated[float, BeforeValidator(_seconds), _between_durations(1, 300)] | None = None
-
-
-class ReceiverForm(Form):
-    """One entry of `notify`: who is sent what people have to know."""
-
-    REQUIRED = ("name", "type")
-    name: ReceiverName | None = None
-    type: Literal["webhook", "teams", "slack", "pagerduty"] | None = None
-    url_setting: SettingName | None = None
-    key_setting: SettingName | None = None
-    events: list[Any] | None = None
-    level: Literal["info", "warning", "error"] | None = None
-    groups: list[Any] | None = None
-
-
-class GroupForm(Form):
-    """One entry of `groups`."""
-
-    REQUIRED = ("name", "nvas")
-    name: GroupName | None = None
-    nvas: list[Any] | None = None
-    route_tables: list[Any] | None = None
-    public_ips: dict[str, Any] | None = None
-    probe: dict[str, Any] | None = None
-    policy: dict[str, Any] | None = None
-
-
-class NvaForm(Form):
-    """One entry of `nvas`."""
-
-    REQUIRED = ("name", "interfaces")
-    name: NvaName | None = None
-    interfaces: dict[str, Any] | None = None
-    probe: dict[str, Any] | None = None
-
-
-class PublicIpForm(Form):
-    """One public IP, written out."""
-
-    REQUIRED = ("id",)
-    id: str | None = None
-    ip_configuration: IpConfigurationName | None = None
-
-
-class TargetForm(Form):
-    """One control target, written out."""
-
-    REQUIRED = ("address", "port")
-    address: Address | None = None
-    port: Port | None = None
+    form: type[Form]
+    at: str = ""
 
 
 class ProbeForm(Form):
@@ -269,134 +215,71 @@ class PolicyForm(Form):
     deadline: Annotated[float, BeforeValidator(_seconds), _between_durations(30, 840)] | None = None
 
 
-_HOMES: Mapping[str, type[Form]] = {
-    "the top level": FileForm,
-    "an entry of groups": GroupForm,
-    "an entry of nvas": NvaForm,
-    "canary": CanaryForm,
-    "an entry of notify": ReceiverForm,
-    "probe": ProbeForm,
-    "policy": PolicyForm,
-}
-_KINDS = {
-    "string_type": ("is not text", "write text; put a number in quotes"),
-    "int_type": ("is not a whole number", "write a whole number, without quotes or unit"),
-    "bool_type": ("is neither true nor false", "write true or false"),
-    "list_type": ("is not a list", "write [a, b], or each entry on a line that starts with -"),
-    "dict_type": ("is not a mapping", "write key: value lines, indented"),
-}
+class PublicIpForm(Form):
+    """One public IP, written out."""
 
-F = TypeVar("F", bound=Form)
+    REQUIRED = ("id",)
+    id: str | None = None
+    ip_configuration: IpConfigurationName | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Part(Generic[F]):
-    """What could be read of a mapping: its good fields, and the names of those with an error."""
+class NvaForm(Form):
+    """One entry of `nvas`."""
 
-    form: F
-    broken: frozenset[str]
-
-    @property
-    def given(self) -> dict[str, Any]:
-        """The good fields that were written."""
-        return {name: getattr(self.form, name) for name in self.form.model_fields_set}
+    REQUIRED = ("name", "interfaces")
+    name: NvaName | None = None
+    interfaces: dict[str, Any] | None = None
+    probe: Annotated[dict[str, Any] | None, Parts(ProbeForm)] = None
 
 
-def read(form: type[F], value: object, path: str, findings: Findings) -> Part[F]:
-    """Check one mapping against its form, and keep what is good of it."""
-    if not isinstance(value, dict):
-        findings.error(path, value, *_KINDS["dict_type"])
-        return Part(form(), frozenset(form.model_fields))
-    broken = {name for name in form.REQUIRED if value.get(name) is None}
-    for name in form.REQUIRED:
-        if name in broken and not any(_misspells(key, name, form) for key in value):
-            findings.error(at(path, name), Unshown.NONE, "is missing", f"add the key {name}")
-    written = {key: item for key, item in value.items() if item is not None or key not in form.model_fields}
-    try:
-        return Part(form.model_validate(written), frozenset(broken))
-    except ValidationError as refused:
-        for detail in refused.errors(include_url=False, include_input=False):
-            name = str(detail["loc"][0])
-            if detail["type"] == "extra_forbidden":
-                message, remedy = "is not a known key", _where_instead(name, form)
-                findings.error(at(path, name), Unshown.HIDDEN, message, remedy)
-            else:
-                # Where the name of a setting belongs, what is written is its secret, most often.
-                told = Unshown.HIDDEN if name.endswith("_setting") else value.get(name)
-                findings.error(at(path, name), told, *_explain(detail))
-            broken.add(name)
-            near = _closest(name, form)
-            if near and near not in value:  # what was meant is broken, not missing
-                broken.add(near)
-    good = {key: item for key, item in written.items() if key not in broken}
-    return Part(form.model_validate(good), frozenset(broken))
+class GroupForm(Form):
+    """One entry of `groups`."""
+
+    REQUIRED = ("name", "nvas")
+    name: GroupName | None = None
+    nvas: Annotated[list[Any] | None, Parts(NvaForm, "[]")] = None
+    route_tables: list[Any] | None = None
+    public_ips: Annotated[dict[str, Any] | None, Parts(PublicIpForm, ".ROLE")] = None
+    probe: Annotated[dict[str, Any] | None, Parts(ProbeForm)] = None
+    policy: Annotated[dict[str, Any] | None, Parts(PolicyForm)] = None
 
 
-def _misspells(key: str, name: str, form: type[Form]) -> bool:
-    return key not in form.model_fields and _closest(key, form) == name
+class TargetForm(Form):
+    """One control target, written out."""
+
+    REQUIRED = ("address", "port")
+    address: Address | None = None
+    port: Port | None = None
 
 
-def _closest(key: str, form: type[Form]) -> str | None:
-    plain = {field.replace("_", ""): field for field in form.model_fields}
-    wanted = re.sub(r"[^a-z0-9]", "", key.lower())[:64]
-    near = difflib.get_close_matches(wanted, plain, n=1, cutoff=0.7)
-    return plain[near[0]] if near else None
+class CanaryForm(Form):
+    """`canary`: a route table that is switched to see that switching works."""
+
+    REQUIRED = ("route_table",)
+    route_table: str | None = None
+    every: Annotated[float, BeforeValidator(_seconds), _between_durations(600, 604800)] | None = None
+    slow: Annotated[float, BeforeValidator(_seconds), _between_durations(1, 300)] | None = None
 
 
-def _where_instead(key: str, form: type[Form]) -> str:
-    if near := _closest(key, form):
-        return f"did you mean {near}?"
-    homes = [home for home, other in _HOMES.items() if key in other.model_fields]
-    if homes:
-        return f"it is a key of {' and of '.join(homes)}: move it there"
-    return f"delete it; the keys here are {', '.join(form.model_fields)}"
+class ReceiverForm(Form):
+    """One entry of `notify`: who is sent what people have to know."""
+
+    REQUIRED = ("name", "type")
+    name: ReceiverName | None = None
+    type: Literal["webhook", "teams", "slack", "pagerduty", "event_grid"] | None = None
+    endpoint: TopicEndpoint | None = None
+    url_setting: SettingName | None = None
+    key_setting: SettingName | None = None
+    events: list[Any] | None = None
+    level: Literal["info", "warning", "error"] | None = None
+    groups: list[Any] | None = None
 
 
-def _explain(detail: ErrorDetails) -> tuple[str, str]:
-    """Return what is wrong and the remedy, for an error of pydantic or one of ours."""
-    kind, context = detail["type"], detail.get("ctx", {})
-    if kind == "refusal":
-        return str(context["message"]), str(context["remedy"])
-    if kind == "literal_error":
-        return "is not one of the choices", f"write {str(context['expected']).replace(chr(39), '')}"
-    return _KINDS.get(kind, (detail["msg"], "see docs/configuration.md"))
+class FileForm(Form):
+    """The whole file."""
 
-
-def is_role(name: str) -> bool:
-    """Tell whether a mapping's key can name a role."""
-    return re.fullmatch(_LABEL, name, re.ASCII) is not None
-
-
-def read_id(value: object, kind: str, path: str, findings: Findings) -> str | None:
-    """Return a resource id of type `Microsoft.Network/<kind>`, or None after saying what is wrong."""
-    expected = f"Microsoft.Network/{kind}"
-    remedy = f"write it as /subscriptions/…/resourceGroups/…/providers/{expected}/NAME"
-    if not isinstance(value, str):
-        findings.error(path, value, f"is not the id of a {expected}", remedy)
-        return None
-    if len(value) > 1024 or not is_valid_resource_id(value):
-        findings.error(path, value, f"is not a resource id; a {expected} is expected", remedy)
-        return None
-    parts = parse_resource_id(value)
-    found = _type_of(parts)
-    if found.casefold() != expected.casefold():
-        findings.error(path, value, f"is a {found}, where a {expected} is expected", remedy)
-        return None
-    names = [str(parts.get(key, "")) for key in ("subscription", "resource_group", "name")]
-    if not all(_ID_PART.fullmatch(name) for name in names):
-        findings.error(path, value, f"is not a resource id; a {expected} is expected", remedy)
-        return None
-    if not _GUID.fullmatch(names[0]):
-        findings.warn(
-            path,
-            value,
-            f"has a subscription that is not a GUID: {show(names[0])}",
-            "use the subscription's id",
-        )
-    return value
-
-
-def _type_of(parts: Mapping[str, Any]) -> str:
-    names = [str(parts.get("namespace", "no resource type")), str(parts.get("type", ""))]
-    names += [str(parts[f"child_type_{level}"]) for level in range(1, 9) if f"child_type_{level}" in parts]
-    return "/".join(name for name in names if name)
+    REQUIRED = ("groups",)
+    groups: Annotated[list[Any] | None, Parts(GroupForm, "[]")] = None
+    control_targets: Annotated[list[Any] | None, Parts(TargetForm, "[]")] = None
+    canary: Annotated[dict[str, Any] | None, Parts(CanaryForm)] = None
+    notify: Annotated[list[Any] | None, Parts(ReceiverForm, "[]")] = None

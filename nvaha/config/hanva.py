@@ -7,9 +7,10 @@ Facts about ha-nva: mspnp/ha-nva, `AzureProbeMonitor.java` and the classes of it
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -34,7 +35,14 @@ _CREDENTIALS = {
     "keyStorePath": _JAVA_STORE,
 }
 _ZOOKEEPER = dict.fromkeys(
-    ("connectionString", "retrySleepTime", "retrySleepTimeMs", "numberOfRetries", "leaderSelectorPath"),
+    (
+        "connectionString",
+        "retrySleepTime",
+        "retrySleepTimeMs",
+        "numberOfRetries",
+        "leaderSelectorPath",
+        "leaderSelectionPath",  # so in ha-nva's README; its code reads the one above
+    ),
     _LEASE,
 )
 _SHUTDOWN = dict.fromkeys(
@@ -51,15 +59,18 @@ _FAST_INTERVAL_S = 0.5
 _ONE_NIC = ("publicIpNetworkInterface", "routeNetworkInterface")
 _USED = {
     "": {"zookeeper", "daemon"},
+    "zookeeper": set(),
     "daemon": {"monitors"},
     "monitor": {"monitorClass", "settings"},
     "settings": {"azure", "nvas", "routeTables", "publicIpAddresses", "publicIpAddress", *_DEFAULTS},
     "azure": {"servicePrincipal"},
     "servicePrincipal": {"clientCertificate"},
+    "clientCertificate": set(),
     "nva": {"networkInterfaces", "probeNetworkInterface", "probePort", *_ONE_NIC},
     "named": {"name", "id"},
-    "all dropped": set(),
 }
+_DROPPED = _ZOOKEEPER | _SHUTDOWN | _CREDENTIALS
+_PLACES = {"": "the top level", "monitor": "an entry of monitors", "nva": "an entry of nvas"}
 
 
 def is_hanva(tree: object) -> bool:
@@ -91,7 +102,7 @@ class _Reader:
                 return self.origins[path[:end]] + path[end:]
         return path
 
-    def mapping(self, value: object, path: str, section: str, dropped: Mapping[str, str]) -> dict[str, Any]:
+    def mapping(self, value: object, path: str, section: str) -> dict[str, Any]:
         """Return a mapping, after a warning for each key of it that has another place or no meaning now."""
         if value is None:
             return {}
@@ -99,12 +110,10 @@ class _Reader:
             self.findings.error(path, value, "is not a JSON object", "write it as ha-nva's sample has it")
             return {}
         for key, item in value.items():
-            if key in dropped:
-                self.findings.warn(at(path, key), item, "is not carried over", f"instead: {dropped[key]}")
+            if key in _DROPPED:
+                self.findings.warn(at(path, key), item, "is not carried over", f"instead: {_DROPPED[key]}")
             elif key not in _USED[section]:
-                self.findings.warn(
-                    at(path, key), Unshown.HIDDEN, "is no key of ha-nva, and ignored", "delete it"
-                )
+                self.findings.warn(at(path, key), Unshown.HIDDEN, *_unknown(key, section))
         return value
 
     def items(self, value: object, path: str, bounds: tuple[int, int] | None = None) -> list[Any]:
@@ -116,15 +125,15 @@ class _Reader:
 
     def groups(self, tree: dict[str, Any]) -> list[dict[str, Any]]:
         """Return a group for each monitor."""
-        self.mapping(tree, "", "", {})
-        self.mapping(tree.get("zookeeper"), "zookeeper", "all dropped", _ZOOKEEPER)
-        daemon = self.mapping(tree.get("daemon"), "daemon", "daemon", _SHUTDOWN)
+        self.mapping(tree, "", "")
+        self.mapping(tree.get("zookeeper"), "zookeeper", "zookeeper")
+        daemon = self.mapping(tree.get("daemon"), "daemon", "daemon")
         path = "daemon.monitors"
         self.origins["groups"] = path
         groups = []
         for index, value in enumerate(self.items(daemon.get("monitors"), path, GROUPS)):
             monitor_path = at(path, index)
-            monitor = self.mapping(value, monitor_path, "monitor", {})
+            monitor = self.mapping(value, monitor_path, "monitor")
             name = monitor.get("monitorClass")
             if not isinstance(name, str) or name.rpartition(".")[2] != "AzureProbeMonitor":
                 message = "is not AzureProbeMonitor; its settings are read as that one's"
@@ -138,18 +147,16 @@ class _Reader:
     def group(self, value: object, path: str, native: str) -> dict[str, Any]:
         """Return one monitor's settings as a group."""
         self.origins[native] = path
-        settings = self.mapping(value, path, "settings", _CREDENTIALS)
+        settings = self.mapping(value, path, "settings")
         azure_path = at(path, "azure")
-        azure = self.mapping(settings.get("azure"), azure_path, "azure", _CREDENTIALS)
+        azure = self.mapping(settings.get("azure"), azure_path, "azure")
         principal_path = at(azure_path, "servicePrincipal")
-        principal = self.mapping(
-            azure.get("servicePrincipal"), principal_path, "servicePrincipal", _CREDENTIALS
-        )
+        principal = self.mapping(azure.get("servicePrincipal"), principal_path, "servicePrincipal")
         certificate_path = at(principal_path, "clientCertificate")
-        self.mapping(principal.get("clientCertificate"), certificate_path, "all dropped", _CREDENTIALS)
+        self.mapping(principal.get("clientCertificate"), certificate_path, "clientCertificate")
         nvas_path = at(path, "nvas")
         written = [
-            self.mapping(item, at(nvas_path, index), "nva", {})
+            self.mapping(item, at(nvas_path, index), "nva")
             for index, item in enumerate(self.items(settings.get("nvas"), nvas_path, NVAS))
         ]
         group: dict[str, Any] = {"nvas": self.nvas(written, nvas_path, at(native, "nvas"))}
@@ -203,7 +210,7 @@ class _Reader:
         found: dict[str, Any] = {}
         for index, item in enumerate(self.items(value, list_path)):
             item_path = at(list_path, index)
-            named = self.mapping(item, item_path, "named", {})
+            named = self.mapping(item, item_path, "named")
             role = self.role(named, item_path)
             if role in found:
                 self.findings.error(
@@ -272,7 +279,7 @@ class _Reader:
             found[role], places[role] = [settings["publicIpAddress"]], [at(path, "publicIpAddress")]
         for index, item in enumerate(self.items(settings.get("publicIpAddresses"), list_path)):
             item_path = at(list_path, index)
-            named = self.mapping(item, item_path, "named", {})
+            named = self.mapping(item, item_path, "named")
             if role_name := self.role(named, item_path):
                 found.setdefault(role_name, []).append(named.get("id"))
                 places.setdefault(role_name, []).append(at(item_path, "id"))
@@ -342,6 +349,15 @@ class _Reader:
             "timeout": write_duration(timeout),
             "fall": fall,
         }
+
+
+def _unknown(key: str, section: str) -> tuple[str, str]:
+    """Return what is wrong with a key that ha-nva does not know in this section, and the remedy."""
+    homes = [_PLACES.get(each, each) for each, keys in _USED.items() if key in keys and each != "named"]
+    if homes:
+        return f"is misplaced, so ha-nva ignores it: {key} belongs under {homes[0]}", "move it there"
+    near = difflib.get_close_matches(key, {*_USED[section], *_DROPPED}, n=1, cutoff=0.8)
+    return "is no key of ha-nva, and ignored", f"did you mean {near[0]}?" if near else "delete it"
 
 
 def _number(value: object) -> object:

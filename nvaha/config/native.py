@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import yaml
@@ -14,8 +14,25 @@ from nvaha.model import CanarySpec, Configuration, Group, Nva, Policy, ProbeSpec
 _FILE_NAMES = {"kind": "type"}
 
 
-def to_native(configuration: Configuration) -> str:
-    """Return YAML that `nvaha.config.parse` reads back to an equal configuration."""
+_OBSERVING = """\
+# Observing: nvaha probes, looks and tells, and moves nothing by itself (automatic: false), so whatever moves
+# these groups now may go on doing so. docs/migrate-from-ha-nva.md has the way from here:
+#   1. deploy this file, and compare for some days: nvaha status, nvaha plan GROUP --to NVA
+#   2. stop the other one for good; nvaha status has to name the NVA that is active, without drift
+#   3. delete `automatic: false` and `drift: report` of each group here, deploy, and test a failover
+"""
+
+
+def to_native(configuration: Configuration, *, observe: bool = False) -> str:
+    """Return YAML that `nvaha.config.parse` reads back to an equal configuration.
+
+    Args:
+        configuration: what to write.
+        observe: write it so that nothing is moved by itself, with a comment on how to go on.
+    """
+    if observe:
+        groups = tuple(replace(group, policy=_observing(group.policy)) for group in configuration.groups)
+        return _OBSERVING + to_native(replace(configuration, groups=groups))
     tree: dict[str, Any] = {}
     if configuration.control_targets:
         tree["control_targets"] = [
@@ -31,6 +48,11 @@ def to_native(configuration: Configuration) -> str:
         tree["notify"] = [_receiver(each) for each in configuration.receivers]
     tree["groups"] = [_group(group) for group in configuration.groups]
     return yaml.dump(tree, Dumper=_WithoutAnchors, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _observing(policy: Policy) -> Policy:
+    drift = "report" if policy.drift == "repair" else policy.drift
+    return replace(policy, automatic=False, drift=drift)
 
 
 def _receiver(receiver: Receiver) -> dict[str, Any]:

@@ -7,9 +7,12 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
+from nvaha.config.slips import odd_character
 from nvaha.text import safe, shortened, without_secrets
 
+_PLAIN = re.compile(r"[\w.-]{1,64}", re.ASCII)
 SHOWN_CHARACTERS = 80
 SHOWN_TAIL = 55
 SHOWN_PROBLEMS = 100
@@ -23,21 +26,45 @@ class Unshown(Enum):
     NONE = ""
 
 
+class Place(NamedTuple):
+    """Where something stands in the text, counted from 1."""
+
+    line: int
+    column: int
+
+
+START = Place(1, 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong, or worth a warning, in what the user wrote.
 
     Args:
-        path: where, as `groups[0].nvas[1].probe.port`.
+        path: where, as `groups[0].nvas[1].probe.port`; empty for what is wrong with the text itself.
         value: what is there, shortened; empty if nothing is; never a secret.
         message: what is wrong with it.
         remedy: what to do about it.
+        line: the line of the text, counted from 1; its parent's if it is missing; None if no text was read.
+        column: the column of the line, counted from 1.
     """
 
     path: str
     value: str
     message: str
     remedy: str
+    line: int | None = None
+    column: int | None = None
+
+    @property
+    def where(self) -> str:
+        """The path, with line and column."""
+        place = None if self.line is None else f"line {self.line}, column {self.column}"
+        return ", ".join(filter(None, (self.path, place))) or "(the whole file)"
+
+    def __str__(self) -> str:
+        value = f" {self.value}" if self.value else ""
+        return f"{self.where}:{value} {self.message}; {self.remedy}"
 
 
 class ConfigError(ValueError):
@@ -72,7 +99,7 @@ def describe(problems: Iterable[Problem]) -> str:
 
 
 def _block(problem: Problem) -> str:
-    lines = [problem.path]
+    lines = [problem.where]
     if problem.value:
         lines.append(f"  value   {problem.value}")
     lines += [f"  wrong   {problem.message}", f"  remedy  {problem.remedy}"]
@@ -97,7 +124,7 @@ def at(path: str, key: str | int) -> str:
     """Return the path of a mapping's key or a list's entry below `path`."""
     if isinstance(key, int):
         return f"{path}[{key}]"
-    if not re.fullmatch(r"[\w.-]{1,64}", key, re.ASCII):
+    if not _PLAIN.fullmatch(key):
         return f"{path}[{show(key)}]"
     return f"{path}.{key}" if path else key
 
@@ -110,41 +137,56 @@ def _as_written(path: str) -> str:
 class Findings:
     """Collects errors and warnings on the way through a configuration.
 
-    `rename` turns a path of the native form into the path in the file that the user wrote; `places` holds the
-    file's paths in the order in which they stand there.
+    `rename` turns a path of the native form into the path in the file that the user wrote; `places` says
+    where in the text each path of the file stands, and `secret` has those that were refused as secrets.
     """
 
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     rename: Callable[[str], str] = _as_written
     known: set[Problem] = field(default_factory=set)
-    places: dict[str, int] = field(default_factory=dict)
-
-    def passed(self, path: str) -> None:
-        """Remember that a path of the file comes after those before it."""
-        self.places.setdefault(path, len(self.places))
+    places: dict[str, Place] = field(default_factory=dict)
+    secret: set[str] = field(default_factory=set)
 
     def in_file_order(self) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
         """Return errors and warnings in the order of their places; what is missing has its parent's."""
-        return tuple(sorted(self.errors, key=self._place)), tuple(sorted(self.warnings, key=self._place))
+        return tuple(sorted(self.errors, key=_order)), tuple(sorted(self.warnings, key=_order))
 
-    def _place(self, problem: Problem) -> int:
-        path = problem.path
+    def place(self, path: str) -> Place:
+        """Return where a path of the file stands, or the nearest above it that is there."""
         while path and path not in self.places:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
-        return self.places.get(path, -1)
+        return self.places.get(path, START)
 
-    def error(self, path: str, value: object, message: str, remedy: str) -> None:
-        """Add an error, unless exactly this one is known."""
-        self._add(self.errors, path, value, message, remedy)
+    def named(self, path: str) -> str:
+        """Return a path of the native form as a sentence about another place has it."""
+        path = self.rename(path)
+        return f"{path} (line {self.place(path).line})"
+
+    def error(self, path: str, value: object, message: str, remedy: str, place: Place | None = None) -> None:
+        """Add an error, unless exactly this one is known. `place` is where, if not at the path."""
+        self._add(self.errors, self._problem(path, value, message, remedy, place))
 
     def warn(self, path: str, value: object, message: str, remedy: str) -> None:
         """Add a warning, unless exactly this one is known."""
-        self._add(self.warnings, path, value, message, remedy)
+        self._add(self.warnings, self._problem(path, value, message, remedy, None))
 
-    def _add(self, to: list[Problem], path: str, value: object, message: str, remedy: str) -> None:
-        place = self.rename(path) or "(the whole file)"
-        problem = Problem(safe(place), show(value), safe(message), safe(remedy))
-        if problem not in self.known:  # NVAs that share their group's probe share its mistakes
-            self.known.add(problem)
+    def _problem(
+        self, path: str, value: object, message: str, remedy: str, place: Place | None
+    ) -> Problem | None:
+        path = self.rename(path)
+        if path in self.secret:
+            return None  # what was refused as a secret is not there any more, which is no mistake of its own
+        if isinstance(value, str) and (odd := odd_character(value)) and odd[0] not in message:
+            message, remedy = odd
+        line, column = place or self.place(path)
+        return Problem(safe(path), show(value), safe(message), safe(remedy), line, column)
+
+    def _add(self, to: list[Problem], problem: Problem | None) -> None:
+        if problem is not None and problem not in self.known:
+            self.known.add(problem)  # NVAs that share their group's probe share its mistakes
             to.append(problem)
+
+
+def _order(problem: Problem) -> Place:
+    return Place(problem.line or 1, problem.column or 1)

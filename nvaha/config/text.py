@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import yaml
 
-from nvaha.config.problems import Findings, Unshown, at
+from nvaha.config.problems import START, Findings, Place, Unshown, at
+from nvaha.config.slips import odd_character, without_tenant
 from nvaha.text import has_secret
 
 MAX_CHARACTERS = 2 * 1024 * 1024
@@ -47,28 +49,32 @@ _ELSEWHERE = (
 
 
 class TextError(ValueError):
-    """The text cannot be read at all; `where` is its place in the text."""
+    """The text cannot be read at all; `place` is where."""
 
-    def __init__(self, where: str, message: str, remedy: str) -> None:
+    def __init__(self, place: Place, message: str, remedy: str) -> None:
         super().__init__(message)
-        self.where = where
+        self.place = place
         self.message = message
         self.remedy = remedy
 
 
-class _Pairs(list[tuple[str, Any]]):
-    """A mapping as written, duplicates and order included."""
+class _Pairs(list[tuple[str, Place, Any]]):
+    """A mapping as written, duplicates and order included: each key with its place and its value."""
+
+
+class _Items(list[tuple[Place, Any]]):
+    """A list as written, each entry with its place."""
 
 
 def read_tree(text: str, findings: Findings) -> Any:
-    """Return the text's values as dicts, lists and scalars.
+    """Return the text's values as dicts, lists and scalars, and remember in `findings` where each one stands.
 
     Raises:
         TextError: the text is no YAML or JSON, or goes beyond what is accepted.
     """
     if len(text) > MAX_CHARACTERS:
         raise TextError(
-            "", f"is longer than {MAX_CHARACTERS} characters", "split the groups over several apps"
+            START, f"is longer than {MAX_CHARACTERS} characters", "split the groups over several apps"
         )
     text = _clean(text).removeprefix("\ufeff")
     if text.lstrip()[:1] == "{":
@@ -80,13 +86,13 @@ def _read_json(text: str) -> Any:
     def refuse(word: str) -> NoReturn:
         raise ValueError(f"{word} is not a JSON value")
 
-    def whole(digits: str) -> int | str:
-        return int(digits) if len(digits) < 19 else digits
-
     try:
-        return json.loads(text, object_pairs_hook=_Pairs, parse_int=whole, parse_constant=refuse)
+        json.loads(text, parse_int=len, parse_constant=refuse)
+        return _json_node(_Tokens(text))
     except RecursionError:
-        raise _too_deep("") from None
+        raise _too_deep(START) from None
+    except TextError:
+        raise
     except ValueError as problem:
         # YAML's flow style looks like JSON; what is neither was probably meant as JSON, and is told so.
         try:
@@ -94,25 +100,95 @@ def _read_json(text: str) -> Any:
         except TextError as other:
             if not isinstance(problem, json.JSONDecodeError):
                 raise
-            where = f"line {problem.lineno}, column {problem.colno}"
-            raise TextError(where, f"is not valid JSON: {problem.msg}", "correct the syntax there") from other
+            place = Place(problem.lineno, problem.colno)
+            raise TextError(place, f"is not valid JSON: {problem.msg}", _remedy(text, place)) from other
+
+
+class _Tokens:
+    """The tokens of a text that is valid JSON, each with its place: the standard library tells none."""
+
+    _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+
+    def __init__(self, text: str) -> None:
+        self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
+        self._found = self._TOKEN.finditer(text)
+
+    def next(self) -> tuple[str, Place]:
+        """Return the next one."""
+        found = next(self._found)
+        line = bisect_right(self._starts, found.start())
+        return found[0], Place(line, found.start() - self._starts[line - 1] + 1)
+
+
+def _json_node(tokens: _Tokens, depth: int = 0) -> Any:
+    return _json_value(tokens, *tokens.next(), depth)
+
+
+def _json_value(tokens: _Tokens, first: str, place: Place, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise _too_deep(place)
+    if first == "{":
+        pairs = _Pairs()
+        while (key := tokens.next())[0] != "}":
+            if key[0] != ",":
+                tokens.next()  # the colon
+                pairs.append((json.loads(key[0]), key[1], _json_node(tokens, depth + 1)))
+        return pairs
+    if first == "[":
+        items = _Items()
+        while (item := tokens.next())[0] != "]":
+            if item[0] != ",":
+                items.append((item[1], _json_value(tokens, *item, depth + 1)))
+        return items
+    return json.loads(first, parse_int=lambda digits: int(digits) if len(digits) < 19 else digits)
 
 
 def _read_yaml(text: str) -> Any:
     try:
         return _document(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark or problem.context_mark
-        context = f" ({problem.context})" if problem.context else ""
-        line = text.splitlines()[mark.line] if mark and mark.line < len(text.splitlines()) else ""
-        tab = "\t" in line[: len(line) - len(line.lstrip())]
-        remedy = "indent with spaces; YAML takes no tabs" if tab else "correct the syntax there"
-        raise TextError(_place(mark), f"is not valid YAML: {problem.problem}{context}", remedy) from None
+        place = _place(problem.problem_mark or problem.context_mark)
+        begins = f", which begins on line {problem.context_mark.line + 1}" if problem.context_mark else ""
+        context = f" ({problem.context}{begins})" if problem.context else ""
+        message = f"is not valid YAML: {problem.problem}{context}"
+        if "\t" in _indent(text, place):
+            message = "is indented with a tab, and YAML takes no tabs"
+        raise TextError(place, message, _remedy(text, place, message)) from None
     except yaml.YAMLError:
         # Only the reader's errors have no mark: a character that YAML does not allow.
-        raise TextError(
-            "", "holds a character that YAML does not allow", "save the file as plain UTF-8 text"
-        ) from None
+        raise _not_allowed(text) from None
+
+
+def _not_allowed(text: str) -> TextError:
+    found = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    before = text[: found.start()] if found else ""
+    place = Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
+    code = f": U+{ord(found[0]):04X}" if found else ""
+    message = f"holds a character that YAML does not allow{code}"
+    return TextError(place, message, "delete it, and save the file as plain UTF-8 text")
+
+
+def _line(text: str, place: Place) -> str:
+    lines = text.splitlines()
+    return lines[place.line - 1] if place.line <= len(lines) else ""
+
+
+def _indent(text: str, place: Place) -> str:
+    line = _line(text, place)
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _remedy(text: str, place: Place, message: str = "") -> str:
+    """Return what to do about a text that cannot be read from a place on."""
+    if "\t" in _indent(text, place):
+        return "indent with spaces"
+    if (odd := odd_character(_line(text, place))) is not None:
+        return f"the line {odd[0]}: {odd[1]}"
+    if "mapping values are not allowed" in message:
+        return (
+            "indent the keys of a mapping alike, and write a space after each colon, on the line before too"
+        )
+    return "correct the syntax there"
 
 
 def _document(events: Iterator[Any]) -> Any:
@@ -141,9 +217,9 @@ def _node(events: Iterator[Any], event: Any, depth: int) -> Any:
     if isinstance(event, yaml.ScalarEvent):
         return _scalar(event)
     if isinstance(event, yaml.SequenceStartEvent):
-        items = []
+        items = _Items()
         while not isinstance(following := next(events), yaml.SequenceEndEvent):
-            items.append(_node(events, following, depth + 1))
+            items.append((_place(following.start_mark), _node(events, following, depth + 1)))
         return items
     pairs = _Pairs()
     while not isinstance(following := next(events), yaml.MappingEndEvent):
@@ -151,7 +227,8 @@ def _node(events: Iterator[Any], event: Any, depth: int) -> Any:
             raise TextError(
                 _place(following.start_mark), "is not a simple key", "write a word before the colon"
             )
-        pairs.append((following.value, _node(events, next(events), depth + 1)))
+        key, where = following.value, _place(following.start_mark)
+        pairs.append((key, where, _node(events, next(events), depth + 1)))
     return pairs
 
 
@@ -166,36 +243,35 @@ def _scalar(event: Any) -> Any:
     return float(text) if _DECIMAL.fullmatch(text) else text
 
 
-def _place(mark: Any) -> str:
-    return f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+def _place(mark: Any) -> Place:
+    return Place(mark.line + 1, mark.column + 1) if mark else START
 
 
-def _too_deep(place: str) -> TextError:
+def _too_deep(place: Place) -> TextError:
     return TextError(
         place, f"is nested deeper than {MAX_DEPTH} levels", "a configuration needs no more than 7"
     )
 
 
-def _plain(value: Any, path: str, findings: Findings, depth: int = 0) -> Any:
+def _plain(value: Any, path: str, findings: Findings) -> Any:
     """Turn pairs into dicts; the first of two equal keys is kept, and the second reported."""
-    if depth > MAX_DEPTH:
-        raise _too_deep("")
     if isinstance(value, _Pairs):
         mapping: dict[str, Any] = {}
-        for key, below in value:
+        for key, place, below in value:
             key_path = at(path, key)
-            findings.passed(key_path)
             if key in mapping:
-                findings.error(key_path, Unshown.NONE, "is written twice", "keep one of the two")
+                message = f"is written twice, first on line {findings.place(key_path).line}"
+                findings.error(key_path, Unshown.NONE, message, "keep one of the two", place)
             else:
-                mapping[_clean(key)] = _plain(below, key_path, findings, depth + 1)
+                findings.places.setdefault(key_path, place)
+                mapping[_clean(key)] = _plain(below, key_path, findings)
         return mapping
-    if isinstance(value, list):
+    if isinstance(value, _Items):
         items = []
-        for index, below in enumerate(value):
+        for index, (place, below) in enumerate(value):
             item_path = at(path, index)
-            findings.passed(item_path)
-            items.append(_plain(below, item_path, findings, depth + 1))
+            findings.places.setdefault(item_path, place)
+            items.append(_plain(below, item_path, findings))
         return items
     return _clean(value) if isinstance(value, str) else value
 
@@ -206,10 +282,12 @@ def _clean(text: str) -> str:
 
 
 def take_secrets_out(value: Any, path: str, findings: Findings, parent: str = "") -> Any:
-    """Return the values without what looks like a secret; each one is an error that does not show it."""
+    """Return the values without what looks like a secret; each one is an error that does not show it.
+
+    In a list the place of each one is kept, so that all others keep theirs.
+    """
     if isinstance(value, list):
-        kept = [take_secrets_out(below, at(path, index), findings) for index, below in enumerate(value)]
-        return [below for below in kept if below is not Unshown.SECRET]
+        return [take_secrets_out(below, at(path, index), findings) for index, below in enumerate(value)]
     if isinstance(value, dict):
         mapping = {}
         for key, below in value.items():
@@ -218,7 +296,7 @@ def take_secrets_out(value: Any, path: str, findings: Findings, parent: str = ""
             elif (rest := take_secrets_out(below, at(path, key), findings, key)) is not Unshown.SECRET:
                 mapping[key] = rest
         return mapping
-    if isinstance(value, str) and has_secret(value):
+    if isinstance(value, str) and has_secret(without_tenant(value)):
         _refuse_secret(parent, path, findings)
         return Unshown.SECRET
     return value
@@ -233,6 +311,7 @@ def _names_secret(key: str, value: Any, parent: str) -> bool:
 def _refuse_secret(key: str, path: str, findings: Findings) -> None:
     message = "is a secret, and secrets do not belong in this file"
     findings.error(path, Unshown.SECRET, message, _BELONGS.get(_letters(key), _ELSEWHERE))
+    findings.secret.add(path)
 
 
 def _letters(key: str) -> str:

@@ -196,6 +196,7 @@ def _not_before(state: GroupState, remembered: GroupState) -> GroupState:
     """Return a row that went back in time with what must not: numbers, a pause, what holds switches back."""
     return replace(
         state,
+        epoch=max(state.epoch, remembered.epoch),
         generation=max(state.generation, remembered.generation),
         fingerprint=remembered.fingerprint,
         paused=state.paused or remembered.paused,

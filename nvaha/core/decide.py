@@ -7,8 +7,9 @@ the rest of the decision.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
+from operator import attrgetter
 
 from nvaha.core import age, canary_runs, commands, discovery, timed
 from nvaha.core.decision import Decision
@@ -36,6 +37,10 @@ from nvaha.core.marks import told
 from nvaha.core.notices import BLIND, all_down_notice, condition, health_notices, listed, notice
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import WRITTEN_EVERY_S, Drift, Group, GroupState, Health, NvaState, Phase, Trigger
+
+_beside_the_nvas = attrgetter(
+    *(each.name for each in fields(GroupState) if each.compare and each.name != "nvas")
+)
 
 
 def decide(group: Group, state: GroupState, happened: Input, now: datetime) -> Decision:
@@ -118,7 +123,7 @@ def worth_writing(group: Group, old: GroupState, new: GroupState) -> bool:
             continue
         if not same_for_the_reader(old.nvas[name], nva, group.nva(name).probe):
             return True
-    return replace(old, nvas={}) != replace(new, nvas={})
+    return bool(_beside_the_nvas(old) != _beside_the_nvas(new))
 
 
 def _probed(group: Group, before: GroupState, happened: Probed, now: datetime) -> Decision:

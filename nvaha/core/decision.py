@@ -28,4 +28,4 @@ class Decision:
 
     def told_after(self, *notices: Notice) -> Decision:
         """Return the same decision with notices that come before its own."""
-        return replace(self, notices=(*notices, *self.notices))
+        return replace(self, notices=(*notices, *self.notices)) if notices else self

@@ -9,8 +9,10 @@ readings failed; that is told, and by `policy.unsteady` it is `down` as long as 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
+from functools import cache
+from operator import attrgetter
 
 from nvaha.model import STALE_AFTER_S, Group, GroupState, Health, NvaState, ProbeSpec, Reading
 
@@ -129,8 +131,12 @@ def next_interval_s(nvas: list[tuple[NvaState, ProbeSpec]]) -> float:
 def same_for_the_reader(one: NvaState, other: NvaState, spec: ProbeSpec) -> bool:
     """Tell whether two states differ only in what can wait for a heartbeat: latencies, counts past `fall`."""
 
-    def essence(nva: NvaState) -> NvaState:
-        failures = min(nva.failures, spec.fall)
-        return replace(nva, failures=failures, latency_ms=None, last_error=None, recent=0)
+    counted = min(one.failures, spec.fall) == min(other.failures, spec.fall)
+    return counted and bool(_essence()(one) == _essence()(other))
 
-    return essence(one) == essence(other)
+
+@cache
+def _essence() -> attrgetter[tuple[object, ...]]:
+    """Return what reads of an NVA whatever is news."""
+    can_wait = {"failures", "latency_ms", "last_error", "recent"}
+    return attrgetter(*(each.name for each in fields(NvaState) if each.compare and each.name not in can_wait))

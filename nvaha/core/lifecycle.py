@@ -368,7 +368,8 @@ def finish(group: Group, state: GroupState, target: str, now: datetime, *, blind
         return Decision(replace(state, wanted=None, blocked=None))
     nva, trigger = state.nvas[target], request.trigger
     to: str | None = target
-    reason = f"{target} was asked for and not everything is there ({request.operation})"
+    asked = f"({request.operation})" if request.target == target else f"(asked before {request.operation})"
+    reason = f"{target} was asked for and not everything is there {asked}"
     active = state.active if state.active in state.nvas else None
     dead = active is not None and fallen(state.nvas[active], group.nva(active).probe)
     nobody_there = nva.health is Health.UNKNOWN and dead

@@ -19,6 +19,7 @@ from nvaha.lab.acts import VERBS, Acts
 from nvaha.lab.screen import QUIET, STYLES, Screen
 from nvaha.lab.stage.azurite import LabError
 from nvaha.lab.stage.process import News
+from nvaha.lab.stage.sample import SUBSCRIPTION
 from nvaha.lab.stage.stage import GROUP, Lab
 
 _LOOK_S = 0.2
@@ -84,6 +85,8 @@ class Up:
             f"or look at the status page: {first.url}/api/ui\n"
             f"\nThe same app in Azure Functions Core Tools, as one more monitor of this lab:\n"
             f"  source {file} && func start --port 7072\n"
+            f"\nA first configuration, as if there were none, from this Azure:\n"
+            f"  source {file} && {nvaha} init --subscription {SUBSCRIPTION} --output first.yaml\n"
             f"\nConfiguration and logs: {lab.folder}\n"
             f"\nType here:"
         )

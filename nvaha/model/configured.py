@@ -107,6 +107,7 @@ class Group:
     """NVAs that stand in for each other, with the route tables and public IPs that follow the active one.
 
     With `canary` it is none that carries traffic: it is switched to see that switching works.
+    `resource_ids` is every resource that a switch of the group reads, without repetition.
     """
 
     name: str
@@ -116,24 +117,21 @@ class Group:
     policy: Policy = field(default_factory=Policy)
     canary: CanarySpec | None = None
     fingerprint: str = field(init=False, compare=False)
+    resource_ids: tuple[str, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Derive the fingerprint of what a switch may touch, by which instances tell whether they agree."""
         nvas = [(nva.name, sorted(nva.interfaces.items())) for nva in self.nvas]
         touched = repr((nvas, sorted(self.route_tables), [repr(each) for each in self.public_ips])).casefold()
         object.__setattr__(self, "fingerprint", hashlib.sha256(touched.encode()).hexdigest()[:12])
+        nics = [nic for nva in self.nvas for nic in nva.interfaces.values()]
+        ids = [*self.route_tables, *nics, *(public_ip.id for public_ip in self.public_ips)]
+        object.__setattr__(self, "resource_ids", tuple({each.casefold(): each for each in ids}.values()))
 
     @property
     def names(self) -> tuple[str, ...]:
         """The NVAs' names in order of preference."""
         return tuple(nva.name for nva in self.nvas)
-
-    @property
-    def resource_ids(self) -> tuple[str, ...]:
-        """Every resource that a switch of the group reads, without repetition."""
-        nics = [nic for nva in self.nvas for nic in nva.interfaces.values()]
-        ids = [*self.route_tables, *nics, *(public_ip.id for public_ip in self.public_ips)]
-        return tuple({each.casefold(): each for each in ids}.values())
 
     def named(self, name: str) -> str | None:
         """Return the NVA's name as configured; Azure's names, and so ours, are equal in any case."""
@@ -162,11 +160,14 @@ class ReceiverKind(StrEnum):
     TEAMS = "teams"
     SLACK = "slack"
     PAGERDUTY = "pagerduty"
+    EVENT_GRID = "event_grid"
 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
     """Who is sent what people have to know. Where it is, and its key, are secrets: only settings are named.
+
+    An Event Grid topic has neither: everybody may know its endpoint, and the app's identity may send to it.
 
     Args:
         url_setting: the application setting that holds its URL; None for the kind's own.
@@ -174,6 +175,7 @@ class Receiver:
         events: what it is sent; empty for those that wake people.
         level: what is told at a lower level is not sent.
         groups: whose events it is sent; empty for all. What is of no group is sent to all.
+        endpoint: the URL of an Event Grid topic.
     """
 
     name: str
@@ -183,6 +185,7 @@ class Receiver:
     events: tuple[str, ...] = ()
     level: str = "info"
     groups: tuple[str, ...] = ()
+    endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

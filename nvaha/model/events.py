@@ -10,6 +10,7 @@ from typing import Final
 EVENTS: Final[dict[str, str]] = {
     "leader_elected": "This monitor took the lease and leads from now on.",
     "leader_lost": "This monitor led and does so no longer.",
+    "no_leader": "Nobody led for a minute or longer; told by whoever leads after that.",
     "heartbeat": "The leader finished a round; logged every 10 seconds.",
     "following": "A monitor that does not lead tells who does; logged every minute.",
     "group_state": "How a group stands now; logged when that changes, and now and then.",
@@ -126,7 +127,7 @@ WAKES: Final = frozenset(
         for name, (condition, _) in CONDITIONS.items()
         if condition not in {"held", "no_leader", "control_down"}
     }
-    | {"switch_requested", "failover_dropped", "unwatched", "round_failed"}
+    | {"switch_requested", "failover_dropped", "unwatched", "round_failed", "no_leader"}
 ) - {"canary_done"}
 """What receivers are sent that name no events: what wakes people, and that it is over."""
 
@@ -150,6 +151,7 @@ TROUBLE: Final = frozenset(
         "lease_renewed_late",
         "message_poisoned",
         "message_refused",
+        "no_leader",
         "no_standby",
         "no_token",
         "nva_down",
@@ -197,7 +199,7 @@ FIELDS: Final[dict[str, str]] = {
     "source": "The NVA that a switch moves from.",
     "target": "The NVA that a switch moves to; of control_down and control_up, the control target.",
     "reason": "Why nothing is switched, in words.",
-    "seconds": "How long a switch took from its request, in seconds.",
+    "seconds": "How long a switch took from its request, or for how long nobody led, in seconds.",
     "leader": "The instance that a monitor follows.",
     "age_s": "How long ago the last round of the one that it follows ended, in seconds.",
     "elsewhere": "Of group_state: another monitor leads, and tells it, perhaps in another workspace.",

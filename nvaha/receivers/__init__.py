@@ -1,1 +1,1 @@
-"""Whom people are told through: CloudEvents by webhook, Teams, Slack, PagerDuty."""
+"""Whom people are told through: CloudEvents by webhook, Event Grid, Teams, Slack, PagerDuty."""

@@ -40,7 +40,7 @@ def body(receiver: Receiver, unsent: Unsent, source: str, key: str | None) -> by
         key: the receiver's.
     """
     match receiver.kind:
-        case ReceiverKind.WEBHOOK:
+        case ReceiverKind.WEBHOOK | ReceiverKind.EVENT_GRID:
             content = cloud_event(unsent, source)
         case ReceiverKind.TEAMS:
             content = teams(unsent, source)

@@ -18,7 +18,9 @@ from nvaha.config.settings import may_be_sent_to
 from nvaha.core.sending import owed
 from nvaha.model import Notice, Receiver, ReceiverKind, Unsent
 from nvaha.ports import Clock, Notifier, NotTaken
+from nvaha.receivers import event_grid
 from nvaha.receivers.bodies import CLOUDEVENTS, body, signature
+from nvaha.receivers.event_grid import TopicAccess
 
 TIMEOUT_S = 5.0
 UNRESOLVED = "@Microsoft.KeyVault("
@@ -72,6 +74,7 @@ class HttpReceivers:
         clock: the time.
         log: told every notice as well.
         new_id: makes ids for what has none.
+        topics: how Event Grid is reached; None if nobody is there.
     """
 
     def __init__(
@@ -83,9 +86,11 @@ class HttpReceivers:
         clock: Clock,
         log: Notifier,
         new_id: Callable[[], str],
+        topics: TopicAccess | None = None,
     ) -> None:
         self._known = known
-        self._places = {each.name: _place(each, environ) for each in known}
+        self._topics = topics
+        self._places = {each.name: _place(each, environ, topics) for each in known}
         self._source, self._clock, self._log, self._new_id = source, clock, log, new_id
         self._heard: deque[Unsent] = deque(maxlen=_MOST_HEARD)
 
@@ -119,24 +124,40 @@ class HttpReceivers:
         if place.trouble is not None:
             raise NotTaken(place.trouble)
         content = body(receiver, unsent, self._source, place.key)
+        topic = receiver.kind is ReceiverKind.EVENT_GRID
         try:
-            status = await _post(place.url, content, _headers(receiver, unsent, content, place.key))
+            async with asyncio.timeout(TIMEOUT_S):
+                if topic:
+                    token = await self._token()
+                    headers = {"Content-Type": event_grid.CONTENT_TYPE, "Authorization": f"Bearer {token}"}
+                    content = event_grid.batch(content)
+                else:
+                    headers = _headers(receiver, unsent, content, place.key)
+                status, answer = await _post(place.url, content, headers, listen=topic)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             # Its words may have the URL in them.
             raise NotTaken(f"no answer ({type(error).__name__})") from None
         if status >= _FIRST_REFUSAL:
-            raise NotTaken(f"it answers with status {status}", status)
+            why = event_grid.refused(status, answer) if topic else f"it answers with status {status}"
+            raise NotTaken(why, status)
         return status
 
+    async def _token(self) -> str:
+        if self._topics is None:
+            raise NotTaken("Event Grid cannot be reached from here")
+        return await self._topics.token()
 
-async def _post(url: str, content: bytes, headers: Mapping[str, str]) -> int:
+
+async def _post(url: str, content: bytes, headers: Mapping[str, str], *, listen: bool) -> tuple[int, bytes]:
+    """Return the status, and the beginning of a refusal if anybody listens to it."""
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     connector = aiohttp.TCPConnector(resolver=_Resolver())
     async with (
         aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=True) as session,
         session.post(url, data=content, headers=headers, allow_redirects=False) as answer,
     ):
-        return answer.status
+        told = listen and answer.status >= _FIRST_REFUSAL
+        return answer.status, await answer.content.read(event_grid.LONGEST_ANSWER) if told else b""
 
 
 def _headers(receiver: Receiver, unsent: Unsent, content: bytes, key: str | None) -> dict[str, str]:
@@ -154,8 +175,11 @@ def _headers(receiver: Receiver, unsent: Unsent, content: bytes, key: str | None
     return headers
 
 
-def _place(receiver: Receiver, environ: Mapping[str, str]) -> _Place:
+def _place(receiver: Receiver, environ: Mapping[str, str], topics: TopicAccess | None) -> _Place:
     """Return where a receiver is; that a setting is missing is no reason not to watch."""
+    if receiver.endpoint is not None:
+        trouble = event_grid.trouble(receiver.endpoint, topics) if topics else None
+        return _Place(event_grid.url(receiver.endpoint), trouble=trouble)
     url, key = PAGERDUTY_URL if receiver.kind is ReceiverKind.PAGERDUTY else "", None
     for name in (receiver.url_setting, receiver.key_setting):
         value = environ.get(name, "").strip() if name else ""

@@ -17,6 +17,8 @@ MISSED_FOR = KEPT_FOR = timedelta(days=1)
 """So long after there was a standby its lack is told; so long after it was written a row is kept."""
 SWEPT_EVERY_S = 3600.0
 CHECK_S = 2.5
+UNLED_S = 60.0
+"""So long without a leader is told by the next one: no other monitor could, and the alert may not have."""
 
 
 class Blinded(Exception):
@@ -72,7 +74,14 @@ class Standbys:
             before = await self._ports.store.load_leader()
             if before is not None:
                 self.seen_at, self.alone = before.standby_at, before.alone
+                self._tell_gap(before.round_at)
         await self._look()
+
+    def _tell_gap(self, round_at: datetime) -> None:
+        gap_s = (self._clock.now() - round_at).total_seconds()
+        if gap_s >= UNLED_S:
+            text = f"nobody led for {gap_s:.0f} s before {self._instance} does: nothing was watched meanwhile"
+            self._notify("no_leader", "warning", text, seconds=round(gap_s))
 
     async def run(self) -> None:
         """Look at the others' rows until cancelled.

@@ -324,7 +324,7 @@ class Api:
             return _error(503, "storage_unavailable", f"storage did not answer: {error}")
         except ConfigError as error:
             details = [
-                {"path": each.path, "message": f"{each.message}; {each.remedy}"} for each in error.problems
+                {"path": each.where, "message": f"{each.message}; {each.remedy}"} for each in error.problems
             ]
             return _error(503, "configuration", "the configuration cannot be used", details)
         except SettingsError as error:

@@ -57,6 +57,7 @@ VALUES = {
 AZD_KEEPS = {"AZURE_SUBSCRIPTION_ID"}
 # What a command's answer holds, of which a page may ask; keys that open everything are left out on purpose.
 ANSWERS = {
+    "eventgrid topic show": {"endpoint", "id"},
     "storage account show": {"geoReplicationStats", "lastSyncTime"},
     "deployment sub show": {"properties", "outputs", "value"},
     "functionapp keys list": {"functionKeys", "default"},

@@ -98,8 +98,10 @@ class _Recorder(logging.Handler):
         )
 
 
-def recorded(scene: Callable[[World], Coroutine[Any, Any, None]], **knobs: Any) -> tuple[Line, ...]:
-    """Play a scene with the notifier that the deployed app has."""
+def recorded(
+    scene: Callable[[World], Coroutine[Any, Any, None]], *, offset_s: float = 0.0, **knobs: Any
+) -> tuple[Line, ...]:
+    """Play a scene with the notifier that the deployed app has; its end is at `offset_s`."""
     recorder, logger = _Recorder(), logging.getLogger("nvaha")
     notifier = LogNotifier()
 
@@ -121,7 +123,7 @@ def recorded(scene: Callable[[World], Coroutine[Any, Any, None]], **knobs: Any) 
         logger.setLevel(level)
         logger.propagate = spreads
     assert world.oracle.violations == []
-    return tuple(replace(line, at_s=line.at_s - world.loop.now_s) for line in recorder.lines)
+    return tuple(replace(line, at_s=line.at_s - world.loop.now_s + offset_s) for line in recorder.lines)
 
 
 async def _quiet(world: World) -> None:

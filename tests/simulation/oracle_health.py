@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING
 
 from nvaha.model import GroupState
@@ -31,6 +32,7 @@ class _Seen:
 
     readings: dict[str, bool] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)
     answered_s: float = float("-inf")
     control_asked_s: float = float("-inf")
     control_silent_since_s: float = float("inf")
@@ -40,11 +42,13 @@ class _Seen:
 class Told:
     """What a monitor knew when it sent a write: its last reading of each NVA, and whether it was blind.
 
-    `numbers` tells each reading from every other one.
+    `numbers` tells each reading from every other one. What is `doubtful` was read before the row went back to
+    where it knew no address: it counts in the round that was under way, and in none that begins later.
     """
 
     readings: dict[str, bool]
     numbers: dict[str, int]
+    doubtful: frozenset[str]
     blind: bool
     sighted: bool
 
@@ -66,6 +70,7 @@ class HealthOracle:
         """Remember what a monitor was told of an NVA."""
         seen = self._seen_by(process)
         seen.readings[place.nva] = ok
+        seen.doubtful.discard(place.nva)
         self._lately.setdefault(place.nva, deque(maxlen=LOST * WINDOW)).append(ok)
         self._number += 1
         seen.numbers[place.nva] = self._number
@@ -92,11 +97,16 @@ class HealthOracle:
             # Control targets are asked in rounds in which a probe failed, and with the leader's record.
             asked_lately = seen.control_asked_s > now - knobs.interval_s - knobs.timeout_s - 1.0
             blind = asked_lately and seen.control_silent_since_s < now - BLIND_S
-            return Told(dict(seen.readings), dict(seen.numbers), blind, sighted=False)
+            return self._told(seen, blind=blind, sighted=False)
         since = max(seen.answered_s, self._started_s[process.name])
         blind = since < now - BLIND_S - 2 * knobs.timeout_s
         # An answer from any NVA in the round at hand means sight.
-        return Told(dict(seen.readings), dict(seen.numbers), blind, sighted=seen.answered_s == now)
+        return self._told(seen, blind=blind, sighted=seen.answered_s == now)
+
+    def _told(self, seen: _Seen, *, blind: bool, sighted: bool) -> Told:
+        return Told(
+            dict(seen.readings), dict(seen.numbers), frozenset(seen.doubtful), blind=blind, sighted=sighted
+        )
 
     def follow(
         self,
@@ -131,12 +141,13 @@ class HealthOracle:
             return None
         if told is not None:
             blindness = [True] if told.blind else [False] if told.sighted else [False, True]
+            sure = {name: ok for name, ok in told.readings.items() if name not in told.doubtful}
             for then in _aged(stood, gap):
                 if found == then:
                     return None
-                for blind in blindness:
+                for blind, readings in product(blindness, (sure, told.readings)):
                     moved = {
-                        name: self._moved(each, told.readings.get(name), blind, held=name in held)
+                        name: self._moved(each, readings.get(name), blind, held=name in held)
                         for name, each in then.items()
                     }
                     if found == moved:
@@ -155,7 +166,7 @@ class HealthOracle:
             if not self._world.knobs.fixed_addresses and not nva.addresses:
                 # It cannot be probed until it is looked at again.
                 for seen in self._seen.values():
-                    seen.readings.pop(name, None)
+                    seen.doubtful.add(name)
         self._counts[group, version] = {
             name: self._of_state(state, name, held=name in held) for name in state.nvas
         }

@@ -78,9 +78,12 @@ class SightOracle:
     def claimed(self, process: Process, record: InstanceRecord) -> None:
         """Check that who says that somebody has answered was answered then.
 
-        Before storage has answered for the first time a row's times are those of the process's own clock.
+        Before storage has answered for the first time a row's times are those of the process's own clock; its
+        own may be known when the row arrives. What is to come by storage's is believed by nobody.
         """
-        if record.answered and record.seen_at is not None and process.clock.synchronized:
+        written_s = record.written_at.timestamp() - START_S
+        known = process.clock.synchronized and written_s <= self._world.loop.now_s + CLOCK_S
+        if record.answered and record.seen_at is not None and known:
             seen_s = record.seen_at.timestamp() - START_S
             answered_s = self._world.oracle.health.answered_s(process.name)
             if answered_s < seen_s - CLOCK_S - ROUND_S:

@@ -146,7 +146,7 @@ class SwitchOracle:
         if began and new.request is not None:
             yield from self._begun(change, new.request)
             if change.group.canary is None:
-                _want(change.history, new.request)
+                _want(change.history, new.request, superseded=old.phase is Phase.SWITCHING)
         if self._has_fallen(change, change.history.wanted):
             change.history.fell = True
         if change.history.unfinished and new.phase is Phase.STEADY and new.active == change.history.wanted:
@@ -372,9 +372,12 @@ class SwitchOracle:
         return self._world.oracle.health.counts(change.group.name, change.version, nva)
 
 
-def _want(history: History, request: SwitchRequest) -> None:
-    """Note what was asked for; the same asked for again by the code is still what a person wanted."""
-    history.before = history.wanted, history.unfinished, history.fell, history.by_hand
+def _want(history: History, request: SwitchRequest, *, superseded: bool) -> None:
+    """Note what was asked for; the same asked for again by the code is still what a person wanted.
+
+    What is superseded may be half done: should the new one not be begun, it is what is still to be finished.
+    """
+    history.before = history.wanted, history.unfinished or superseded, history.fell, history.by_hand
     again = history.unfinished and request.target == history.wanted
     history.by_hand = request.trigger is Trigger.MANUAL or (again and history.by_hand)
     history.wanted, history.unfinished, history.fell = request.target, False, False

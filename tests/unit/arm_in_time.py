@@ -46,7 +46,9 @@ def arm_in_time(
     class Client(ArmClient):
         """Asks without a socket."""
 
-        async def _send(self, request: HttpRequest, resource_id: str, timeout_s: float) -> Answer:
+        async def _send(
+            self, request: HttpRequest, resource_id: str, timeout_s: float, largest: int = 0
+        ) -> Answer:
             async with asyncio.timeout(timeout_s):
                 response = await requests.handle(_as_received(request))
             assert isinstance(response.body, bytes)

@@ -139,7 +139,7 @@ class TestWithoutTheApp:
         }
         table = {"properties": {"routes": [{"name": "default", "properties": route}]}}
         network.put_there(Resource(TABLE, "1", table), Resource(PIP, "1", {"properties": {}}))
-        monkeypatch.setattr(online, "_ask", lambda what: asyncio.run(what(network)))
+        monkeypatch.setattr(online, "ask", lambda what: asyncio.run(what(network)))
         file = tmp_path / "nvaha.yaml"
         nvas = [
             {"name": name, "interfaces": {"internal": nic}, "probe": {"interface": "internal", "port": 22}}
@@ -169,7 +169,7 @@ class TestWithoutTheApp:
         silent.unread = {
             each: NetworkError(NetworkFault.UNAVAILABLE, each, "no") for each in (TABLE, NIC1, NIC2, PIP)
         }
-        monkeypatch.setattr(online, "_ask", lambda what: asyncio.run(what(silent)))
+        monkeypatch.setattr(online, "ask", lambda what: asyncio.run(what(silent)))
         result = run(fake, "break-glass", "--file", str(file))
         assert (result.exit_code, result.stdout) == (ExitCode.NO_ANSWER, "")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,25 @@ def test_import_writes_what_validate_accepts(tmp_path: Path) -> None:
     document = json.loads(run("import", written(tmp_path, HANVA), "--json").stdout)
     assert document["yaml"] == result.stdout
     assert document["warnings"]
+
+
+def test_an_import_that_observes_moves_nothing_by_itself(tmp_path: Path) -> None:
+    """Every group is only looked at, nothing else differs, and the file itself says how to go on."""
+    source = written(tmp_path, HANVA)
+    result = run("import", source, "--observe")
+    assert result.exit_code == ExitCode.DONE
+    [group] = parse(result.stdout).configuration.groups
+    [acting] = parse(run("import", source).stdout).configuration.groups
+    assert group == replace(acting, policy=replace(acting.policy, automatic=False, drift="report"))
+    comment = [line for line in result.stdout.splitlines() if line.startswith("#")]
+    assert any("automatic: false" in line for line in comment)
+    # What the comment says to delete is there, and deleted it leaves what acts.
+    text = "".join(
+        line
+        for line in result.stdout.splitlines(keepends=True)
+        if line.strip() not in {"automatic: false", "drift: report"}
+    )
+    assert parse(text).configuration.groups == (acting,)
 
 
 def nic(resource_id: str, address: str) -> Resource:

@@ -117,6 +117,9 @@ def test_every_key_arrives_in_the_model() -> None:
             ("switch_failed", "all_down"), "error", ("edge",),
         ),
         Receiver("chat", ReceiverKind.TEAMS, "TEAMS_URL"),
+        Receiver(
+            "grid", ReceiverKind.EVENT_GRID, endpoint="https://ops.westeurope-1.eventgrid.azure.net/api/events"
+        ),
     )  # fmt: skip
     spec = CanarySpec(every_s=43200.0, slow_s=90.0)
     assert loaded.configuration.canary == canary_group(f"{NETWORK}/routeTables/rt-nvaha-canary", spec)
@@ -138,17 +141,19 @@ def test_the_probes_type_decides_its_default_port(kind: str, port: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "line", "column"),
     [
-        ("groups:\n  - name: edge\n    nvas: [a\n", "line 4, column 1"),
-        ("groups: *nowhere\n", "line 1, column 9"),
-        ('{"groups": [}', "line 1, column 13"),
-        ("? [a, b]\n: 1\n", "line 1, column 3"),
+        ("groups:\n  - name: edge\n    nvas: [a\n", 4, 1),
+        ("groups: *nowhere\n", 1, 9),
+        ('{"groups": [}', 1, 13),
+        ("? [a, b]\n: 1\n", 1, 3),
+        ("groups:\r\n  - name: edge\r\n\tnvas: []\r\n", 3, 1),
+        ("groups:\n  - name: é\x00\n", 2, 12),
     ],
 )
-def test_what_cannot_be_read_is_told_with_line_and_column(text: str, place: str) -> None:
+def test_what_cannot_be_read_is_told_with_line_and_column(text: str, line: int, column: int) -> None:
     """An error of syntax names its line and column."""
-    assert [problem.path for problem in problems_of(text)] == [place]
+    assert [(problem.line, problem.column) for problem in problems_of(text)] == [(line, column)]
 
 
 @pytest.mark.parametrize(
@@ -268,21 +273,23 @@ def test_a_file_that_is_absent_is_a_problem_of_the_setting(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("content", "place"),
+    ("content", "line", "said"),
     [
-        (b"\xff\xfe\x00", "line 1"),
-        (b"groups:\n  # caf\xe9\n", "line 2"),
-        (b"#" * (9 * 1024 * 1024), "(the whole file)"),
+        ("groups: []\n".encode("utf-16"), 1, "PowerShell"),
+        (b"groups:\n  # caf\xe9\n", 2, "not UTF-8"),
+        (b"#" * (9 * 1024 * 1024), 1, "too large"),
     ],
-    ids=["binary", "latin", "huge"],
+    ids=["utf-16", "latin", "huge"],
 )
-def test_a_file_that_is_no_text_is_named(tmp_path: Path, content: bytes, place: str) -> None:
+def test_a_file_that_is_no_text_is_named(tmp_path: Path, content: bytes, line: int, said: str) -> None:
     """A file that is not UTF-8, or far too large, is told by its own name and the place in it."""
     (tmp_path / "edge.yaml").write_bytes(content)
     with pytest.raises(ConfigError) as refused:
         load("edge.yaml", tmp_path)
     assert refused.value.source == "edge.yaml"
-    assert [problem.path for problem in refused.value.problems] == [place]
+    [problem] = refused.value.problems
+    assert problem.line == line
+    assert said in problem.message
 
 
 def test_problems_and_warnings_come_in_file_order() -> None:

@@ -187,3 +187,40 @@ def test_any_times_of_ha_nva_are_made_to_fit(
     lowered = {key for key, (is_now, was) in meant.items() if abs(is_now - was) > 1e-6}
     told = {warning.path.rpartition(".")[2] for warning in loaded.warnings}
     assert told & set(meant) == lowered
+
+
+def test_every_key_of_ha_nva_s_samples_and_readme_is_known() -> None:
+    """Each has its place here or is said to have another one; none is called unknown."""
+    tree = changed(publicIpAddress=None)
+    tree["zookeeper"]["leaderSelectionPath"] = tree["zookeeper"].pop("leaderSelectorPath")
+    tree["zookeeper"]["retrySleepTimeMs"] = tree["zookeeper"].pop("retrySleepTime")
+    tree["daemon"]["shudownAwaitTimeMs"] = tree["daemon"].pop("shutdownAwaitTime")
+    warnings = {each.path: each for each in parse(json.dumps(tree)).warnings}
+    for path in ("zookeeper.leaderSelectionPath", "zookeeper.retrySleepTimeMs", "daemon.shudownAwaitTimeMs"):
+        assert warnings[path].message == "is not carried over"
+    assert not [each for each in warnings.values() if "no key of ha-nva" in each.message]
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "said"),
+    [
+        (("azure",), "probeConnectTimeout", "belongs under settings"),
+        (("nvas", 0), "leaderSelectorPath", "a blob lease elects the leader"),
+        (("nvas", 0), "routeTables", "belongs under settings"),
+        ((), "monitors", "belongs under daemon"),
+        ((), "networkInterfaces", "belongs under an entry of nvas"),
+        ((), "probePollInterval", "did you mean probePollingInterval?"),
+    ],
+)
+def test_a_key_of_ha_nva_in_the_wrong_place_is_misplaced(
+    place: tuple[str | int, ...], key: str, said: str
+) -> None:
+    """ha-nva itself ignores it there, without a word."""
+    tree = changed()
+    inner: Any = tree["daemon"]["monitors"][0]["settings"]
+    for each in place:
+        inner = inner[each]
+    inner[key] = 1
+    path = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in (*place, key))
+    [warning] = [each for each in parse(json.dumps(tree)).warnings if each.path == f"{SETTINGS}{path}"]
+    assert said in f"{warning.message}; {warning.remedy}"

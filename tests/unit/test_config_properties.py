@@ -203,13 +203,21 @@ def test_what_is_valid_is_read_and_round_trips(tree: Tree, as_json: bool) -> Non
 def test_a_planted_mistake_is_reported_at_its_path(
     tree: Tree, planted: tuple[tuple[str | int, ...], object, str]
 ) -> None:
-    """One mistake planted in a valid file is reported with its path."""
+    """One mistake planted in a valid file is reported with its path, and with the line that it is on."""
     place, value, path = planted
     tree = copy.deepcopy(tree)
     _set(*place)(tree, value)
+    text = yaml.safe_dump(tree, width=10_000)
     with pytest.raises(ConfigError) as refused:
-        parse(yaml.safe_dump(tree))
-    assert path in [problem.path for problem in refused.value.problems]
+        parse(text)
+    found = [problem for problem in refused.value.problems if problem.path == path]
+    assert found
+    for problem in found:
+        assert problem.line is not None
+        line = text.splitlines()[problem.line - 1].strip()
+        key = "" if path.endswith("]") else f"{path.rpartition('.')[2]}:"
+        assert line.removeprefix("- ").startswith(key)
+        assert key or line.startswith("- ")
 
 
 @given(files(), st.sampled_from(PLANTED), st.sampled_from(PLANTED))

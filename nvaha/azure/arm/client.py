@@ -91,7 +91,13 @@ class ArmClient:
         return absolute if same and there.username is None else None
 
     async def read(
-        self, url: str, resource_id: str, *, timeout_s: float, purpose: Purpose = Purpose.SWITCH
+        self,
+        url: str,
+        resource_id: str,
+        *,
+        timeout_s: float,
+        purpose: Purpose = Purpose.SWITCH,
+        largest: int = _LARGEST_ANSWER,
     ) -> Answer:
         """Read, when it is the purpose's turn; else as `write`.
 
@@ -100,12 +106,13 @@ class ArmClient:
             resource_id: the resource that it is about, for errors and for its subscription.
             timeout_s: for the answer.
             purpose: what for; a poll of a write is its switch's.
+            largest: how many bytes the answer may have.
 
         Raises:
             NetworkError: as `write`; or THROTTLED, without ARM having been asked.
         """
         async with self._budget.read(purpose, resource_id):
-            answer = await self._send(HttpRequest("GET", url), resource_id, timeout_s)
+            answer = await self._send(HttpRequest("GET", url), resource_id, timeout_s, largest)
         throttled_s = None
         if answer.status == 429:
             error = answer_error(resource_id, answer.status, answer.headers, answer.body)
@@ -138,7 +145,9 @@ class ArmClient:
         request = HttpRequest("PUT", url, headers=dict(headers), json=content)
         return await self._send(request, resource_id, timeout_s)
 
-    async def _send(self, request: HttpRequest, resource_id: str, timeout_s: float) -> Answer:
+    async def _send(
+        self, request: HttpRequest, resource_id: str, timeout_s: float, largest: int = _LARGEST_ANSWER
+    ) -> Answer:
         await self.have_token(resource_id)
         if (operation := ON_BEHALF_OF.get()) is not None:
             request.headers["x-ms-correlation-request-id"] = correlation_id(operation)
@@ -146,7 +155,7 @@ class ArmClient:
             async with asyncio.timeout(timeout_s):
                 response = await self._pipeline().send_request(request, stream=True)
                 try:
-                    body = await _read(response, resource_id)
+                    body = await _read(response, resource_id, largest)
                     return Answer(response.status_code, response.headers, body)
                 finally:
                     await response.close()
@@ -201,13 +210,13 @@ class ArmClient:
         self._session = self._client = None
 
 
-async def _read(response: AsyncHttpResponse, resource_id: str) -> bytes:
+async def _read(response: AsyncHttpResponse, resource_id: str, largest: int) -> bytes:
     body = bytearray()
     async for part in response.iter_bytes():
         body += part
-        if len(body) > _LARGEST_ANSWER:
+        if len(body) > largest:
             raise NetworkError(
-                NetworkFault.UNREADABLE, resource_id, f"an answer of more than {_LARGEST_ANSWER} bytes"
+                NetworkFault.UNREADABLE, resource_id, f"an answer of more than {largest} bytes"
             )
     return bytes(body)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 # that US Government was seen to serve and that common tools used in all clouds (azure-facts B8).
 API_VERSIONS = {Cloud.PUBLIC: "2025-03-01", Cloud.US_GOVERNMENT: "2023-09-01", Cloud.CHINA: "2023-09-01"}
 _GET_TIMEOUT_S = 5.0
+# A page may hold hundreds of route tables with hundreds of routes each.
+_PAGE_TIMEOUT_S, _LARGEST_PAGE, _MOST_PAGES = 60.0, 128 * 1024 * 1024, 1000
 # ARM answers some writes only after it has looked at other resources: about 5 s for a public IP in use.
 _PUT_TIMEOUT_S = 30.0
 _PAUSES_S = (0.1, 0.4)
@@ -65,11 +68,7 @@ class ArmNetwork:
         Raises:
             NetworkError: that failed, or the answer is not a resource.
         """
-
-        def passing(error: NetworkError) -> bool:
-            return error.fault is NetworkFault.UNAVAILABLE or _is_odd(error)
-
-        return await self._tried(lambda: self._get_once(resource_id), passing)
+        return await self._tried(lambda: self._get_once(resource_id), _may_pass)
 
     async def _get_once(self, resource_id: str) -> Resource:
         answer = await self._client.read(
@@ -78,6 +77,42 @@ class ArmNetwork:
         if answer.status != 200:
             raise answer_error(resource_id, answer.status, answer.headers, answer.body)
         return _resource(resource_id, answer)
+
+    async def list_all(self, scope: str, kind: str) -> tuple[Resource, ...]:
+        """Read all resources of a type that this identity may read, page by page.
+
+        What comes in a list is to be looked at and not to be written back: it may lack its ETag.
+
+        Args:
+            scope: the id of a subscription or resource group.
+            kind: such as `routeTables`.
+
+        Raises:
+            NetworkError: as `get`; the identity may read none of them there; or the pages have no end.
+        """
+        where = f"{scope}/providers/Microsoft.Network/{kind}"
+        url: str | None = self._url(where)
+        found: list[Resource] = []
+        for _ in range(_MOST_PAGES):
+            if url is None:
+                raise _unreadable(where, "the next page is said to be at another host than ARM's")
+            page = await self._tried(partial(self._page, where, url), _may_pass)
+            found += [_listed(where, each) for each in page["value"]]
+            if not (link := page.get("nextLink")):
+                return tuple(found)
+            url = self._client.resolve(str(link))
+        raise _unreadable(where, f"there are more than {_MOST_PAGES} pages")
+
+    async def _page(self, where: str, url: str) -> dict[str, Any]:
+        answer = await self._client.read(
+            url, where, timeout_s=_PAGE_TIMEOUT_S, purpose=self.purpose, largest=_LARGEST_PAGE
+        )
+        if answer.status != 200:
+            raise answer_error(where, answer.status, answer.headers, answer.body)
+        page = answer.json_object()
+        if page is None or not isinstance(page.get("value"), list):
+            raise _unreadable(where, "the answer is no list")
+        return page
 
     async def put(self, resource: Resource, *, alive: Alive) -> None:
         """Write the whole resource with If-Match on its ETag and wait until Azure has finished.
@@ -182,6 +217,16 @@ def _resource(resource_id: str, answer: Answer) -> Resource:
     if not isinstance(etag, str) or not etag.isprintable():
         raise _unreadable(resource_id, "the answer has no ETag, so it could not be written back safely")
     return Resource(resource_id, etag, body)
+
+
+def _listed(where: str, body: object) -> Resource:
+    if not isinstance(body, dict) or not isinstance(body.get("id"), str):
+        raise _unreadable(where, "an entry of the list has no id")
+    return Resource(body["id"], str(body.get("etag") or ""), body)
+
+
+def _may_pass(error: NetworkError) -> bool:
+    return error.fault is NetworkFault.UNAVAILABLE or _is_odd(error)
 
 
 def _is_odd(error: NetworkError) -> bool:

@@ -87,7 +87,7 @@ def _wild(name: str, value: object, now: datetime, depth: int) -> Wild | None:
     if problem:
         return (), value, problem
     for part, each in _parts(name, value):
-        if each is not None and (found := _wild(part, each, now, depth + 1)):
+        if each is not None and each is not False and (found := _wild(part, each, now, depth + 1)):
             return (part, *found[0]), found[1], found[2]
     return None
 

@@ -70,13 +70,18 @@ class Access:
         action, scope = _action(method, address)
         self.needed.add((action, scope))
         if self._denied(principal, action, scope):
-            raise forbidden(principal, action, scope)
+            told = f"{scope}/providers/Microsoft.Network" if address.group and not address.name else scope
+            raise forbidden(principal, action, told)
         if method != "PUT" or not isinstance(sent, dict):
             return
         for linked_action, linked in _joins({"type": f"Microsoft.Network/{address.kind}", **sent}):
             self.needed.add((linked_action, linked))
             if self._denied(principal, linked_action, linked):
                 raise linked_forbidden(principal, action, scope, linked_action, linked)
+
+    def may_read(self, principal: str, kind: str, resource_id: str) -> bool:
+        """Tell whether a list shows a resource to a principal; Azure leaves out what it may not read."""
+        return not self._denied(principal, f"Microsoft.Network/{kind}/read", resource_id)
 
     def _denied(self, principal: str, action: str, resource_id: str) -> bool:
         return any(each.forbids(principal, action, resource_id) for each in self._denials)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 ROUTE_TABLES = "routeTables"
 NICS = "networkInterfaces"
 PUBLIC_IPS = "publicIPAddresses"
-KINDS = {kind.casefold(): kind for kind in (ROUTE_TABLES, NICS, PUBLIC_IPS)}
+LOAD_BALANCERS = "loadBalancers"
+"""Only read: a switch writes none."""
+KINDS = {kind.casefold(): kind for kind in (ROUTE_TABLES, NICS, PUBLIC_IPS, LOAD_BALANCERS)}
 
 _SUBSCRIPTION = r"/subscriptions/(?P<subscription>[^/]+)"
 _GROUP = r"(?:/resourceGroups/(?P<group>[^/]+))"
-_KIND = r"/providers/Microsoft\.Network/(?P<kind>routeTables|networkInterfaces|publicIPAddresses)"
+_KIND = r"/providers/Microsoft\.Network/(?P<kind>" + "|".join(KINDS.values()) + ")"
 _RESOURCE = re.compile(
     _SUBSCRIPTION + _GROUP + _KIND + r"/(?P<name>[^/]+)(?:/routes/(?P<route>[^/]+))?", re.I
 )
@@ -78,10 +80,10 @@ def address_of(resource_id: str) -> Address:
     """Return the address of a resource of this network.
 
     Raises:
-        ValueError: the id is none of a route table, NIC or public IP.
+        ValueError: the id is none of a route table, NIC, public IP or load balancer.
     """
     address = parse_address(resource_id)
     if address is None or address.name is None or address.route is not None:
-        msg = f"Not the id of a route table, network interface or public IP: {resource_id}"
+        msg = f"Not the id of a route table, network interface, public IP or load balancer: {resource_id}"
         raise ValueError(msg)
     return address

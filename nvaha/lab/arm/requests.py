@@ -7,11 +7,12 @@ import copy
 import json
 import math
 import re
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
-from nvaha.lab.arm.address import Address, parse_address
+from nvaha.lab.arm.address import LOAD_BALANCERS, Address, parse_address
 from nvaha.lab.arm.errors import ArmError, invalid_request, throttled_error, unserved
 from nvaha.lab.arm.faults import Fault, FaultKind
 from nvaha.lab.arm.gate import Gate, NoAnswer, reset
@@ -115,7 +116,7 @@ class ArmRequests:
         sent: object,
         stale: bool,
     ) -> web.Response:
-        if request.method == "PUT" and address.name is not None:
+        if request.method == "PUT" and address.name is not None and address.kind != LOAD_BALANCERS:
             return self._put(request, address, entry, sent)
         if request.method != "GET":
             message = (
@@ -125,7 +126,7 @@ class ArmRequests:
         if address.operation is not None:
             return self._poll(address, operation, entry)
         if address.name is None:
-            return self._list(request, address)
+            return self._list(request, address, entry)
         record = self._world.store.require(address)
         body = record.committed if stale and record.committed else record.body
         if address.route is not None:
@@ -200,11 +201,13 @@ class ArmRequests:
             headers["Retry-After"] = str(operation.retry_after_s)
         return web.json_response(operation.poll, headers=headers)
 
-    def _list(self, request: web.Request, address: Address) -> web.Response:
-        bodies = self._world.store.listed(address)
+    def _list(self, request: web.Request, address: Address, entry: LogEntry) -> web.Response:
+        may_read = partial(self._world.access.may_read, entry.principal or "")
+        bodies = [each for each in self._world.store.listed(address) if may_read(address.kind, each["id"])]
         start = int(token) if (token := request.query.get("$skiptoken", "0")).isdigit() else 0
         end = start + self._world.switches.page_size
-        body: Json = {"value": copy.deepcopy(bodies[start:end])}
+        shown = copy.deepcopy(bodies[start:end])
+        body: Json = {"value": in_capitals(shown) if self._world.switches.capital_ids else shown}
         if end < len(bodies):
             version = request.query["api-version"]
             body["nextLink"] = f"{self.endpoint}{request.path}?api-version={version}&$skiptoken={end}"
@@ -237,3 +240,14 @@ def _parse(raw: bytes) -> tuple[object, ArmError | None]:
         return json.loads(raw), None
     except ValueError as error:
         return None, invalid_request(str(error))
+
+
+def in_capitals(value: Any) -> Any:
+    """Return JSON with the resource groups of its ids in capitals, as Azure's lists sometimes have them."""
+    if isinstance(value, dict):
+        return {key: in_capitals(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [in_capitals(each) for each in value]
+    if not isinstance(value, str):
+        return value
+    return re.sub("(?i)(?<=/resourceGroups/)[^/]+", lambda group: group[0].upper(), value)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
 from typing import Any
 
-from nvaha.lab.arm.address import NICS, PUBLIC_IPS, ROUTE_TABLES, Address
+from nvaha.lab.arm.address import LOAD_BALANCERS, NICS, PUBLIC_IPS, ROUTE_TABLES, Address
 
 Json = dict[str, Any]
 
@@ -33,6 +33,7 @@ _SERVICE_OWNED = {
         "dscpConfiguration",
     ),
     PUBLIC_IPS: ("provisioningState", "resourceGuid", "ipConfiguration", "ipAddress"),
+    LOAD_BALANCERS: ("provisioningState", "resourceGuid"),
 }
 _SERVICE_OWNED_OF_CHILDREN = {
     ROUTE_TABLES: ("provisioningState", "hasBgpOverride"),
@@ -63,7 +64,7 @@ def shape(sent: Json, old: Json | None, address: Address, new_guid: Callable[[],
     elif address.kind == NICS:
         _shape_nic(properties, known.get("properties", {}))
         _shape_ip_configurations(body, known)
-    else:
+    elif address.kind == PUBLIC_IPS:
         _shape_public_ip(body)
     return body
 

@@ -48,6 +48,7 @@ class Switches:
             case: no write of a body that has one is accepted. Empty for no policy.
         api_versions: the API versions that are served, in ARM's order; empty for all.
         page_size: resources in one page of a list.
+        capital_ids: lists show the resource groups of ids in capitals (Azure/azure-cli #30562).
         token_lifetime_s: how long a token is valid; 24 h as in App Service.
         limits: when requests are throttled.
     """
@@ -64,6 +65,7 @@ class Switches:
     denied_tags: str = ""
     api_versions: tuple[str, ...] = ()
     page_size: int = 100
+    capital_ids: bool = False
     token_lifetime_s: float = 86400.0
     limits: Limits = GENEROUS_LIMITS
 

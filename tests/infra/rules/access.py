@@ -13,6 +13,7 @@ ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
 DEFINITION = "Microsoft.Authorization/roleDefinitions"
 # Azure's own names of the built-in roles (Microsoft Learn, "Azure built-in roles").
 ROLES = {
+    "EventGrid Data Sender": "d5a91429-5739-47e2-a06b-3470a27159e7",
     "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
     "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
     "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
@@ -38,6 +39,8 @@ def _wanted(world: World) -> dict[tuple[str, str], str]:
     state = world.parameter("existingStateStorageId")
     given += [(state, name) for name in STATE] if state else []
     given.append((insights, "Monitoring Metrics Publisher"))
+    topic = world.parameter("eventGridTopicId")
+    given += [(topic, "EventGrid Data Sender")] if topic else []
     wanted = {
         (scope, f"{_subscription(scope)}/providers/{DEFINITION}/{ROLES[name]}"): name for scope, name in given
     }
@@ -99,10 +102,12 @@ def order_problems(world: World) -> Iterator[str]:
     """Report an app that would start before it may read its storage, or cannot find it."""
     site = world.one("Microsoft.Web/sites").resource
     first = [ASSIGNMENT, ENDPOINT, ZONE_GROUP, "Microsoft.Storage/storageAccounts/blobServices/containers"]
-    operator = world.outputs["NVAHA_OPERATOR_ROLE_ID"]
+    # Nothing that is watched or moved waits for who is told: nor does the app, should that role not be given.
+    later = (world.outputs["NVAHA_OPERATOR_ROLE_ID"], ROLES["EventGrid Data Sender"])
     for kind in (*first, "Microsoft.Network/virtualNetworks", "Microsoft.Network/virtualNetworks/subnets"):
         for each in world.of(kind):
-            if each.properties.get("roleDefinitionId") != operator and not waits_for(site, each.resource):
+            role = str(each.properties.get("roleDefinitionId"))
+            if not role.endswith(later) and not waits_for(site, each.resource):
                 yield f"the app does not wait for {each.place}"
     if identity(world).resource.deployment is site.deployment:
         yield "the identity is made in the app's own module"

@@ -68,6 +68,7 @@ SCOPES = [
     f"{HUB}/applicationGateways/agw",
     f"{HUB}/applicationSecurityGroups/asg-nva",
 ]
+TOPIC = f"{OTHER}/resourceGroups/rg-ops/providers/Microsoft.EventGrid/topics/ops"
 COMMON: Given = {
     "environmentName": "prod",
     "location": "westeurope",
@@ -119,6 +120,7 @@ MORE: dict[str, Given] = {
             f"{OTHER}/resourceGroups/rg-audit/providers/Microsoft.Storage/storageAccounts/staudit"
         ),
     },
+    "flex, sends to an Event Grid topic": {"eventGridTopicId": TOPIC},
     "dedicated, all storage logged": {
         "hosting": "dedicated",
         "storageLogs": "all",
@@ -188,6 +190,10 @@ REFUSED: dict[str, tuple[Given, str]] = {
     "scope of a kind that no role is for": (
         {"networkScopes": f"{HUB}/azureFirewalls/fw"},
         "azureFirewalls",
+    ),
+    "Event Grid topic that is none": (
+        {"eventGridTopicId": TOPIC.replace("/topics/", "/namespaces/")},
+        "eventGridTopicId",
     ),
     "update strategy that is none": ({"updateStrategy": "Slots"}, "updateStrategy"),
     "SKU that is none": ({"storageSku": "Standard_XRS"}, "storageSku"),

@@ -9,6 +9,7 @@ from tests.mutants.catalogue.identity import AUDIT, IDENTITY
 from tests.mutants.catalogue.lasting import COMMITTING, HOLDING, READING, STORING
 from tests.mutants.catalogue.past import PASSING
 from tests.mutants.catalogue.planning import ATTACHING, PLANNING, SURVEYING
+from tests.mutants.catalogue.proposing import PROPOSING
 from tests.mutants.catalogue.rivals import RIVALS
 from tests.mutants.catalogue.sending import SENDING
 from tests.mutants.catalogue.sharing import SHARING
@@ -70,4 +71,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *CANARY,
     *TIMING,
     *SHOWING,
+    *PROPOSING,
 )

@@ -163,7 +163,7 @@ TALKING = (
     Mutant(
         "odd-refusal-of-a-read-final",
         "a read that is refused oddly is tried again",
-        "nvaha.azure.arm.network:ArmNetwork.get.passing",
+        "nvaha.azure.arm.network:_may_pass",
         replace(
             "error.fault is NetworkFault.UNAVAILABLE or _is_odd(error)",
             by="error.fault is NetworkFault.UNAVAILABLE",

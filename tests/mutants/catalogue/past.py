@@ -103,6 +103,14 @@ PASSING = (
         tests=(*AGES, *PAST),
     ),
     Mutant(
+        "epoch-goes-back",
+        "an epoch does not go back with its row, whatever its leader sees first",
+        "nvaha.core.age:_not_before",
+        replace("max(state.epoch, remembered.epoch)", by="state.epoch"),
+        tests=AGES,
+        simulated=False,
+    ),
+    Mutant(
         "ended-late-by-another-configuration",
         "who has another configuration than the leader ends nothing, however late it is",
         "nvaha.core.decide:_follows",

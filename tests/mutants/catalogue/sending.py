@@ -7,8 +7,17 @@ from tests.mutants.mutant import Mutant
 
 DELIVERIES = ("tests/unit/watch/test_deliveries.py",)
 RECEIVERS = ("tests/unit/test_receivers.py",)
+TOPICS = ("tests/unit/test_receivers_event_grid.py",)
 
 SENDING: tuple[Mutant, ...] = (
+    Mutant(
+        "observed-and-moved",
+        "a configuration that is imported to observe moves nothing by itself",
+        "nvaha.config.native:_observing",
+        replace("automatic=False", by="automatic=policy.automatic"),
+        simulated=False,
+        tests=("tests/unit/test_cli_offline.py",),
+    ),
     Mutant(
         "sent-while-deciding",
         "a receiver never delays a switch: nobody who decides waits for one",
@@ -84,6 +93,14 @@ except asyncio.CancelledError:
         replace("allow_redirects=False", by="allow_redirects=True"),
         simulated=False,
         tests=RECEIVERS,
+    ),
+    Mutant(
+        "token-sent-anywhere",
+        "a token of the app's identity goes to no host but a topic of its own cloud",
+        "nvaha.receivers.event_grid:trouble",
+        replace('host.endswith(f".{access.domain}")', by="bool(host)"),
+        simulated=False,
+        tests=TOPICS,
     ),
     Mutant(
         "looked-up-by-the-loop",

@@ -376,8 +376,8 @@ STEADY = (
     Mutant(
         "window-is-news",
         "nothing is written because a reading of long ago moved on in the window",
-        "nvaha.core.health:same_for_the_reader.essence",
-        replace("recent=0", by="recent=nva.recent"),
+        "nvaha.core.health:_essence",
+        replace('"recent"', by='"generation"'),
         simulated=False,
     ),
 )

@@ -15,6 +15,8 @@ from nvaha.core.inputs import (
     FailoverCommanded,
     MessagePoisoned,
     NetworkRead,
+    NetworkUnread,
+    OfLeader,
     Probed,
     Survey,
     SwitchDone,
@@ -291,7 +293,7 @@ class TestBehind:
 
     NEWER = steady(epoch=2, generation=3, probed_at=later(60), active="b", paused=True)
 
-    @pytest.mark.parametrize(
+    OLDER = pytest.mark.parametrize(
         "row",
         [
             replace(NEWER, epoch=1),
@@ -303,6 +305,8 @@ class TestBehind:
         ],
         ids=["epoch", "generation", "round", "no round", "under way again", "gone"],
     )
+
+    @OLDER
     def test_an_older_row_is_memory_only(self, row: GroupState) -> None:
         """It is looked at anew; numbers do not go back, and a pause is not lost."""
         decision = elected(row, 61, self.NEWER)
@@ -311,6 +315,23 @@ class TestBehind:
         assert (state.phase, state.generation, state.epoch, state.paused) == (Phase.UNKNOWN, 3, 2, True)
         assert "unwatched" in [each.event for each in decision.notices]
         assert looked(state, 62, moved_by_hand(whole=False)).state.drift.unasked
+
+    @OLDER
+    @pytest.mark.parametrize(
+        "happened",
+        [
+            Probed(2, {"a": OK, "b": OK}, remembered=NEWER),
+            NetworkRead(2, moved_by_hand(whole=False), (Phase.STEADY, 3), remembered=NEWER),
+            NetworkUnread(2, "no answer", remembered=NEWER),
+        ],
+        ids=lambda happened: type(happened).__name__,
+    )
+    def test_whatever_the_leader_sees_first_numbers_do_not_go_back(
+        self, row: GroupState, happened: OfLeader
+    ) -> None:
+        """A row of the past is written back by a look as well as by a round."""
+        state = decide(GROUP, row, happened, later(61)).state
+        assert (state.generation, state.epoch, state.paused) == (3, 2, True)
 
     @pytest.mark.parametrize(
         "row",

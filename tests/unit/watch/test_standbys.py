@@ -13,7 +13,7 @@ import pytest
 from nvaha.model import STALE_AFTER_S, Configuration, InstanceRecord, LeaderRecord
 from nvaha.ports import LEASE_S
 from nvaha.watch.blindness import Probe
-from nvaha.watch.standbys import CHECK_S, LACKING_S, Blinded
+from nvaha.watch.standbys import CHECK_S, LACKING_S, UNLED_S, Blinded
 from tests.builders import BAD, OK, later
 from tests.fakes import Outside, after
 from tests.unit.watch.stage import A, B, Leader, known, outside, watched_group
@@ -248,3 +248,19 @@ async def test_a_leader_that_cannot_read_the_rows_stays() -> None:
     beside = asyncio.ensure_future(blind_for(leader, 40.0))
     await leader.beside(leader.standbys.run(), 40.0)
     beside.cancel()
+
+
+@pytest.mark.parametrize(("gap_s", "gaps"), [(UNLED_S - 1, []), (UNLED_S, [60]), (400.0, [400])])
+async def test_whoever_leads_after_a_gap_tells_how_long_nobody_did(gap_s: float, gaps: list[int]) -> None:
+    """Nobody could while it lasted; a change of leader, and a second write of the record, are none."""
+    out = outside()
+    await out.store.save_leader(LeaderRecord("gone", 1, later(-gap_s)))
+    await lead(out, 25.0)
+    assert [each.fields["seconds"] for each in out.told.notices if each.event == "no_leader"] == gaps
+
+
+async def test_the_first_leader_of_all_tells_no_gap() -> None:
+    """Where nobody ever led, nobody is missed."""
+    out = outside()
+    await lead(out, 15.0)
+    assert told(out, "no_leader") == []
