@@ -188,6 +188,9 @@ param eventGridTopicId string = ''
 @description('Deploy the alert rules on the workspace. Once for each workspace: monitors that share one have them once.')
 param alerts bool = true
 
+@description('Deploy a workbook, a dashboard and saved queries for the workspace. They cost nothing. Once for each workspace, like the alert rules.')
+param portal bool = true
+
 @description('Let Azure Monitor ask /api/health from outside, and alert on what it hears, apart from everything that the app logs. docs/cost.md says what that costs.')
 param availabilityTest bool = true
 
@@ -581,6 +584,19 @@ module alertRules './app/alerts.bicep' = if (rulesTell) {
     tags: tags
     workspaceId: observability.outputs.workspaceId
     actionGroupIds: actionGroup!.outputs.ids
+  }
+}
+
+module portalViews './app/portal.bicep' = if (portal) {
+  name: 'nvaha-portal'
+  scope: group
+  params: {
+    dashboardName: '${abbreviations.dashboard}${token}'
+    queryPackName: '${abbreviations.queryPack}${token}'
+    environmentName: environmentName
+    location: location
+    tags: tags
+    workspaceId: observability.outputs.workspaceId
   }
 }
 

@@ -168,6 +168,33 @@ var rules = [
     by: byApp
   }
   {
+    name: 'active-unknown'
+    title: 'nvaha: the active NVA of a group is not known'
+    severity: 1
+    query: loadTextContent('../queries/active-unknown.kql')
+    every: 'PT1M'
+    window: 'PT6H'
+    by: byGroup
+  }
+  {
+    name: 'no-token'
+    title: 'nvaha: an app can have no token'
+    severity: 1
+    query: loadTextContent('../queries/no-token.kql')
+    every: 'PT1M'
+    window: 'P1D'
+    by: byApp
+  }
+  {
+    name: 'failover-dropped'
+    title: 'nvaha: a scheduled failover was not begun'
+    severity: 1
+    query: loadTextContent('../queries/failover-dropped.kql')
+    every: 'PT1M'
+    window: 'PT10M'
+    by: byGroup
+  }
+  {
     name: 'nva-not-ready'
     title: 'nvaha: an NVA is not ready for a switch'
     severity: 2
@@ -202,6 +229,24 @@ var rules = [
     every: 'PT5M'
     window: 'P1D'
     by: byGroup
+  }
+  {
+    name: 'throttled'
+    title: 'nvaha: Azure refuses looks at a group'
+    severity: 2
+    query: loadTextContent('../queries/throttled.kql')
+    every: 'PT5M'
+    window: 'PT6H'
+    by: byGroup
+  }
+  {
+    name: 'monitor-silent'
+    title: 'nvaha: a monitor is silent'
+    severity: 2
+    query: loadTextContent('../queries/monitor-silent.kql')
+    every: 'PT5M'
+    window: 'P1D'
+    by: byApp
   }
   {
     name: 'no-standby'

@@ -15,7 +15,7 @@ from typing import Final
 from nvaha.core.decision import Decision
 from nvaha.core.inputs import CanaryWatched, Input, SwitchDone
 from nvaha.core.lifecycle import begin, go_on
-from nvaha.core.notices import notice, request_fields
+from nvaha.core.notices import notice, request_fields, took_fields, took_s
 from nvaha.model import (
     CanaryRecord,
     CanarySpec,
@@ -24,7 +24,6 @@ from nvaha.model import (
     Notice,
     Phase,
     Status,
-    SwitchRequest,
     Trigger,
 )
 
@@ -104,11 +103,10 @@ def concluded(
     if not isinstance(happened, SwitchDone):
         failed = replace(record, error=state.closings[-1].error)
         return replace(decision, state=replace(state, canary=failed))
-    seconds = _seconds(state.switch.request, happened, now)
+    seconds = took_s(state.switch.request, happened, now)
     after = replace(record, seconds=seconds, versions=happened.versions, error=None)
     notices = [*_versions_changed(group, record.versions, happened.versions)]
-    fields = {**request_fields(state.switch.request), "seconds": seconds["done"]}
-    fields |= {f"{phase}_s": value for phase, value in seconds.items() if phase != "done"}
+    fields = {**request_fields(state.switch.request), **took_fields(seconds)}
     if happened.wrote_at is None:
         # A switch by ARM's leave to read only is no proof of one: the next goes the other way, and writes.
         guards = replace(state.guards, last_switch_at=before.guards.last_switch_at)
@@ -124,16 +122,6 @@ def concluded(
         text = f"{group.name}: a switch works, but took longer than {slow_s:g} s: {took}"
         notices.append(notice("canary_slow", "error", text, group, **fields))
     return replace(decision, state=replace(state, canary=after)).told_after(*notices)
-
-
-def _seconds(request: SwitchRequest, done: SwitchDone, now: datetime) -> dict[str, float]:
-    times = {"claimed": done.claimed_at, "first_write": done.wrote_at, "done": now}
-    asked_at = request.requested_at
-    return {
-        phase: round((time - asked_at).total_seconds(), 3)
-        for phase, time in times.items()
-        if time is not None
-    }
 
 
 def _versions_changed(group: Group, old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Notice, ...]:

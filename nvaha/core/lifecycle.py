@@ -19,7 +19,17 @@ from nvaha.core.guards import (
 from nvaha.core.health import fallen, healthy
 from nvaha.core.inputs import MessagePoisoned, SwitchDone, SwitchFailed, SwitchHeldUp, SwitchMoved
 from nvaha.core.marks import told, with_tags
-from nvaha.core.notices import BLIND, LONGEST_SENTENCE, TAIL, condition, listed, notice, request_fields
+from nvaha.core.notices import (
+    BLIND,
+    LONGEST_SENTENCE,
+    TAIL,
+    condition,
+    listed,
+    notice,
+    request_fields,
+    took_fields,
+    took_s,
+)
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.model import (
     Closing,
@@ -264,7 +274,7 @@ def reported(
             failed = _failed(group, state, switch.request, now, report.error, begun=report.begun)
             return told(group, before, failed)
         case SwitchDone():
-            return told(group, before, _done(group, before, switch.request, now))
+            return told(group, before, _done(group, before, report, switch.request, now))
 
 
 def _held_up(
@@ -317,11 +327,13 @@ def _ask_again(group: Group, state: GroupState, switch: Switch, now: datetime) -
     return Decision(state, send=request, notices=tuple(notices))
 
 
-def _done(group: Group, state: GroupState, request: SwitchRequest, now: datetime) -> Decision:
-    seconds = (now - request.requested_at).total_seconds()
-    text = f"{group.name}: {request.target} is active ({request.trigger}, {seconds:.1f} s)"
+def _done(
+    group: Group, state: GroupState, report: SwitchDone, request: SwitchRequest, now: datetime
+) -> Decision:
+    took = took_s(request, report, now)
+    text = f"{group.name}: {request.target} is active ({request.trigger}, {took['done']:.1f} s)"
     fields = request_fields(request)
-    notices = [notice("switch_done", "info", text, group, **fields, seconds=round(seconds, 3))]
+    notices = [notice("switch_done", "info", text, group, **fields, **took_fields(took))]
     # What finds, or brings, everything where it was recorded already is no move: hold-down is not for that.
     moved = request.source != request.target or state.wanted not in {None, request.target}
     guards = after_success(state.guards, group.policy, now, moved=moved)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from nvaha.core.health import WINDOW
+from nvaha.core.inputs import SwitchDone
 from nvaha.model import Drift, Group, GroupState, Health, Notice, NvaState, SwitchRequest
 from nvaha.text import alike, shortened
 
@@ -125,6 +126,22 @@ def request_fields(request: SwitchRequest) -> dict[str, object]:
         "source": request.source,
         "target": request.target,
     }
+
+
+def took_s(request: SwitchRequest, done: SwitchDone, now: datetime) -> dict[str, float]:
+    """Return the seconds from a switch's request to each of claimed, first_write and done that it came to."""
+    times = {"claimed": done.claimed_at, "first_write": done.wrote_at, "done": now}
+    return {
+        # Two processes' clocks may differ by more than this took.
+        phase: round(max(0.0, (time - request.requested_at).total_seconds()), 3)
+        for phase, time in times.items()
+        if time is not None
+    }
+
+
+def took_fields(took: Mapping[str, float]) -> dict[str, object]:
+    """Return what a notice carries of how long a switch took."""
+    return {"seconds" if phase == "done" else f"{phase}_s": value for phase, value in took.items()}
 
 
 def notice(event: str, level: str, text: str, group: Group, **fields: object) -> Notice:

@@ -27,7 +27,14 @@ _NO_TROUBLE = {"group", "nva", "phase", "epoch", "paused"}
 
 
 def present(
-    group: Group, state: GroupState | None, now: datetime, *, blind: bool, fresh: bool, unreadable: bool
+    group: Group,
+    state: GroupState | None,
+    now: datetime,
+    *,
+    blind: bool,
+    fresh: bool,
+    unreadable: bool,
+    throttled: bool = False,
 ) -> Notice:
     """Return the line on how a group stands now; a field is there only if it applies.
 
@@ -38,6 +45,7 @@ def present(
         blind: whether the monitor can see.
         fresh: whether the leader is too new to have probed every group.
         unreadable: whether the group's stored row cannot be read.
+        throttled: whether Azure refuses to be looked at, because too much is asked of it.
     """
     if state is None:
         state = GroupState(group.name)
@@ -57,6 +65,8 @@ def present(
         "not_ready": _names(name for name, nva in nvas.items() if nva.unready),
         "drift": len(drift.sentences) if drift else 0,
         "unasked": bool(drift and drift.unasked),
+        "unread": state.unread is not None,
+        "throttled": throttled,
         "rival": bool(state.rival) or state.drift.contested,
         "held": bool(state.hold),
         # What has just given way to a move elsewhere has not failed.

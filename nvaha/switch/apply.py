@@ -114,7 +114,7 @@ class Applier:
                 else:
                     return
             refused[step.key] = f"{step.detail}: {step.because(error)}"
-            await self._record.ended(step.key, StepStatus.FAILED, step.because(error))
+            await self._record.ended(step.key, StepStatus.FAILED, step.because(error), error)
 
         await run_all(try_(step) for step in steps)
         return refused
@@ -163,13 +163,15 @@ class Applier:
                 _raise_without_a_token(failure)
                 if isinstance(failure, UnreadableBodyError) or failure.fault.lasting:
                     applied.refused[step.key] = str(failure)
-                    return await self._record.ended(step.key, StepStatus.FAILED, step.because(failure))
+                    return await self._record.ended(
+                        step.key, StepStatus.FAILED, step.because(failure), failure
+                    )
             else:
                 pass_.wrote(wanted)
                 break
         else:
             applied.unanswered[step.key] = str(error)
-            return await self._record.ended(step.key, StepStatus.FAILED, step.because(error))
+            return await self._record.ended(step.key, StepStatus.FAILED, step.because(error), error)
         return await self._record.ended(step.key, StepStatus.DONE)
 
     async def _write(self, step: Step, pass_: _Pass) -> Resource:

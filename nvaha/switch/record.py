@@ -10,7 +10,7 @@ from typing import Any
 
 from nvaha.core.plan import Step
 from nvaha.model import Notice, Operation, Status, StepRecord, StepStatus
-from nvaha.ports import Ports, correlation_id
+from nvaha.ports import NetworkError, Ports, correlation_id
 
 Answered = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
 
@@ -96,13 +96,26 @@ class OperationRecorder:
             key, status=StepStatus.RUNNING, started_at=now, attempts=step.attempts + 1, error=None
         )
 
-    async def ended(self, key: str, status: StepStatus, error: str | None = None) -> None:
-        """Record how a step ended."""
+    async def ended(
+        self, key: str, status: StepStatus, error: str | None = None, failure: Exception | None = None
+    ) -> None:
+        """Record how a step ended, and tell it.
+
+        Args:
+            key: the step's.
+            status: how it ended.
+            error: why it failed, in a sentence.
+            failure: what it met last; one of Azure's is told with what it means and Azure's own code.
+        """
         step = self._steps[key]
         if status is StepStatus.DONE:
             self._notify("step_done", "info", step.detail, resource_id=step.resource_id)
         else:
-            self._notify("step_failed", "error", f"{step.detail}: {error}", resource_id=step.resource_id)
+            met = {}
+            if isinstance(failure, NetworkError):
+                met = {"fault": str(failure.fault), **({"code": failure.code} if failure.code else {})}
+            text = f"{step.detail}: {error}"
+            self._notify("step_failed", "error", text, resource_id=step.resource_id, **met)
         await self._step(key, status=status, ended_at=self._ports.clock.now(), error=error)
 
     async def trouble(self, error: str) -> None:

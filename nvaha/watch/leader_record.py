@@ -126,7 +126,7 @@ class LeaderRecorder:
             told, told_at = self._told.get(name, (None, now))
             if line != told or now - told_at >= told_again_s(line, len(lines)):
                 self._told[name] = line, now
-                self._ports.notifier.notify(line)
+                self._ports.notifier.notify(self._watched.with_probes(line))
 
     async def _try_to_write(self) -> None:
         """Write the record; that it cannot be written now is no reason to drop what a round has read."""

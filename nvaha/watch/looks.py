@@ -6,11 +6,13 @@ import asyncio
 import math
 
 from nvaha.concurrency import run_all
+from nvaha.core.discovery import CONFIRMED
 from nvaha.core.inputs import NetworkRead, NetworkUnread
 from nvaha.core.look_interval import look_interval_s, soonest_s
 from nvaha.core.marks import read_tags
 from nvaha.core.survey import survey
-from nvaha.ports import NetworkError, Ports
+from nvaha.model import Notice
+from nvaha.ports import NetworkError, NetworkFault, Ports
 from nvaha.state.lease import HeldLease
 from nvaha.state.snapshot import read_snapshot
 from nvaha.watch.watched import WatchedGroup, WatchedGroups
@@ -21,6 +23,8 @@ WITHIN_S = 7.0
 ROOM = 0.7
 """A look that was cut off is begun anew while so much of a tick is left. Ticks and looks may be equally far
 apart: then it would be cut off again, at the same place of each tick, for ever."""
+
+_BLURRED = "Drift, and what would keep an NVA from taking over, are not seen; a switch goes first, and waits"
 
 
 class Looks:
@@ -67,6 +71,19 @@ class Looks:
             found = survey(watched.group, snapshot, watched.state.nvas)
             tagged = read_tags(watched.group, snapshot, self._ports.account)
             read = NetworkRead(self._lease.epoch, found, standing=standing, tagged=tagged)
+            self._count(watched, throttled=snapshot.throttled)
             await self._watched.decide(watched, read)
         except NetworkError as error:
+            self._count(watched, throttled=error.fault is NetworkFault.THROTTLED)
             await self._watched.decide(watched, NetworkUnread(self._lease.epoch, str(error)))
+
+    def _count(self, watched: WatchedGroup, *, throttled: bool) -> None:
+        """Count the looks in a row that were refused for being too many; tell that once, and its end."""
+        before, watched.throttled = watched.throttled, watched.throttled + 1 if throttled else 0
+        name = watched.group.name
+        if watched.throttled == CONFIRMED:
+            text = f"{name}: {CONFIRMED} looks in a row were refused: too much is asked of Azure. {_BLURRED}"
+            self._ports.notifier.notify(Notice("throttled", "warning", text, {"group": name}))
+        elif before >= CONFIRMED and not throttled:
+            text = f"{name}: Azure lets itself be looked at again"
+            self._ports.notifier.notify(Notice("throttled_over", "info", text, {"group": name}))

@@ -79,6 +79,7 @@ class Rounds:
         blind = await self._blindness.is_blind(group, probes.values(), began_at)
         await self._record.tell_blindness(blind=self._blindness.blind)
         readings = {name: probe.reading for name, probe in probes.items()}
+        watched.paces.add(readings)
         probed = Probed(self._lease.epoch, readings, blind)
         if await self._watched.decide(watched, probed, believable):
             self._record.round_ended()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field, replace
 
 from nvaha.concurrency import run_all
+from nvaha.core.discovery import CONFIRMED
 from nvaha.core.inputs import Elected, OfLeader
 from nvaha.core.lifecycle import abandoned, as_remembered
 from nvaha.core.present import present
@@ -15,6 +16,7 @@ from nvaha.model import Configuration, Group, GroupState, Notice, Phase
 from nvaha.ports import Ports, StateUnreadable, Versioned
 from nvaha.state.commit import Committer, Outdated
 from nvaha.state.lease import HeldLease
+from nvaha.watch.paces import Paces
 from nvaha.watch.troubles import Deposed, Troubles
 
 STAMPS_AT_ONCE = 20
@@ -29,7 +31,8 @@ class WatchedGroup:
 
     `unsure` means that a write was not answered, or that the row cannot be read: it is read again before the
     next write. `cut_off` means
-    that a look was ended by the end of a tick, and is to be made up for.
+    that a look was ended by the end of a tick, and is to be made up for. `throttled` counts the looks in a
+    row that Azure refused because too much is asked of it.
     """
 
     group: Group
@@ -37,8 +40,10 @@ class WatchedGroup:
     due_at: float = 0.0
     looked_at: float = float("-inf")
     cut_off: bool = False
+    throttled: int = 0
     unsure: bool = False
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    paces: Paces = field(default_factory=Paces)
 
     @property
     def state(self) -> GroupState:
@@ -99,9 +104,16 @@ class WatchedGroups:
                 blind=blind,
                 fresh=fresh,
                 unreadable=self.troubles.is_unreadable(group.name),
+                throttled=watched is not None and watched.throttled >= CONFIRMED,
             )
             for group in self._configuration.groups
         )
+
+    def with_probes(self, line: Notice) -> Notice:
+        """Return a line on a group with how long its probes took since the one before."""
+        watched = self._watched.get(str(line.fields["group"]))
+        probes = watched.paces.tell() if watched else []
+        return replace(line, fields={**line.fields, "probes": probes}) if probes else line
 
     def forget(self) -> None:
         """Start afresh, as a new leader does; what was read of Azure just now is not read again at once."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from .kql import result
-from .stories import Line, stories
+from .kql import Row, result
+from .stories import Line, by_story, stories
 
 FALLEN = {
     "the standby NVA dies",
@@ -18,6 +18,7 @@ FALLEN = {
     "every NVA dies",
     "nobody takes the switch up",
     "Azure fails every attempt",
+    "Azure refuses a write",
     "the monitor sees nothing",
 }
 FIRES_ON = {
@@ -26,10 +27,11 @@ FIRES_ON = {
         "the active NVA dies and nothing is switched by itself",
         "nobody takes the switch up",
         "Azure fails every attempt",
+        "Azure refuses a write",
     },
     "nva-down": FALLEN,
-    "switch-failed": {"Azure fails every attempt"},
-    "switch-unclaimed": {"nobody takes the switch up"},
+    "switch-failed": {"Azure fails every attempt", "Azure refuses a write"},
+    "switch-unclaimed": {"nobody takes the switch up", "a stranger holds the lease of a switch"},
     "group-unwatched": {"a row cannot be read", "every round raises"},
     "monitor-blind": {"the monitor sees nothing"},
     "poison-message": {"Azure fails every attempt"},
@@ -37,19 +39,28 @@ FIRES_ON = {
     "nva-not-ready": {"a standby is not ready", "neither is ready, and then one is"},
     "nva-unsteady": {"a standby answers now and then"},
     "drift": {"routes are bent and left so"},
+    "active-unknown": {"Azure could never be read"},
+    "throttled": {"Azure refuses to be looked at"},
+    "failover-dropped": {"a scheduled failover meets a pause"},
+    "no-token": {"no token can be had"},
     "rival": {"another deployment's mark is seen"},
     "canary-failed": {"the canary fails", "the canary fails as ever"},
     "no-standby": {"the standby monitor is gone"},
 }
 """Rule -> the stories that an operator must be told of by it; of every other story it must not speak."""
-ONCE = {"poison-message", "host-ends", "monitor-blind"}
+ONCE = {"poison-message", "host-ends", "monitor-blind", "failover-dropped"}
 """Rules that say no more of what has not happened again; the leader says ever anew that it is blind."""
 LATE_S = 300.0
 """Telemetry may arrive so late, and must be seen nevertheless (Azure Monitor: "some minutes")."""
 OVER_S = 1200.0
 """So long after it, nothing that was one event is an alert any more, and all that lasts still is."""
-SILENCES = {20.0: False, 60.0: False, 150.0: False, 240.0: True, 500.0: True, 900.0: True}
-"""Seconds after the end of a story -> whether by then no leader has been heard of for too long."""
+SILENCES = {
+    "no-leader": {20.0: False, 60.0: False, 150.0: False, 240.0: True, 500.0: True, 900.0: True},
+    "monitor-silent": {20.0: False, 240.0: False, 400.0: True, 3600.0: True, 80_000.0: True},
+}
+"""Rules on what is not heard: seconds after the end of a story -> whether that is too long by then."""
+NEVER_HEARD = {"no-leader": True, "monitor-silent": False}
+"""Whether such a rule speaks where nobody was ever heard of: a monitor that never was is not missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,14 @@ class Rule:
     def fires(self, lines: Iterable[Line], host: dict[str, Any], at_s: float) -> bool:
         """Tell whether the rule fires when it is run at a time: its query returns a row."""
         return self.enabled and bool(result(self.query, lines, host, at_s, self.window_s))
+
+    def heard(self, host: dict[str, Any], at_s: float) -> set[str]:
+        """Return the stories that the rule fires on when it is run at a time."""
+
+        def ask(lines: Iterable[Line]) -> list[Row]:
+            return result(self.query, lines, host, at_s, self.window_s) if self.enabled else []
+
+        return {story for story, rows in by_story(self.query, ask).items() if rows}
 
 
 def rules(template: str, queries: Mapping[str, str]) -> dict[str, Rule]:
@@ -103,8 +122,8 @@ def rules(template: str, queries: Mapping[str, str]) -> dict[str, Rule]:
             name,
             queries.get(file, ""),
             int(severity),
-            _seconds(window),
-            _seconds(every),
+            seconds(window),
+            seconds(every),
             by.get(columns, ()),
             enabled,
         )
@@ -112,7 +131,8 @@ def rules(template: str, queries: Mapping[str, str]) -> dict[str, Rule]:
     }
 
 
-def _seconds(period: str) -> float:
+def seconds(period: str) -> float:
+    """Return the length of a period as Azure writes it, such as PT6H."""
     found = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?", period)
     days, hours, minutes = (int(each or 0) for each in found.groups()) if found else (0, 0, 0)
     return timedelta(days=days, hours=hours, minutes=minutes).total_seconds()
@@ -134,35 +154,33 @@ def alert_problems(
     except ValueError as error:
         yield str(error)
         return
-    yield from (f"there is no rule {name}" for name in (*FIRES_ON, "no-leader") if name not in found)
+    yield from (f"there is no rule {name}" for name in (*FIRES_ON, *SILENCES) if name not in found)
     for rule in (rule for rule in found.values() if only in (None, rule.name)):
         if rule.every_s > (60.0 if rule.severity < 2 else 300.0):
             yield f"{rule.name} is not run often enough"
         try:
-            yield from _leaderless_problems(rule, host) if rule.name == "no-leader" else _problems(rule, host)
+            yield from _silence_problems(rule, host) if rule.name in SILENCES else _problems(rule, host)
         except Exception as error:  # noqa: BLE001 - whatever keeps a query from running is the finding
             yield f"{rule.name} cannot be run: {error}"
 
 
 def _problems(rule: Rule, host: dict[str, Any]) -> Iterator[str]:
     loud = FIRES_ON.get(rule.name, set())
-    for story in loud:
-        if not rule.fires(stories()[story], host, LATE_S):
-            yield f"{rule.name} is silent when {story}"
-    for story, lines in stories().items():
-        if story not in loud and rule.fires(lines, host, 1.0):
-            yield f"{rule.name} fires when {story}"
-    for story in loud:
-        if rule.fires(stories()[story], host, OVER_S) is (rule.name in ONCE):
-            wrong = "still fires" if rule.name in ONCE else "is silent"
-            yield f"{rule.name} {wrong} {OVER_S:g} s after {story}"
+    for story in loud - rule.heard(host, LATE_S):
+        yield f"{rule.name} is silent when {story}"
+    for story in rule.heard(host, 1.0) - loud:
+        yield f"{rule.name} fires when {story}"
+    over = rule.heard(host, OVER_S) & loud
+    for story in over if rule.name in ONCE else loud - over:
+        wrong = "still fires" if rule.name in ONCE else "is silent"
+        yield f"{rule.name} {wrong} {OVER_S:g} s after {story}"
 
 
-def _leaderless_problems(rule: Rule, host: dict[str, Any]) -> Iterator[str]:
+def _silence_problems(rule: Rule, host: dict[str, Any]) -> Iterator[str]:
     """A story that ends is a leader that is heard of no more."""
     lines = stories()["the leader stops"]
-    for at_s, must in SILENCES.items():
+    for at_s, must in SILENCES[rule.name].items():
         if rule.fires(lines, host, at_s) is not must:
             yield f"{rule.name} {'is silent' if must else 'fires'} {at_s:g} s after the leader stopped"
-    if not rule.fires([], host, 0.0):
-        yield f"{rule.name} is silent when nothing was ever logged"
+    if rule.fires([], host, 0.0) is not NEVER_HEARD[rule.name]:
+        yield f"{rule.name} is wrong about a log in which nothing ever was"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .kql import Row, result
-from .stories import HOST_CATEGORY, Line, stories
+from .stories import HOST_CATEGORY, Line, by_story, stories
 
 ENDS = {"switch_done", "switch_failed", "switch_superseded"}
 """How a switch ends."""
@@ -38,7 +38,8 @@ def report_problems(name: str, query: str, host: dict[str, Any]) -> list[str]:
     try:
         if "arg_max" in query and name != "switches.kql":
             # Of one story at a time: each has its own groups, all called alike.
-            rows = [row for lines in stories().values() for row in result(query, lines, host, 1.0)]
+            found_by = by_story(query, lambda lines: result(query, lines, host, 1.0))
+            rows = [row for found in found_by.values() for row in found]
         else:
             rows = result(query, everything, host, 1.0 if name != "no-leader.kql" else 240.0)
         found = [f"{name} shows nothing"] if not rows else _empty_columns(name, rows)
@@ -107,17 +108,18 @@ def _moved(lines: Iterable[Line]) -> list[tuple[str, str, float | None]]:
 
 def _switches(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
     problems = []
+    found = by_story(query, lambda lines: result(query, lines, host, 1.0))
     for story, lines in stories().items():
-        shown = result(query, lines, host, 1.0)
+        shown = found.get(story, [])
         wanted = _moved(lines)
         if [(row["Operation"], row["Result"]) for row in shown] != [each[:2] for each in wanted]:
             problems.append(f"switches.kql shows {shown} of {wanted} when {story}")
             continue
         problems += [
-            f"switches.kql says {row['Took']} of {took_s} s when {story}"
+            f"switches.kql says {row['Done_s']} of {took_s} s when {story}"
             for row, (_, _, took_s) in zip(shown, wanted, strict=True)
-            if (row["Took"] is None) is not (took_s is None)
-            or (took_s is not None and abs(row["Took"].total_seconds() - took_s) > 0.01)
+            if (row["Done_s"] is None) is not (took_s is None)
+            or (took_s is not None and abs(row["Done_s"] - took_s) > 0.01)
         ]
     if len(rows) != len({each[0] for lines in stories().values() for each in _moved(lines)}):
         problems.append("switches.kql loses switches of several operations")
@@ -172,10 +174,11 @@ def _newest(when: Callable[[dict[str, Any]], bool], event: str = "group_state", 
 
     def check(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
         problems = []
+        found = by_story(query, lambda lines: result(query, lines, host, 1.0))
         for story, lines in stories().items():
             last = {each.get("group"): each for each in map(fields, lines) if each["event"] == event}
             wanted = [tuple(each[name] for name in columns.values()) for each in last.values() if when(each)]
-            shown = [tuple(row[name] for name in columns) for row in result(query, lines, host, 1.0)]
+            shown = [tuple(row[name] for name in columns) for row in found.get(story, ())]
             if shown != wanted:
                 problems.append(f"{shown} is shown of {wanted} when {story}")
         return problems
@@ -197,12 +200,20 @@ def _no_standby(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
 def _canary_failed(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
     """What a later run has mended is over; what no run has mended is not."""
     problems = []
+    found = by_story(query, lambda lines: result(query, lines, host, 1.0))
     for story, lines in stories().items():
         told = [line.event for line in lines if line.event in {"canary_failed", "canary_done"}]
         wanted = ["canary"] if told[-1:] == ["canary_failed"] else []
-        if [row["Group"] for row in result(query, lines, host, 1.0)] != wanted:
+        if [row["Group"] for row in found.get(story, ())] != wanted:
             problems.append(f"canary-failed.kql does not show {wanted} when {story}")
     return problems
+
+
+def _no_token(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
+    """The app whose last word is that it can have none is shown, and none that can have one again."""
+    shown = [row["App"] for row in result(query, stories()["no token can be had"], host, 1.0)]
+    over = result(query, stories()["a token can be had again"], host, 1.0)
+    return [f"no-token.kql shows {shown} and {over}"] if shown != ["app"] or over else []
 
 
 def _host_ends(query: str, host: dict[str, Any], rows: list[Row]) -> list[str]:
@@ -236,5 +247,16 @@ CHECKS: dict[str, Check] = {
         "message_poisoned", Group="group", Operation="operation", Monitor="instance"
     ),
     "host-ends.kql": _host_ends,
+    "active-unknown.kql": _newest(
+        lambda each: (
+            each.get("phase") == "unknown"
+            and bool({"unread", "blocked"} & each.keys())
+            and "unfinished" not in each
+        ),
+        Group="group",
+    ),
+    "throttled.kql": _newest(lambda each: "throttled" in each, Group="group"),
+    "failover-dropped.kql": _lists("failover_dropped", Group="group", Target="target"),
+    "no-token.kql": _no_token,
     "no-leader.kql": lambda *_: [],
 }

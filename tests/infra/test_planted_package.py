@@ -171,7 +171,7 @@ QUERY = [
         "no-leader",
         "isnull(Newest) or ",
         "",
-        "silent when nothing was ever logged",
+        "in which nothing ever was",
     ),
     Mistake("the oldest for the newest", "no-leader", "max(Sign)", "min(Sign)", "fires"),
     Mistake("another sign of life", "no-leader", "heartbeat", "leader_elected", "fires"),
@@ -190,7 +190,7 @@ QUERY = [
     Mistake("hours for days", "switches", "ago(7d)", "ago(7h)", "switches.kql does not look back"),
     Mistake("days for hours", "rounds", "ago(6h)", "ago(6d)", "rounds.kql does not look back"),
     Mistake("from end to request", "switches", "Ended - Requested", "Requested - Ended", "switches.kql says"),
-    Mistake("the first for the last", "switches", "arg_max", "arg_min", "switches.kql shows"),
+    Mistake("the first for the last", "switches", "max(Result)", "min(Result)", "switches.kql shows"),
     Mistake(
         "by group",
         "switches",
@@ -235,6 +235,17 @@ QUERY = [
         "| summarize",
         "| where TimeGenerated < ago(1h)\n| summarize",
         "is silent when",
+    ),
+    Mistake("any for throttled", "throttled", "Fields.throttled", "Fields.unread", "fires when Azure c"),
+    Mistake("hours for minutes of silence", "monitor-silent", "> 5m", "> 5h", "is silent 400 s after"),
+    Mistake("who never was is missed", "monitor-silent", " by App = AppRoleName", "", "cannot be run"),
+    Mistake("back and told all the same", "no-token", "arg_max(", "arg_min(", "fires when a token can"),
+    Mistake(
+        "half moved is not unknown",
+        "active-unknown",
+        "isempty(tostring(Fields.unfinished)) and ",
+        "",
+        "fires when Azure fails every attempt",
     ),
     Mistake("what a minutely rule may not", "switch-failed", "| project", "| take 10\n| project", "take"),
 ]
@@ -388,7 +399,7 @@ COSTS = [
     Mistake("an amount", "docs/cost.md", "USD 6.91", "USD 3.46", "test_looking_at_the_queues"),
     Mistake("a count", "docs/cost.md", "259,200", "25,920", "test_what_is_logged"),
     Mistake("the app", "docs/cost.md", "EUR 29.16", "EUR 39.16", "test_the_app_itself"),
-    Mistake("rules", "docs/cost.md", "USD 40.50", "USD 3.00", "test_rules_endpoints_and_a_second_monitor"),
+    Mistake("rules", "docs/cost.md", "USD 52.50", "USD 3.00", "test_rules_endpoints_and_a_second_monitor"),
     Mistake(
         "no such setting", "docs/cost.md", "__queues__", "__queue__", "test_the_calmer_setting_overrides"
     ),

@@ -123,6 +123,15 @@ def test_the_one_that_is_left_tells_that_the_other_is_missed() -> None:
     assert [lasts(each, LEADER_LOST, None) for each in at_other] == [True]
 
 
+def test_a_monitor_that_is_silent_is_told_in_its_own_workspace() -> None:
+    """Both of its ways to be heard count, so a change of leader is no silence."""
+    at_first, at_other = told("monitor-silent")
+    assert [lasts(each, LEADER_LOST, None) for each in at_first] == [True]
+    assert len(at_other) == 2
+    assert lasts(at_other[0], FOLLOWER_LOST, FOUND)
+    assert BOTH_LOST < at_other[1][0] <= END
+
+
 def test_a_group_is_told_where_its_leader_logs() -> None:
     """Its alert is open in the leader's workspace, and ends where the leader has come to follow."""
     at_first, at_other = told("nva-down")
@@ -138,7 +147,7 @@ def test_no_other_rule_tells_anything() -> None:
     others = [
         rule
         for name, rule in rules(TEMPLATE, QUERIES).items()
-        if name not in {"no-leader", "no-standby", "nva-down"}
+        if name not in {"no-leader", "no-standby", "nva-down", "monitor-silent"}
     ]
     for lines in logged():
         for minute in (FOLLOWER_LOST, END):

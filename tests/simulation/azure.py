@@ -109,7 +109,8 @@ class Arm:
         entry, knobs = self.entry(resource.id), self.world.knobs
         fault = self.world.faults.unwritable.get(entry.id.casefold())
         if fault is not None:
-            raise NetworkError(fault, resource.id, "409 ScopeLocked" if fault.lasting else "429 busy")
+            code, status = ("ScopeLocked", "409 ScopeLocked") if fault.lasting else (None, "429 busy")
+            raise NetworkError(fault, resource.id, status, code=code)
         ignoring = entry.kind == "nic" and knobs.nics_ignore_if_match
         if resource.etag not in ("*", entry.etag) and not ignoring:
             raise NetworkError(NetworkFault.CHANGED, resource.id, "412")

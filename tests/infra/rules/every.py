@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from tests.infra.azure_types import FOLDER, resource_type
 from tests.infra.template.functions import TemplateError
 
-from . import access, app, general, network, telemetry
+from . import access, app, general, network, portal, telemetry
 from .sent import World
 
 RULES: tuple[Callable[[World], Iterator[str]], ...] = (
@@ -27,6 +27,7 @@ RULES: tuple[Callable[[World], Iterator[str]], ...] = (
     telemetry.workspace_problems,
     telemetry.alert_problems,
     telemetry.audit_problems,
+    portal.portal_problems,
 )
 
 

@@ -104,4 +104,7 @@ def tag_problems(world: World) -> Iterator[str]:
             # Application Insights finds its tests by a tag.
             linked = world.of("Microsoft.Insights/components") if each.type.endswith("/webtests") else []
             links = {f"hidden-link:{component.id}": "Resource" for component in linked}
+            # A dashboard's name is short and plain; what people read stands in a tag.
+            if each.type.endswith("/dashboards"):
+                links["hidden-title"] = f"nvaha: {world.parameter('environmentName')}"
             yield from differences(each.body.get("tags"), tags | links, f"{each.place}.tags")

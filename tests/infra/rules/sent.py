@@ -27,6 +27,12 @@ CLOUDS = {
     "AzureChinaCloud": "core.chinacloudapi.cn",
 }
 
+PORTALS = {
+    "AzureCloud": "https://portal.azure.com",
+    "AzureUSGovernment": "https://portal.azure.us",
+    "AzureChinaCloud": "https://portal.azure.cn",
+}
+
 
 def at_run_time(cloud: str) -> Mapping[str, Callable[..., Any]]:
     """Return the functions that only a running deployment can answer, as a cloud answers them."""
@@ -47,7 +53,7 @@ def at_run_time(cloud: str) -> Mapping[str, Callable[..., Any]]:
         return resource_id(Scope(subscription, group).id, kind, *names)
 
     return {
-        "environment": lambda: {"name": cloud, "suffixes": {"storage": suffix}},
+        "environment": lambda: {"name": cloud, "portal": PORTALS[cloud], "suffixes": {"storage": suffix}},
         "reference": reference,
         "extensionResourceId": resource_id,
         "resourceId": within_group,

@@ -21,7 +21,7 @@ SETTINGS = "Microsoft.Insights/diagnosticSettings"
 CHANGES = ["StorageWrite", "StorageDelete"]
 # Telemetry arrives up to some minutes late: a shorter window misses it, a longer one repeats an event long. A
 # state lasts: what looks back less forgets it while no monitor says it again; more is refused each minute.
-WINDOWS = {"group_state": "PT6H", "Lonely": "P1D", "canary_failed": "P1D"}
+WINDOWS = {"group_state": "PT6H"} | dict.fromkeys(("Lonely", "Heard", "canary_failed", "token_back"), "P1D")
 OF_EVENTS = "PT10M"
 SEPARATE = ("Group", "Nvas", "Operation", "App")
 """Columns by which alerts of one rule are told apart, in this order."""

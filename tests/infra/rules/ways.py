@@ -140,6 +140,7 @@ MORE: dict[str, Given] = {
         "operatorRoleId": f"{OTHER}/providers/Microsoft.Authorization/roleDefinitions/{'4' * 8}-0000",
         "existingWorkspaceId": f"{HUB}/workspaces/log-central",
         "alerts": False,
+        "portal": False,
     },
     "flex, nothing that can be left out": {
         "networkScopes": "",

@@ -117,12 +117,15 @@ def parse_json(value: str) -> Any:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "any": lambda value: value,
     "base64": lambda value: base64.b64encode(value.encode()).decode(),
+    "concat": lambda *arrays: [each for array in arrays for each in array],
     "contains": lambda container, item: item in container,
     "empty": lambda value: not value,
     "fail": fail,
     "format": format_string,
     "guid": lambda *values: str(uuid.uuid5(GUID_NAMESPACE, "-".join(values))),
+    "items": lambda value: [{"key": key, "value": value[key]} for key in sorted(value, key=str.lower)],
     "json": parse_json,
     "length": len,
     "max": max,
@@ -131,6 +134,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "split": split,
     "string": string,
     "sub": lambda one, other: one - other,
+    "substring": lambda value, start: value[start:],
     "toLower": lambda value: value.lower(),
     "union": union,
     "uniqueString": unique_string,

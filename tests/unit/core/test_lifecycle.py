@@ -49,6 +49,19 @@ from tests.builders import NOON, down, group_of, later, request_to, steady, swit
 from tests.unit.core.decisions import GROUP, probed
 
 
+def test_a_switch_that_is_done_says_how_long_each_phase_took() -> None:
+    """From its request: claimed, first written, done; a phase that it did not come to has no field."""
+    report = SwitchDone(1, "g-1-0", claimed_at=later(1.5), wrote_at=later(2))
+    (said,) = decide(GROUP, switching(), report, later(7.25)).notices
+    took = [said.fields[each] for each in ("claimed_s", "first_write_s", "seconds")]
+    assert took == [1.5, 2.0, 7.25]
+    nothing_to_write = SwitchDone(1, "g-1-0", claimed_at=later(-1))
+    (said,) = decide(GROUP, switching(), nothing_to_write, later(3)).notices
+    # The worker's clock was behind.
+    assert said.fields["claimed_s"] == 0.0
+    assert "first_write_s" not in said.fields
+
+
 class TestOtherConfiguration:
     """What is reported by whoever has another configuration than the leader."""
 

@@ -61,6 +61,8 @@ SHORT = {"a": NvaState(Health.DOWN, since=later(0))}
         (steady(paused=True), 0.0, {}, {"paused": True}),
         (steady(), 0.0, {"blind": True}, {"blind": True}),
         (steady(), 0.0, {"unreadable": True}, {"unreadable": True, "unwatched": True}),
+        (steady(), 0.0, {"throttled": True}, {"throttled": True}),
+        (replace(steady(), unread="503"), 0.0, {}, {"unread": True}),
         (steady(), 31.0, {}, {"unwatched": True}),
         (steady(), 31.0, {"fresh": True}, {}),
         (None, 0.0, {"fresh": True}, {"unwatched": True}),

@@ -9,7 +9,7 @@ import pytest
 
 from nvaha.core.plan import Step
 from nvaha.model import Operation, Status, StepRecord, StepStatus
-from nvaha.ports import StoreUnavailable
+from nvaha.ports import NetworkError, NetworkFault, StoreUnavailable
 from nvaha.switch.record import OperationRecorder
 from tests.builders import later, request_to
 from tests.fakes import Outside
@@ -93,6 +93,30 @@ async def test_how_a_step_ended_is_recorded_and_told(
     told = out.told.notices[-1]
     assert told.event == event
     assert (told.fields["resource_id"], told.fields["operation"]) == ("/one", "g-1-0")
+
+
+@pytest.mark.parametrize(
+    ("failure", "met"),
+    [
+        (
+            NetworkError(NetworkFault.DENIED, "/one", "403", code="AuthorizationFailed"),
+            ("denied", "AuthorizationFailed"),
+        ),
+        (NetworkError(NetworkFault.UNAVAILABLE, "/one", "no answer"), ("unavailable", None)),
+        (ValueError("unreadable"), (None, None)),
+    ],
+)
+async def test_what_azure_answered_is_told_in_fields(
+    failure: Exception, met: tuple[str | None, str | None]
+) -> None:
+    """What it means and Azure's own code, as far as there are any: sentences cannot be counted."""
+    out = Outside()
+    recorder = OperationRecorder(out.ports, FRESH)
+    await recorder.plan([ONE])
+    await recorder.ended("one", StepStatus.FAILED, "why", failure)
+    fields = out.told.notices[-1].fields
+    assert (fields.get("fault"), fields.get("code")) == met
+    assert ("code" in fields) is (met[1] is not None)
 
 
 async def test_a_step_tried_again_keeps_its_first_start_and_counts() -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from unittest import mock
 
 from nvaha.core.lifecycle import UNATTENDED_S
-from nvaha.model import STALE_AFTER_S, WRITTEN_EVERY_S, LeaderRecord, Notice
+from nvaha.model import STALE_AFTER_S, WRITTEN_EVERY_S, LeaderRecord, Notice, Reading
 from tests.builders import later, switching
 from tests.fakes import Told, after
 from tests.unit.watch.stage import CONTROL, Leader, known, outside
@@ -179,6 +179,24 @@ async def test_a_group_is_told_at_once_when_it_changes_and_seldom_when_it_does_n
     assert [round(at_s, -1) for at_s in well] == [0, 600, 1100, 1700]
     assert len(ill) == 2
     assert 1000 <= ill[0] <= 1010
+
+
+async def test_how_long_probes_took_is_told_and_makes_no_line_of_its_own() -> None:
+    """They are never the same twice; the line is told when it would be, with what came since."""
+    out = outside(known())
+    leader = Leader(out)
+    await leader.lead()
+    [watched] = leader.watched
+
+    def answer(ms: float) -> None:
+        watched.paces.add({"a": Reading(ok=True, latency_ms=ms)})
+        watched.held = replace(watched.held, state=replace(watched.state, probed_at=out.clock.now()))
+
+    for second in range(5, 700, 5):
+        after(second, partial(answer, float(second)))
+    await leader.beside(leader.record.run(), 700.0)
+    lines = [each.fields for each in out.told.notices if each.event == "group_state"]
+    assert [each.get("probes") for each in lines] == [None, [{"nva": "a", "ms": 302.5, "most_ms": 600.0}]]
 
 
 async def lines_of(leader: Leader, seconds: float) -> list[tuple[float, bool]]:

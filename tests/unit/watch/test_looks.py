@@ -114,6 +114,35 @@ async def test_many_groups_are_looked_at_a_few_at_a_time() -> None:
     assert counts == [0, 4, 4, 8]
 
 
+async def test_looks_that_azure_refuses_are_told_once_and_that_it_is_over() -> None:
+    """One refusal is none; two in a row are told, however many follow, and with how the group stands."""
+    out = outside(known())
+    group = watched_group()
+    throttled = NetworkError(NetworkFault.THROTTLED, TABLE, "429", retry_after_s=5.0)
+    leader = Leader(out, (group,))
+    standing: list[bool] = []
+
+    def see() -> None:
+        lines = leader.watched.present(blind=False, fresh=True)
+        standing.extend("throttled" in each.fields for each in lines)
+
+    def refuse() -> None:
+        out.network.unread.update(dict.fromkeys(group.resource_ids, throttled))
+
+    await leader.lead()
+    # A look each five minutes: one is answered, one refused, four are answered, three refused, one answered.
+    for at_s in (200.0, 1600.0):
+        after(at_s, refuse)
+    for at_s in (400.0, 2600.0):
+        after(at_s, out.network.unread.clear)
+    after(2500.0, see)
+    await leader.beside(leader.looks.run(), 3300.0)
+    see()
+    told = [each for each in out.told.events if each.startswith("throttled")]
+    assert told == ["throttled", "throttled_over"]
+    assert standing == [True, False]
+
+
 async def test_a_fault_in_one_groups_look_is_told_and_the_looks_go_on() -> None:
     """Nobody expected it; the next look is made at its interval."""
     out = outside()
