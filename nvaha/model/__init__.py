@@ -25,6 +25,7 @@ from nvaha.model.observed import Health, NvaState, Reading, Resource, Snapshot
 from nvaha.model.recorded import (
     INSTANCES_FOR_S,
     LARGEST,
+    SIGN_EVERY_S,
     STALE_AFTER_S,
     WRITTEN_EVERY_S,
     CanaryRecord,
@@ -51,6 +52,7 @@ __all__ = [
     "INSTANCES_FOR_S",
     "LARGEST",
     "LEVELS",
+    "SIGN_EVERY_S",
     "STALE_AFTER_S",
     "WRITTEN_EVERY_S",
     "CanaryRecord",

@@ -10,8 +10,8 @@ from typing import Final
 EVENTS: Final[dict[str, str]] = {
     "leader_elected": "This monitor took the lease and leads from now on.",
     "leader_lost": "This monitor led and does so no longer.",
-    "heartbeat": "The leader finished a round; logged every 10 seconds.",
-    "following": "A monitor that does not lead tells who does; logged every minute.",
+    "heartbeat": "The leader finished a round; logged every 90 seconds, and at once when that changes.",
+    "following": "A monitor that does not lead tells who does; logged every 90 seconds.",
     "group_state": "How a group stands now; logged when that changes, and now and then.",
     "notify_failed": "A receiver does not take what it is sent, or something was not sent to it; said once.",
     "notify_test": "Somebody asked to have this sent, to see that it arrives; never sent otherwise.",

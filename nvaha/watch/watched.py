@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field, replace
 
+from opentelemetry.trace import Span
+
 from nvaha.concurrency import run_all
 from nvaha.core.inputs import Elected, OfLeader
 from nvaha.core.lifecycle import abandoned, as_remembered
@@ -15,6 +17,7 @@ from nvaha.model import Configuration, Group, GroupState, Notice, Phase
 from nvaha.ports import Ports, StateUnreadable, Versioned
 from nvaha.state.commit import Committer, Outdated
 from nvaha.state.lease import HeldLease
+from nvaha.tracing import within
 from nvaha.watch.troubles import Deposed, Troubles
 
 STAMPS_AT_ONCE = 20
@@ -29,7 +32,8 @@ class WatchedGroup:
 
     `unsure` means that a write was not answered, or that the row cannot be read: it is read again before the
     next write. `cut_off` means
-    that a look was ended by the end of a tick, and is to be made up for.
+    that a look was ended by the end of a tick, and is to be made up for. `incident` is the span of the active
+    NVA's failing, while it fails.
     """
 
     group: Group
@@ -38,6 +42,7 @@ class WatchedGroup:
     looked_at: float = float("-inf")
     cut_off: bool = False
     unsure: bool = False
+    incident: Span | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -178,7 +183,8 @@ class WatchedGroups:
             watched.unsure = True
             happened = replace(happened, remembered=watched.state)
             try:
-                watched.held = await self._commit(watched.group, happened, held, still)
+                with within(watched.incident):
+                    watched.held = await self._commit(watched.group, happened, held, still)
             except Outdated:
                 return False
             self._remember(watched.state)

@@ -23,8 +23,10 @@ from nvaha.app.holder import AppHolder
 from nvaha.azure.storage.rows import StateDocuments
 from nvaha.lab.host.functions import IndexedFunction, Invoker
 from nvaha.lab.host.http import application
+from nvaha.metrics import Metrics
 from nvaha.model import Configuration, LeaderRecord
 from nvaha.operate.control import Control
+from nvaha.operate.measured import Stored
 from nvaha.operate.recovery import Recovery
 from nvaha.web.api import Api
 from nvaha.web.openapi import CALLS, Call, document
@@ -101,11 +103,17 @@ class _Served:
         configuration = Configuration((GROUP,))
         self.control = Control(configuration, self.out.ports)
         self.recovery = Recovery(configuration, self.out.ports, StateDocuments())
+        self._stored = Stored(configuration, self.out.ports)
+        self._metrics = Metrics("one")
         self._thread = threading.Thread(target=self.loop.run_forever)
 
     @asynccontextmanager
     async def using(self) -> AsyncIterator[_Served]:
         yield self
+
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        """Show metrics as the app does."""
+        return self._metrics.exposition(accept, await self._stored.samples())
 
     async def _begin(self) -> str:
         api = Api(cast("AppHolder", self))
