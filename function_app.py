@@ -131,6 +131,12 @@ async def history(req: func.HttpRequest) -> func.HttpResponse:
     return await api.history(req)
 
 
+@app.route("metrics", methods=["GET"])
+async def metrics(req: func.HttpRequest) -> func.HttpResponse:
+    """Show metrics as Prometheus reads them."""
+    return await api.metrics(req)
+
+
 @app.route("history", methods=["GET"])
 async def history_of_all(req: func.HttpRequest) -> func.HttpResponse:
     """Show all groups' operations."""

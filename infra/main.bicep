@@ -92,6 +92,9 @@ param pingUrl string = ''
 @description('Further application settings by name, such as AZURE_TENANT_ID and a Key Vault reference in AZURE_CLIENT_SECRET for a service principal. They win over the ones set here.')
 param extraAppSettings object = {}
 
+@description('Send traces and metrics to Application Insights as well, by OpenTelemetry. The package needs requirements/telemetry.txt in the place of requirements.txt; logs go on as they do.')
+param openTelemetry bool = false
+
 @description('Comma-separated resource ids that the monitor may work on: resource groups, or single route tables, network interfaces, public IPs, virtual networks, network security groups, load balancers, application gateways and application security groups.')
 param networkScopes string = ''
 
@@ -552,6 +555,7 @@ module functionApp './app/function-app.bicep' = {
     armEndpoint: armEndpoint
     armCa: armCa
     pingUrl: pingUrl
+    openTelemetry: openTelemetry
     extraAppSettings: extraAppSettings
     allowAvailabilityTests: outsideTells
     allowedIpRanges: empty(allowedIpRanges) ? [] : split(replace(allowedIpRanges, ' ', ''), ',')

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from opentelemetry import metrics
-
 from nvaha.model import Notice
+from nvaha.model.events import FIELDS
+from nvaha.ports import Meter, NoMeter
 from nvaha.text import in_texts, safe, shortened
+from nvaha.tracing import named
 
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 BEGINS = '{"event":'
@@ -42,17 +43,27 @@ class EventLine:
 
 
 class SafeRecord(logging.LogRecord):
-    """A log record of whatever library: no secret, one line but for its traceback, and no event in it."""
+    """A log record of whatever library: no secret, one line but for its traceback, and no event in it.
+
+    Its text is final, and nothing else is left of it: some handlers take message, arguments and exception
+    apart, and would send what they find there as it is. Only a notice's own line is an event.
+    """
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
+        if not isinstance(self.msg, EventLine):
+            self.msg = _tame(_safe(self._said()))
+        self.args = None
         if self.exc_info and self.exc_info[1] is not None:
             lines = "".join(traceback.format_exception(self.exc_info[1])).splitlines()
-            self.exc_text = "\n".join(_tame(_safe(line)) for line in lines)
+            self.msg = "\n".join((str(self.msg), *(_tame(_safe(line)) for line in lines)))
+        self.exc_info = None
 
-    def getMessage(self) -> str:  # noqa: N802 - logging's name
-        """Return the text; only a notice's own line is an event."""
-        return str(self.msg) if isinstance(self.msg, EventLine) else _tame(_safe(super().getMessage()))
+    def _said(self) -> str:
+        try:
+            return super().getMessage()
+        except Exception:  # noqa: BLE001 - whoever logs wrongly has something to say all the same
+            return f"{self.msg!r} {self.args!r}"
 
 
 def _safe(text: str) -> str:
@@ -63,22 +74,33 @@ def _tame(text: str) -> str:
     return text.replace(BEGINS, BEGINS.replace("{", "{ "))
 
 
+def _attributes(notice: Notice) -> dict[str, str | int | float | bool]:
+    """Return a notice's fields as attributes; a name that is not ours is anybody's words."""
+    fields = {"event": notice.event, **notice.fields}
+    return named(
+        {
+            name: value if isinstance(value, str | int | float) else json.dumps(value, default=str)
+            for name, value in fields.items()
+            if name in FIELDS and value is not None
+        }
+    )
+
+
 class LogNotifier:
     """Logs each notice as `<sentence> {json}` and counts it by event.
 
-    The Functions host forwards the text of a log record and, without OpenTelemetry, none of its other fields;
-    so what a query needs stands in the text (azure-facts A5).
+    The Functions host forwards the text of a log record and none of its other fields, so what a query needs
+    stands in the text (azure-facts A5). To OpenTelemetry's handlers the fields go as attributes as well.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter | None = None) -> None:
+        self._meter = meter or NoMeter()
         logging.setLogRecordFactory(SafeRecord)
         self._logger = logging.getLogger("nvaha")
         # The Functions worker lets every INFO record through, and the SDKs write some for each request.
         logging.getLogger("azure").setLevel(logging.WARNING)
-        self._counter = metrics.get_meter("nvaha").create_counter("nvaha.notices")
 
     def notify(self, notice: Notice) -> None:
         """Log and count a notice."""
-        self._logger.log(LEVELS[notice.level], EventLine(notice))
-        counted = {"event": notice.event, "group": str(notice.fields.get("group", ""))}
-        self._counter.add(1, counted)
+        self._logger.log(LEVELS[notice.level], EventLine(notice), extra=_attributes(notice))
+        self._meter.count("nvaha_notices_total", event=notice.event)

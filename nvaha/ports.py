@@ -7,7 +7,7 @@ Every method has three results that callers keep apart: it was done; somebody el
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +30,7 @@ from nvaha.model import (
     Tried,
     Unsent,
 )
+from nvaha.model.metrics import Sample
 
 
 class StoreUnavailable(Exception):
@@ -340,6 +341,35 @@ class Receivers(Protocol):
         ...
 
 
+class Meter(Protocol):
+    """Counts, measures and shows; the names are those of `nvaha.model.metrics`. Must not raise or block."""
+
+    def count(self, name: str, **labels: str) -> None:
+        """Count one more of something."""
+        ...
+
+    def observe(self, name: str, seconds: float, **labels: str) -> None:
+        """Take in how long something took."""
+        ...
+
+    def show(self, samples: Iterable[Sample]) -> None:
+        """Show how something stands now."""
+        ...
+
+
+class NoMeter:
+    """The `Meter` of who is not measured."""
+
+    def count(self, name: str, **labels: str) -> None:
+        """Forget it."""
+
+    def observe(self, name: str, seconds: float, **labels: str) -> None:
+        """Forget it."""
+
+    def show(self, samples: Iterable[Sample]) -> None:
+        """Forget it."""
+
+
 class Nobody:
     """The `Receivers` of a configuration that names none."""
 
@@ -400,5 +430,7 @@ class Ports:
     """None: nobody outside waits for a ping."""
     receivers: Receivers = field(default_factory=Nobody)
     """Whom people are told through."""
+    meter: Meter = field(default_factory=NoMeter)
+    """Where this process counts what it does."""
     versions: Callable[[], Mapping[str, str]] = dict
     """Returns {what: version} of what this process runs on, as far as it can see that."""

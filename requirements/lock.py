@@ -1,6 +1,7 @@
-"""Lock what pyproject.toml asks for, for the deployed app, the lab and the developers.
+"""Lock what pyproject.toml asks for, for the deployed app, also with telemetry, the lab and the developers.
 
-The same versions stand in all three; markers make each fit every supported Python.
+The same versions stand in all of them, but for OpenTelemetry's own, of which Azure Monitor's package asks for
+certain ones; markers make each fit every supported Python.
 """
 
 from __future__ import annotations
@@ -23,9 +24,17 @@ def main() -> None:
     for arguments in (
         ("--output-file", "requirements.txt"),
         ("--extra", "lab", "--constraint", "requirements.txt", "--output-file", "requirements/lab.txt"),
+        ("--extra", "telemetry", "--constraint", "-", "--output-file", "requirements/telemetry.txt"),
         ("--extra", "dev", "--constraint", "requirements.txt", "--output-file", "requirements/dev.txt"),
     ):
-        subprocess.run([*COMMAND, *upgrade, *arguments], cwd=ROOT, check=True)
+        subprocess.run([*COMMAND, *upgrade, *arguments], cwd=ROOT, check=True, input=_others(), text=True)
+
+
+def _others() -> str:
+    """Return what is locked for the app, without what is OpenTelemetry's."""
+    locked = ROOT / "requirements.txt"
+    lines = locked.read_text().splitlines() if locked.exists() else []
+    return "\n".join(line for line in lines if not line.startswith("opentelemetry-"))
 
 
 if __name__ == "__main__":

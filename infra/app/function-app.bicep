@@ -81,6 +81,9 @@ param armCa string
 @description('NVAHA_PING_URL; empty pings nobody.')
 param pingUrl string
 
+@description('Whether traces and metrics go to Application Insights by OpenTelemetry.')
+param openTelemetry bool
+
 @secure()
 @description('Further application settings; they win over the ones set here.')
 param extraAppSettings object
@@ -124,6 +127,14 @@ var nvahaSettings = {
   NVAHA_CLOUD: cloud
   NVAHA_PING_URL: pingUrl
 }
+// Each signal has one sender, so nothing is sent twice: logs the host, as ever; traces and metrics the worker's SDK. Libraries
+// that the SDK would trace by itself are left out: they tell of each request to storage, each second.
+var telemetrySettings = openTelemetry ? {
+  PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+  OTEL_LOGS_EXPORTER: 'none'
+  OTEL_TRACES_SAMPLER: 'always_on'
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3'
+} : {}
 var optionalSettings = union(empty(instanceName) ? {} : {
   NVAHA_INSTANCE: instanceName
 }, empty(armApiVersion) ? {} : {
@@ -278,7 +289,7 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
   // checkov:skip=CKV_AZURE_88: nothing is kept in files
   parent: app
   name: 'appsettings'
-  properties: union(hostSettings, stateSettings, nvahaSettings, optionalSettings, dedicatedSettings, extraAppSettings)
+  properties: union(hostSettings, stateSettings, nvahaSettings, telemetrySettings, optionalSettings, dedicatedSettings, extraAppSettings)
 }
 
 // Flex Consumption has no FTP.

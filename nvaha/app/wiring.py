@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 
 from azure.identity import CredentialUnavailableError
 
@@ -26,10 +27,12 @@ from nvaha.azure.tokens import Tokens
 from nvaha.concurrency import aside
 from nvaha.config import Loaded
 from nvaha.config.settings import Settings
+from nvaha.metrics import Metrics
 from nvaha.model import Notice, ReceiverKind
 from nvaha.notify import LogNotifier
 from nvaha.operate.control import Control
 from nvaha.operate.doctor import Doctor
+from nvaha.operate.measured import Stored
 from nvaha.operate.recovery import Recovery
 from nvaha.ping import UrlPinger
 from nvaha.ports import Nobody, Notifier, NotTaken, Ports, Receivers
@@ -38,6 +41,12 @@ from nvaha.receivers.event_grid import TopicAccess
 from nvaha.receivers.https import HttpReceivers
 from nvaha.switch.worker import Switcher
 from nvaha.watch.monitor import Monitor
+
+
+@cache
+def _metrics(instance: str) -> Metrics:
+    """Return the metrics of this process, which go on counting whatever app comes and goes."""
+    return Metrics(instance)
 
 
 def _new_id() -> str:
@@ -78,11 +87,12 @@ class App:
     ) -> None:
         self._settings = settings
         clock = ServiceClock()
-        self._notifier: Notifier = LogNotifier()
+        self._metrics = _metrics(settings.instance)
+        self._notifier: Notifier = LogNotifier(self._metrics)
         self._tokens = tokens = tokens or Tokens(settings)
         self._storage = storage = Storage(settings, clock, tokens.storage)
         self._prober = NetworkProber()
-        self._network = ArmNetwork(settings, tokens.arm, clock)
+        self._network = ArmNetwork(settings, tokens.arm, clock, self._metrics)
         receivers: Receivers = Nobody()
         if loaded.configuration.receivers:
             receivers = self._notifier = HttpReceivers(
@@ -107,8 +117,10 @@ class App:
             account=storage.account,
             pinger=UrlPinger(settings.ping_url) if settings.ping_url else None,
             receivers=receivers,
+            meter=self._metrics,
             versions=versions,
         )
+        self._stored = Stored(loaded.configuration, ports)
         configuration, instance = loaded.configuration, settings.instance
         app = settings.app or instance
         # Whatever is looked at or planned, the reads of a switch come first.
@@ -144,6 +156,10 @@ class App:
     async def give_up(self, body: bytes) -> None:
         """End the switch whose message failed every time it was delivered, if nobody carries it out."""
         await self._switcher.take_poison(body)
+
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        """Return what this process counts and what is stored, as Prometheus reads it, and as what."""
+        return self._metrics.exposition(accept, await self._stored.samples())
 
     async def close(self) -> None:
         """Close every connection; the Functions host never asks for it, tests do (azure-facts A4)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from nvaha.model import LARGEST, SwitchRequest
 from nvaha.text import safe, shortened
@@ -21,6 +21,11 @@ class BadMessage(ValueError):
     """A queue message that no version of this program has written; trying it again cannot help."""
 
 
+def _trace_context(found: object) -> str | None:
+    """Return what may be a trace context: whatever stands there, it is no reason to refuse a switch."""
+    return found if isinstance(found, str) and len(found) <= _SHOWN else None
+
+
 class SwitchMessage(BaseModel):
     """What a message says; the rest is in the group's state and the operation's record.
 
@@ -33,6 +38,7 @@ class SwitchMessage(BaseModel):
     group: Name
     generation: Annotated[int, Field(ge=0, le=LARGEST)]
     operation: Name
+    traceparent: Annotated[str | None, BeforeValidator(_trace_context)] = None
 
 
 def write_message(request: SwitchRequest) -> str:
@@ -46,6 +52,8 @@ def write_message(request: SwitchRequest) -> str:
             # Nothing reads it, but 0.1.0 refuses a message without it, and may run beside this release
             # while that is rolled out.
             "epoch": request.epoch,
+            # Where a switch is traced, across the queue.
+            **({} if request.traceparent is None else {"traceparent": request.traceparent}),
         }
     )
 

@@ -15,6 +15,9 @@ LARGEST: Final = 10**9
 """No epoch, generation or count that is ever written is larger."""
 WRITTEN_EVERY_S = 10.0
 """At rest a leader writes its own record and each group's state this often, and no more."""
+SIGN_EVERY_S = 9 * WRITTEN_EVERY_S
+"""At rest each monitor tells its log this often that somebody leads: two with a group or two stay under a
+hundred lines an hour. `no-leader.kql` takes each line to hold until the next."""
 STALE_AFTER_S = 3 * WRITTEN_EVERY_S
 """What was written longer ago says nothing about now: three writes in a row are missing."""
 
@@ -71,6 +74,8 @@ class SwitchRequest:
     """One move of a group: what the queue message points at, and what its operation record starts from.
 
     `finishes` tells that an earlier one to the same NVA was left half done: this one is no matter of choice.
+    `traceparent` is the W3C trace context in which it was decided, if that is traced: whoever carries it out
+    goes on with that trace.
     """
 
     operation: str
@@ -86,6 +91,7 @@ class SwitchRequest:
     forced: bool = False
     request_id: str | None = None
     finishes: bool = False
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

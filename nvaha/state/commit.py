@@ -23,6 +23,7 @@ from nvaha.core.sending import Done, kept, owed, untaken
 from nvaha.model import Closing, Group, GroupState, Notice, Operation, SwitchRequest, Unsent
 from nvaha.ports import Conflict, Ports, StateUnreadable, StoreUnavailable, Versioned
 from nvaha.state.lease import LeaseLost
+from nvaha.state.traced import Traced
 
 MAX_RACES = 20
 """So often is a state read again because somebody else wrote first."""
@@ -84,16 +85,19 @@ class Committer:
             StoreUnavailable: storage did not answer; the state may or may not have been written.
         """
         tried: dict[str, Decision] = {}
+        traced = Traced()
         unanswered = 0
         for _ in range(MAX_RACES):
             if held is None:
                 held = await self._ports.store.load(group.name)
             if held is not None and (mine := _own(held.state, tried)) is not None:
-                return await uninterrupted(self._written(held, mine, guard))
+                found = await uninterrupted(self._written(held, mine, guard))
+                traced.end(found.held.state)
+                return found
             if not still():
                 raise Outdated(f"{group.name}: what came in is too old by now to be decided on")
             before = held.state if held else GroupState(group=group.name)
-            decision = decide(group, before, happened, self._ports.clock.now())
+            decision = traced.stamped(before, decide(group, before, happened, self._ports.clock.now()))
             if held is not None and (decision.refusal or not worth_writing(group, before, decision.state)):
                 return Committed(replace(held, state=decision.state), decision.refusal, decision.operation)
             if decision.refusal is not None:
@@ -109,6 +113,7 @@ class Committer:
                 if unanswered >= MAX_UNANSWERED:
                     raise
                 done = None
+            traced.end(done.held.state if done else None)
             if done is not None:
                 return done
             held = None

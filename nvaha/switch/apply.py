@@ -13,6 +13,7 @@ from nvaha.core.plan import Plan, Step
 from nvaha.model import Resource, Snapshot, StepStatus
 from nvaha.ports import LONGEST_WAIT_S, Clock, NetworkError, NetworkFault, Ports
 from nvaha.switch.record import OperationRecorder
+from nvaha.tracing import fail, span
 
 ATTEMPTS, BACK_OFF_S = 6, 0.5
 THROTTLED_FOR_S, THROTTLED_WAIT_S = 300.0, 5.0
@@ -116,7 +117,13 @@ class Applier:
             refused[step.key] = f"{step.detail}: {step.because(error)}"
             await self._record.ended(step.key, StepStatus.FAILED, step.because(error), error)
 
-        await run_all(try_(step) for step in steps)
+        async def traced(step: Step) -> None:
+            with span("nvaha.ask", step=step.kind, resource_id=step.resource_id) as made:
+                await try_(step)
+                if step.key in refused:
+                    fail(made, refused[step.key])
+
+        await run_all(traced(step) for step in steps)
         return refused
 
     async def apply(self, todo: Plan, snapshot: Snapshot, read_at: float, again: PlanAgain) -> Applied:
@@ -143,7 +150,10 @@ class Applier:
                 await self._record.ended(step.key, StepStatus.SKIPPED, error)
             else:
                 async with self._places:
-                    await self._carry_out(step, again, pass_, applied)
+                    with span("nvaha.write", step=step.kind, resource_id=step.resource_id) as made:
+                        await self._carry_out(step, again, pass_, applied)
+                        if why := applied.refused.get(step.key) or applied.unanswered.get(step.key):
+                            fail(made, why)
             ended[step.key].set()
 
         await run_all(run(step) for step in todo.steps)

@@ -34,6 +34,7 @@ from nvaha.state.lease import HeldLease
 from nvaha.state.snapshot import read_snapshot
 from nvaha.switch.apply import THROTTLED_FOR_S, THROTTLED_WAIT_S, Applier
 from nvaha.switch.record import OperationRecorder
+from nvaha.tracing import named, span
 
 PROGRESS_S = 5.0
 WATCH_S = 1.0
@@ -116,10 +117,10 @@ class Attempt:
             failed = SwitchFailed(
                 generation, name, undone, begun=left.begun, stays=left.stays, tagged=left.tagged
             )
-            await self._report(failed)
+            await self._end(failed, record)
             raise SwitchIncomplete(f"{self.group.name}: operation {name} {undone}")
         done = SwitchDone(generation, name, record.started_at, record.wrote_at, self.ports.versions())
-        await self._report(done)
+        await self._end(done, record)
         return f"{self.group.name}: operation {name} is done"
 
     async def _work_under_watch(self) -> tuple[OperationRecorder, Left]:
@@ -192,7 +193,10 @@ class Attempt:
         free = request.trigger in PLANNED and not request.forced and not request.finishes
         optional = free and record.untouched
         for number in range(PASSES):
-            todo, snapshot, read_at = await self._plan(target)
+            # The pass that finds nothing left to write is the verification.
+            with span("nvaha.verify" if number else "nvaha.plan") as made:
+                todo, snapshot, read_at = await self._plan(target)
+                made.set_attributes(named({"steps": len(todo.steps)}))
             if number == 0 and record.untouched and (halted := self._halted(request, snapshot)):
                 return halted
             doubtful = optional and (todo.problems or unread_public_ips(self.group, snapshot))
@@ -410,6 +414,22 @@ class Attempt:
 
     async def _report_progress(self) -> None:
         await self._report(SwitchMoved(self.message.generation, self.message.operation))
+
+    async def _end(self, report: SwitchDone | SwitchFailed, record: OperationRecorder) -> None:
+        with span("nvaha.report"):
+            await self._report(report)
+        request, meter = record.request, self.ports.meter
+        done, trigger = isinstance(report, SwitchDone), str(request.trigger)
+        meter.count("nvaha_switches_total", trigger=trigger, result="done" if done else "failed")
+        if not done:
+            return
+        begun, claimed = request.requested_at, record.started_at or request.requested_at
+        now = self.ports.clock.now()
+        wrote = record.wrote_at or now
+        times = {"claim": (begun, claimed), "prepare": (claimed, wrote), "write": (wrote, now)}
+        for phase, (since, until) in {**times, "total": (begun, now)}.items():
+            took_s = max(0.0, (until - since).total_seconds())
+            meter.observe("nvaha_switch_phase_seconds", took_s, phase=phase, trigger=trigger)
 
     async def _report(self, report: SwitchMoved | SwitchDone | SwitchFailed) -> None:
         """Write down what became of the switch; raise if that is not this worker's to say any more."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from nvaha.core.plan import Step
-from nvaha.model import Notice, Operation, Status, StepRecord, StepStatus
+from nvaha.model import Notice, Operation, Status, StepRecord, StepStatus, SwitchRequest
 from nvaha.ports import NetworkError, Ports, correlation_id
 
 Answered = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
@@ -53,6 +53,11 @@ class OperationRecorder:
         fields = {"instance": worker, "correlation_id": correlation_id(self._operation.id)}
         self._notify("switch_claimed", "info", f"{worker} carries it out", **fields)
         await self._write()
+
+    @property
+    def request(self) -> SwitchRequest:
+        """What was asked for."""
+        return self._operation.request
 
     @property
     def started_at(self) -> datetime | None:

@@ -9,17 +9,20 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 
+from opentelemetry.trace import SpanKind
+
 from nvaha.core.age import gone_by, unwatched
 from nvaha.core.inputs import MessagePoisoned, SwitchHeldUp
 from nvaha.core.lifecycle import attended
 from nvaha.core.refusal import RefusalCode
 from nvaha.model import Configuration, Group, GroupState, Notice
 from nvaha.model.messages import BadMessage, SwitchMessage, parse_message
-from nvaha.ports import ON_BEHALF_OF, NetworkError, NetworkFault, Ports
+from nvaha.ports import ON_BEHALF_OF, NetworkError, NetworkFault, Ports, correlation_id
 from nvaha.state.commit import Committer
 from nvaha.state.lease import HeldLease
 from nvaha.switch.attempt import Attempt, OtherConfiguration, Superseded
 from nvaha.switch.known import KnownStates, Sayings
+from nvaha.tracing import named, span
 
 TAKE_S, TAKE_EVERY_S = 20.0, 0.5
 """How long a worker waits for the group's switch lease: one whole lease of a holder that died, and a bit."""
@@ -101,6 +104,24 @@ class Switcher:
             return self._refuse(message, gone_by(state), "unwatched")
         if not state.is_led_with(group.fingerprint):
             raise OtherConfiguration.than_that_of(self._instance, group)
+        stored = state.request.traceparent if state.request else None
+        with span(
+            "nvaha.switch",
+            # A release that traces nothing has dropped it from the one or from the other.
+            parent=stored or message.traceparent,
+            apart=True,
+            kind=SpanKind.CONSUMER,
+            group=group.name,
+            operation=message.operation,
+            generation=message.generation,
+            instance=self._instance,
+            correlation_id=correlation_id(message.operation),
+        ) as made:
+            outcome = await self._claim(group, state, message)
+            made.set_attributes(named({"outcome": outcome}))
+            return outcome
+
+    async def _claim(self, group: Group, state: GroupState, message: SwitchMessage) -> str:
         try:
             # Before the lease: whoever cannot ask Azure keeps nobody from it who can.
             await self._ports.have_token()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from nvaha.core.instances import lately
 from nvaha.core.present import elsewhere
-from nvaha.model import WRITTEN_EVERY_S, Configuration, LeaderRecord, Notice
+from nvaha.model import SIGN_EVERY_S, WRITTEN_EVERY_S, Configuration, LeaderRecord, Notice
 from nvaha.ports import Ports, StoreUnavailable
 from nvaha.state.lease import HeldLease
 
-TOLD_EVERY_S = 60.0
-"""A follower tells so often whom it follows; `no-leader.kql` takes each line to hold until the next."""
 FIRST_S = 2.0
 """The first look is so long after the start: by then the lease has been asked for."""
 
@@ -43,7 +41,7 @@ class Following:
             looked_at = self._clock.monotonic()
             told = not self._lease.valid and await self._try_to_tell()
             # Not before: what the end of a tick cuts short is made up for at the start of the next.
-            self._due_at = looked_at + (TOLD_EVERY_S if told else WRITTEN_EVERY_S)
+            self._due_at = looked_at + (SIGN_EVERY_S if told else WRITTEN_EVERY_S)
 
     async def _try_to_tell(self) -> bool:
         """Tell it; False if it cannot be known now, which stops nothing."""

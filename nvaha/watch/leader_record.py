@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nvaha.core.lifecycle import unattended
+from nvaha.core.measures import of_group, of_leader
 from nvaha.core.present import told_again_s
-from nvaha.model import STALE_AFTER_S, WRITTEN_EVERY_S, ControlTarget, LeaderRecord, Notice
+from nvaha.model import SIGN_EVERY_S, STALE_AFTER_S, WRITTEN_EVERY_S, ControlTarget, LeaderRecord, Notice
 from nvaha.ports import Ports, StoreUnavailable
 from nvaha.state.lease import HeldLease
 from nvaha.watch.blindness import Blindness
@@ -50,6 +51,8 @@ class LeaderRecorder:
         self._written_at = float("-inf")
         self._elected_at = ports.clock.monotonic()
         self._told: dict[str, tuple[Notice, float]] = {}
+        self._life: dict[str, object] = {}
+        self._life_at = float("-inf")
         self._control: dict[ControlTarget, bool] = {}
 
     def elected(self) -> None:
@@ -62,6 +65,7 @@ class LeaderRecorder:
         self._written_at = float("-inf")
         self._elected_at = self._clock.monotonic()
         self._told.clear()
+        self._life.clear()
 
     def round_ended(self) -> None:
         """Remember that a round of a group has ended just now."""
@@ -75,6 +79,7 @@ class LeaderRecorder:
     def round_dropped(self) -> None:
         """Remember that a round was not believed, because the process stood still in it."""
         self._dropped += 1
+        self._ports.meter.count("nvaha_rounds_dropped_total")
 
     async def tell_blindness(self, *, blind: bool) -> None:
         """Say when the monitor goes blind, in whichever group first, and when it sees everywhere again."""
@@ -141,6 +146,9 @@ class LeaderRecorder:
         waiting = sum(unattended(watched.state, now) for watched in self._watched)
         record = LeaderRecord(self._instance, self._lease.epoch, self._round_at, self._blind, waiting)
         record = replace(record, standby_at=self._standbys.seen_at, alone=self._standbys.alone)
+        self._ports.meter.show(of_leader(record, now))
+        for each in self._watched:
+            self._ports.meter.show(of_group(each.group, each.state, now))
         await self._ports.store.save_leader(record)
         count = len(self._watched)
         fields = {
@@ -152,13 +160,22 @@ class LeaderRecorder:
             "standbys": self._standbys.count,
             **({"alone": True} if record.alone else {}),
         }
-        text = f"{self._instance} leads {count} groups with epoch {record.epoch}"
-        self._notify("heartbeat", "info", text, **fields)
+        self._tell_life(fields)
         if self._late or self._dropped:
             text = f"{self._late} rounds began more than a second after they were due"
             text += f", {self._dropped} were dropped because the process stood still in them"
             self._notify("round_late", "warning", text, **fields, late=self._late, dropped=self._dropped)
-        self._longest_s, self._late, self._dropped = 0.0, 0, 0
+        self._late = self._dropped = 0
+
+    def _tell_life(self, fields: dict[str, object]) -> None:
+        """Say that somebody leads: at once when more changes than how long rounds take, and now and then."""
+        now, news = self._clock.monotonic(), {**fields, "round_ms": 0}
+        # What is written on time is a moment late.
+        if news == self._life and now - self._life_at < SIGN_EVERY_S - WRITTEN_EVERY_S / 2:
+            return
+        self._life, self._life_at, self._longest_s = news, now, 0.0
+        text = f"{self._instance} leads {fields['groups']} groups with epoch {fields['epoch']}"
+        self._notify("heartbeat", "info", text, **fields)
 
     def _notify(self, event: str, level: str, text: str, **fields: object) -> None:
         self._ports.notifier.notify(Notice(event, level, text, fields))

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field, replace
 
+from opentelemetry.trace import Span
+
 from nvaha.concurrency import run_all
 from nvaha.core.discovery import CONFIRMED
 from nvaha.core.inputs import Elected, OfLeader
@@ -16,6 +18,7 @@ from nvaha.model import Configuration, Group, GroupState, Notice, Phase
 from nvaha.ports import Ports, StateUnreadable, Versioned
 from nvaha.state.commit import Committer, Outdated
 from nvaha.state.lease import HeldLease
+from nvaha.tracing import within
 from nvaha.watch.paces import Paces
 from nvaha.watch.troubles import Deposed, Troubles
 
@@ -30,9 +33,9 @@ class WatchedGroup:
     """What the leader keeps of one group between rounds; `lock` orders its own writers.
 
     `unsure` means that a write was not answered, or that the row cannot be read: it is read again before the
-    next write. `cut_off` means
-    that a look was ended by the end of a tick, and is to be made up for. `throttled` counts the looks in a
-    row that Azure refused because too much is asked of it.
+    next write. `cut_off` means that a look was ended by the end of a tick, and is to be made up for.
+    `throttled` counts the looks in a row that Azure refused because too much is asked of it. `incident` is the
+    span of the active NVA's failing, while it fails.
     """
 
     group: Group
@@ -42,6 +45,7 @@ class WatchedGroup:
     cut_off: bool = False
     throttled: int = 0
     unsure: bool = False
+    incident: Span | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     paces: Paces = field(default_factory=Paces)
 
@@ -190,7 +194,8 @@ class WatchedGroups:
             watched.unsure = True
             happened = replace(happened, remembered=watched.state)
             try:
-                watched.held = await self._commit(watched.group, happened, held, still)
+                with within(watched.incident):
+                    watched.held = await self._commit(watched.group, happened, held, still)
             except Outdated:
                 return False
             self._remember(watched.state)

@@ -44,6 +44,7 @@ Body = TypeVar("Body", FailoverBody, PauseBody, ReasonBody, AdoptBody, NotifyTes
 Part = TypeVar("Part")
 Call = Callable[[Part], Awaitable[Mapping[str, object]]]
 _MIMETYPE = "application/json"
+_LONGEST_ACCEPT = 500
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -186,6 +187,21 @@ class Api:
         except Crowded:
             return _crowded()
         return response
+
+    async def metrics(self, request: Request) -> Response:
+        """What this process counts and what is stored, as Prometheus reads it."""
+        accept = (request.headers.get("accept") or "")[:_LONGEST_ACCEPT]
+
+        async def read() -> Response:
+            async with self._holder.using() as app:
+                body, content_type = await app.metrics(accept)
+            return func.HttpResponse(body, headers={**_HEADERS, "Content-Type": content_type})
+
+        try:
+            answer, _ = await self._reads.shared(("metrics", accept), lambda: self._told(read))
+        except Crowded:
+            return _crowded()
+        return answer
 
     async def history(self, request: Request) -> Response:
         """The group's operations, newest first; those of all groups where none is named."""
@@ -330,9 +346,25 @@ class Api:
         of: Callable[[App], Part] = _control,
     ) -> Response:
         """Call and make an answer of what comes of it; of what may be `large` beside the event loop."""
-        try:
+
+        async def answer() -> Response:
             async with self._holder.using() as app:
                 content = await call(of(app))
+            headers = {}
+            if status == 202 and "id" in content:
+                base = request.url.partition("/groups/")[0]
+                headers["Location"] = f"{base}/operations/{content['id']}"
+            if large:
+                response: Response = await self._aside(_json, status, content)
+                return response
+            return _json(status, content, headers)
+
+        return await self._told(answer)
+
+    async def _told(self, answer: Callable[[], Awaitable[Response]]) -> Response:
+        """Answer, or say why not."""
+        try:
+            return await answer()
         except Refused as refused:
             return _refused(refused)
         except BadRequestError as bad:
@@ -349,14 +381,6 @@ class Api:
         except SettingsError as error:
             details = [{"path": "settings", "message": each} for each in error.problems]
             return _error(503, "settings", "the application settings cannot be used", details)
-        headers = {}
-        if status == 202 and "id" in content:
-            base = request.url.partition("/groups/")[0]
-            headers["Location"] = f"{base}/operations/{content['id']}"
-        if large:
-            response: Response = await self._aside(_json, status, content)
-            return response
-        return _json(status, content, headers)
 
 
 def _asked(request: Request, name: str) -> str | None:

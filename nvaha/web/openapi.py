@@ -78,6 +78,7 @@ class Call:
         query: {parameter: (schema, whether it is needed, what it is)}.
         status: of a good answer.
         also: statuses beside it with the same answer.
+        media: what a good answer may be, as who asks accepts it.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Call:
     query: Mapping[str, tuple[object, bool, str]] | None = None
     status: int = 200
     also: tuple[int, ...] = ()
+    media: tuple[str, ...] = ("application/json",)
 
 
 _GROUP = (Code.UNKNOWN_GROUP,)
@@ -158,6 +160,10 @@ CALLS = (
     Call(
         "history_of_all", "GET", "history", "Show the operations of all groups, newest first",
         answers.HistoryAnswer, (BAD_REQUEST,), query={"limit": _LIMIT},
+    ),
+    Call(
+        "metrics", "GET", "metrics", "Show metrics as Prometheus reads them", str,
+        media=("text/plain", "application/openmetrics-text"),
     ),
     Call(
         "operation", "GET", "operations/{id}", "Show one operation",
@@ -274,7 +280,8 @@ def _in_headers(call: Call) -> Iterator[Json]:
 def _responses(call: Call, schemas: _Schemas) -> Iterator[tuple[str, Json]]:
     good = {"type": "object"} if call.answer is None else schemas.ref(call.answer)
     for status in (call.status, *call.also):
-        answer: Json = {"description": call.summary, "content": {"application/json": {"schema": good}}}
+        content = {media: {"schema": good} for media in call.media}
+        answer: Json = {"description": call.summary, "content": content}
         if status == 202:
             where = {
                 "description": "the operation, to be followed; without one where it is only scheduled",

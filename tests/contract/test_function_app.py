@@ -31,6 +31,7 @@ HTTP = {
     "resume": ("groups/{group}/resume", "POST", "function"),
     "history": ("groups/{group}/history", "GET", "function"),
     "history_of_all": ("history", "GET", "function"),
+    "metrics": ("metrics", "GET", "function"),
     "operation": ("operations/{id}", "GET", "function"),
     "notify_test": ("notify/test", "POST", "function"),
     "export": ("state", "GET", "admin"),

@@ -24,10 +24,12 @@ from nvaha.app.holder import AppHolder
 from nvaha.azure.storage.rows import StateDocuments
 from nvaha.lab.host.functions import IndexedFunction, Invoker
 from nvaha.lab.host.http import application
+from nvaha.metrics import Metrics
 from nvaha.model import Configuration, LeaderRecord
 from nvaha.operate.answers import DoctorAnswer
 from nvaha.operate.control import Control
 from nvaha.operate.doctor import Doctor
+from nvaha.operate.measured import Stored
 from nvaha.operate.recovery import Recovery
 from nvaha.web.api import Api
 from nvaha.web.openapi import CALLS, Call, document
@@ -106,6 +108,8 @@ class _Served:
         self.recovery = Recovery(configuration, self.out.ports, StateDocuments())
         self.doctor = Doctor(configuration, self.out.ports, FakeTrials())
         self.instance, self.warnings, self.named_settings = "leader", (), ()
+        self._stored = Stored(configuration, self.out.ports)
+        self._metrics = Metrics("one")
         self._thread = threading.Thread(target=self.loop.run_forever)
 
     @asynccontextmanager
@@ -114,6 +118,10 @@ class _Served:
 
     async def examine(self, name: str | None) -> DoctorAnswer:
         return await examine(ROOT, {}, cast("Any", self.using), name)
+
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        """Show metrics as the app does."""
+        return self._metrics.exposition(accept, await self._stored.samples())
 
     async def _begin(self) -> str:
         api = Api(cast("AppHolder", self))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 
+from nvaha.core.measures import of_group, of_leader
 from nvaha.core.present import CROWD, TOLD_EVERY_S, TROUBLED_EVERY_S
-from nvaha.model import WRITTEN_EVERY_S
+from nvaha.model import SIGN_EVERY_S, WRITTEN_EVERY_S, LeaderRecord
 from nvaha.ports import LEASE_S
-from nvaha.watch.following import TOLD_EVERY_S as TOLD_EVERY_S_FOLLOWING
 from nvaha.watch.monitor import CAMPAIGN_S
+from tests.builders import NOON, group_of, steady, up
 
 from .stories import stories
 from .test_queries import ALERTS
@@ -107,7 +109,7 @@ def test_rules_endpoints_and_a_second_monitor() -> None:
 
 
 def test_asked_from_outside_and_following() -> None:
-    """A request from each place at its interval, the alert on them, and a follower's line each minute."""
+    """A request from each place at its interval, the alert on them, and a follower's lines."""
     module = (INFRA / "app" / "availability.bicep").read_text(encoding="utf-8")
     [every_s] = re.findall(r"Frequency: (\d+)", module)
     places = re.findall(r"Id: '", MAIN.split("AzureCloud: [", 1)[1].split("]", 1)[0])
@@ -120,7 +122,7 @@ def test_asked_from_outside_and_following() -> None:
         f"{asked:,.0f} requests a month, {amount(requests)}, and the alert on them to {amount(alert)}" in PAGE
     )
     assert f"{asked:,.0f} rows or {rows}" in " ".join(PAGE.split())
-    lines = MONTH_S / TOLD_EVERY_S_FOLLOWING
+    lines = MONTH_S / SIGN_EVERY_S
     assert f"{lines:,.0f} a month or {amount(lines * ROW_GB * price('logs'))}" in PAGE
 
 
@@ -152,7 +154,7 @@ def test_what_is_logged() -> None:
     crowd = amount(CROWD * MONTH_S / TOLD_EVERY_S * ROW_GB * price("logs"))
     assert f"1,000 groups that are well come to {crowd} a month" in " ".join(PAGE.split())
     kinds = {
-        "stored: a heartbeat": MONTH_S / WRITTEN_EVERY_S,
+        "stored: a heartbeat": MONTH_S / SIGN_EVERY_S,
         "left out: for each tick": 3 * MONTH_S / TICK_S,
         "left out: counts": AGGREGATES * MONTH_S / AGGREGATED_S,
     }
@@ -180,3 +182,16 @@ def test_a_heartbeat_is_short() -> None:
     beats = [line.text for line in stories()["nothing happens"] if '"event": "heartbeat"' in line.text]
     assert beats
     assert max(map(len, beats)) < 1000 / 4
+
+
+def test_traces_and_metrics() -> None:
+    """A row a minute for each series: leader, group and NVAs, what is counted, and what the package adds."""
+    group = group_of()
+    nvas = {name: replace(up(), latency_ms=1.0) for name in group.names}
+    leader = len(list(of_leader(LeaderRecord("one", 1, NOON), NOON)))
+    further = len(list(of_group(group, steady(nvas=nvas), NOON)))
+    said = " ".join(PAGE.split())
+    assert f"group of two NVAs {leader + further} on how they stand" in said
+    for series, text in ((leader + further + 10 + 9, " rows a month,"), (further, ",")):
+        rows = series * MONTH_S / 60.0
+        assert f"{rows:,.0f}{text} {amount(rows * ROW_GB * price('logs'))}" in said

@@ -164,8 +164,8 @@ QUERY = [
     Mistake(
         "left out", "active-nva-down", "where tobool(Fields.active_down) and ", "where ", "fires when nothing"
     ),
-    Mistake("hours for minutes", "no-leader", "> 3m", "> 3h", "is silent 240 s after"),
-    Mistake("seconds for minutes", "no-leader", "> 3m", "> 3s", "fires 20 s after"),
+    Mistake("hours for minutes", "no-leader", "> 150s", "> 150m", "is silent 240 s after"),
+    Mistake("seconds for minutes", "no-leader", "> 150s", "> 15s", "fires 60 s after"),
     Mistake(
         "silence itself is not seen",
         "no-leader",

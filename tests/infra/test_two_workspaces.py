@@ -20,7 +20,7 @@ from .test_queries import HOST, QUERIES
 DOWN, RESTARTED, AND_BACK, FOLLOWER_LOST, FOUND, LEADER_LOST, BOTH_LOST, END = 1, 5, 15, 22, 31, 40, 50, 57
 """When what happens, in minutes: an NVA is down from the first on, one monitor after the other is lost."""
 RESTART_S = 30.0
-"""So long nobody runs where a process is started again; `no-leader` leaves a minute for that."""
+"""So long nobody runs where a process is started again; `no-leader` leaves that."""
 DELAY_S = 100.0
 """Seconds from being logged to being there to query."""
 BEGUN = 4

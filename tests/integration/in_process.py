@@ -102,6 +102,13 @@ class Running:
         assert problems(function, response.status_code, content, response.headers) == []
         return response.status_code, content
 
+    async def metrics(self) -> str:
+        """Return the metrics as Prometheus reads them."""
+        request = func.HttpRequest(method="GET", url="http://127.0.0.1/api/metrics", body=b"")
+        response = await self._api.metrics(request)
+        assert (response.status_code, response.headers["Content-Type"][:10]) == (200, "text/plain")
+        return str(response.get_body().decode())
+
     async def group(self) -> Json:
         """Return the group as GET shows it."""
         return (await self.call("group"))[1]

@@ -15,8 +15,11 @@ from nvaha.app.holder import AppHolder
 from nvaha.lab.stage.azurite import Azurite
 from nvaha.lab.stage.sample import environment
 from nvaha.web.api import Api
+from tests.tracing import Traces, traces
 
 from .in_process import Running, running
+
+__all__ = ["traces"]
 
 SAMPLE = environment()
 FIRST, SECOND = (nva.name for nva in SAMPLE.nvas)
@@ -33,8 +36,11 @@ def _play(
     asyncio.run(play())
 
 
-def test_a_commanded_failover(azurite: Azurite, tmp_path: Path) -> None:
-    """A failover is planned, accepted with its operation, followed to its end, and found in the history."""
+def test_a_commanded_failover(azurite: Azurite, tmp_path: Path, traces: Traces) -> None:
+    """A failover is planned, accepted with its operation, followed to its end, and found in the history.
+
+    It is one trace, down to what Azure was asked, and counted.
+    """
 
     async def story(app: Running) -> None:
         status, plan = await app.call("plan", params={"to": SECOND})
@@ -56,6 +62,14 @@ def test_a_commanded_failover(azurite: Azurite, tmp_path: Path) -> None:
         status, ended = await app.call("operation", id=operation["id"])
         assert (status, ended["status"], ended["reason"]) == (200, "done", "drill")
         assert all(step["status"] == "done" for step in ended["steps"])
+        assert len({each.context.trace_id for each in traces.named("nvaha.switch") if each.context}) == 1
+        assert {"decide > switch > report", "decide > switch > write > arm"} <= traces.chains()
+        metrics = await app.metrics()
+        assert f'nvaha_nva_active{{group="{app.name}",nva="{SECOND}"}} 1.0' in metrics
+        assert 'nvaha_leader_info{instance="test",shard="0"} 1.0' in metrics
+        assert 'nvaha_switches_total{result="done",trigger="manual"}' in metrics
+        assert 'nvaha_arm_requests_total{method="PUT",status="20' in metrics
+        assert 'nvaha_probe_duration_seconds_bucket{le="0.25",result="ok"}' in metrics
 
     _play(story, azurite, tmp_path)
 

@@ -130,11 +130,9 @@ def test_what_the_page_on_ha_nva_deletes_are_all_its_secrets() -> None:
 
 def test_the_check_sees_what_is_not_there() -> None:
     """A call that no function answers is found, however it is written."""
-    text = (
-        "`GET /api/metrics`, [page](https://a.example/api/ux), `POST /groups/{group}/explode`; not /metrics"
-    )
+    text = "`GET /api/gauges`, [page](https://a.example/api/ux), `POST /groups/{group}/explode`; not /gauges"
     unknown = {path for path in called(text) if not any(route.fullmatch(path) for route in routes())}
-    assert unknown == {"/metrics", "/ux", "/groups/{group}/explode"}
+    assert unknown == {"/gauges", "/ux", "/groups/{group}/explode"}
 
 
 def test_every_kind_of_finding_is_on_the_page_of_the_doctor() -> None:

@@ -50,7 +50,12 @@ def _environment(python: str) -> dict[str, str]:
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize(
     ("name", "extra"),
-    [("requirements.txt", None), ("requirements/lab.txt", "lab"), ("requirements/dev.txt", "dev")],
+    [
+        ("requirements.txt", None),
+        ("requirements/telemetry.txt", "telemetry"),
+        ("requirements/lab.txt", "lab"),
+        ("requirements/dev.txt", "dev"),
+    ],
 )
 def test_locked_versions_satisfy_the_project(name: str, extra: str | None, python: str) -> None:
     """Every dependency of pyproject.toml is pinned to a version that it allows, on every Python."""
@@ -65,7 +70,9 @@ def test_locked_versions_satisfy_the_project(name: str, extra: str | None, pytho
             assert wanted.specifier.contains(pins[canonicalize_name(wanted.name)]), wanted
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements/lab.txt", "requirements/dev.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements/telemetry.txt", "requirements/lab.txt", "requirements/dev.txt"]
+)
 @pytest.mark.parametrize("python", PYTHONS)
 def test_what_the_locked_ones_ask_for_is_locked_too(name: str, python: str) -> None:
     """Nothing that comes along with a locked package is left to what is newest on the day of the build."""

@@ -21,6 +21,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.mgmt.core import AsyncARMPipelineClient
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
+from opentelemetry.trace import SpanKind
 
 from nvaha import __version__
 from nvaha.azure.arm.budget import CONNECTIONS, Budget, Purpose
@@ -28,7 +29,8 @@ from nvaha.azure.arm.errors import answer_error, bounded, described
 from nvaha.azure.clock import ServiceClock
 from nvaha.azure.clouds import ENDPOINTS
 from nvaha.config.settings import Settings
-from nvaha.ports import ON_BEHALF_OF, Clock, NetworkError, NetworkFault, correlation_id
+from nvaha.ports import ON_BEHALF_OF, Clock, Meter, NetworkError, NetworkFault, correlation_id
+from nvaha.tracing import span
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -62,9 +64,12 @@ class ArmClient:
         settings: the cloud, or another endpoint and the CA file to trust for it.
         credential: who we are; closed by whoever made it.
         clock: by which reads are counted.
+        meter: where requests are counted.
     """
 
-    def __init__(self, settings: Settings, credential: AsyncTokenCredential, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, credential: AsyncTokenCredential, clock: Clock, meter: Meter
+    ) -> None:
         cloud = ENDPOINTS[settings.cloud]
         self.endpoint = settings.arm_endpoint or cloud.arm
         self._ca = settings.arm_ca
@@ -77,6 +82,7 @@ class ArmClient:
         self._budget = Budget(clock)
         self.service_clock = ServiceClock()
         """ARM's own time, as its answers have it."""
+        self._clock, self._meter = clock, meter
         self._session: aiohttp.ClientSession | None = None
         self._client: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse] | None = None
 
@@ -114,13 +120,20 @@ class ArmClient:
         Raises:
             NetworkError: as `write`; or THROTTLED, without ARM having been asked.
         """
-        async with self._budget.read(purpose, resource_id):
-            answer = await self._send(HttpRequest("GET", url), resource_id, timeout_s, largest)
+        asked = False
+        try:
+            async with self._budget.read(purpose, resource_id):
+                asked = True
+                answer = await self._send(HttpRequest("GET", url), resource_id, timeout_s, largest)
+        finally:
+            if not asked:
+                self._meter.count("nvaha_arm_throttled_total", by="nvaha")
         throttled_s = None
         if answer.status == 429:
             error = answer_error(resource_id, answer.status, answer.headers, answer.body)
             if error.fault is NetworkFault.THROTTLED:
                 throttled_s = error.retry_after_s or 0.0
+                self._meter.count("nvaha_arm_throttled_total", by="azure")
         self._budget.learn(resource_id, answer.headers, throttled_s)
         return answer
 
@@ -152,8 +165,29 @@ class ArmClient:
         self, request: HttpRequest, resource_id: str, timeout_s: float, largest: int = _LARGEST_ANSWER
     ) -> Answer:
         await self.have_token(resource_id)
-        if (operation := ON_BEHALF_OF.get()) is not None:
-            request.headers["x-ms-correlation-request-id"] = correlation_id(operation)
+        if (operation := ON_BEHALF_OF.get()) is None:
+            return await self._measured(request, resource_id, timeout_s, largest)
+        request.headers["x-ms-correlation-request-id"] = correlation_id(operation)
+        with span("nvaha.arm", kind=SpanKind.CLIENT, resource_id=resource_id, operation=operation) as made:
+            made.set_attribute("http.request.method", request.method)
+            answer = await self._measured(request, resource_id, timeout_s, largest)
+            made.set_attribute("http.response.status_code", answer.status)
+            return answer
+
+    async def _measured(
+        self, request: HttpRequest, resource_id: str, timeout_s: float, largest: int
+    ) -> Answer:
+        began_at, status = self._clock.monotonic(), "none"
+        try:
+            answer = await self._answer(request, resource_id, timeout_s, largest)
+            status = str(answer.status)
+            return answer
+        finally:
+            self._meter.count("nvaha_arm_requests_total", method=request.method, status=status)
+            took_s = self._clock.monotonic() - began_at
+            self._meter.observe("nvaha_arm_request_duration_seconds", took_s, method=request.method)
+
+    async def _answer(self, request: HttpRequest, resource_id: str, timeout_s: float, largest: int) -> Answer:
         sent_at = self.service_clock.monotonic()
         try:
             async with asyncio.timeout(timeout_s):

@@ -15,7 +15,7 @@ from nvaha.azure.arm.errors import AnswerError, answer_error
 from nvaha.azure.arm.operation import Crowd, Following
 from nvaha.config.settings import Cloud, Settings
 from nvaha.model import Resource, same_id
-from nvaha.ports import Clock, NetworkError, NetworkFault
+from nvaha.ports import Clock, Meter, NetworkError, NetworkFault, NoMeter
 from nvaha.text import shown
 
 if TYPE_CHECKING:
@@ -45,11 +45,14 @@ class ArmNetwork:
         settings: the cloud, or another endpoint.
         credential: who we are; closed by whoever made it.
         clock: waits between the polls of an operation, and counts what ARM lets us read.
+        meter: where requests are counted.
     """
 
-    def __init__(self, settings: Settings, credential: AsyncTokenCredential, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, credential: AsyncTokenCredential, clock: Clock, meter: Meter | None = None
+    ) -> None:
         self.purpose = Purpose.SWITCH
-        self._client = ArmClient(settings, credential, clock)
+        self._client = ArmClient(settings, credential, clock, meter or NoMeter())
         self._api_version = settings.arm_api_version or API_VERSIONS[settings.cloud]
         self._clock = clock
         self._crowd = Crowd()

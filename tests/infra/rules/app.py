@@ -42,6 +42,16 @@ BUILD = {
     "XDG_CACHE_HOME": "/tmp/.cache",  # noqa: S108
 }
 
+# Logs go on by the host, traces and metrics by the worker (docs/telemetry.md): each signal has one sender.
+OPEN_TELEMETRY = {
+    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true",
+    "OTEL_LOGS_EXPORTER": "none",
+    "OTEL_TRACES_SAMPLER": "always_on",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": (
+        "azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3"
+    ),
+}
+
 
 def differences(found: Any, wanted: Any, where: str) -> Iterator[str]:
     """Yield where two values differ."""
@@ -208,6 +218,7 @@ def _settings(world: World) -> Json:
         "NVAHA_CLOUD": CLOUD_NAMES[world.cloud].value,
         "NVAHA_PING_URL": world.parameter("pingUrl"),
         **{name: value for name, value in optional.items() if value},
+        **(OPEN_TELEMETRY if world.parameter("openTelemetry") else {}),
     }
     if world.parameter("hosting") == "dedicated":
         wanted |= {"FUNCTIONS_EXTENSION_VERSION": "~4", "FUNCTIONS_WORKER_RUNTIME": "python", **BUILD}

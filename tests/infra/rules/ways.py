@@ -107,6 +107,7 @@ MORE: dict[str, Given] = {
         "armEndpoint": "https://management.example",
         "armCa": "ca.pem",
         "pingUrl": "https://ping.example/0000",
+        "openTelemetry": True,
         # One that nvaha does not set, and one that it does: the last word is the operator's.
         "extraAppSettings": {
             "AZURE_TENANT_ID": "22222222-2222-2222-2222-222222222222",

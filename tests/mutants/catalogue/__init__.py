@@ -17,6 +17,7 @@ from tests.mutants.catalogue.sharing import SHARING
 from tests.mutants.catalogue.showing import SHOWING
 from tests.mutants.catalogue.standing import STANDING_BY, YIELDING
 from tests.mutants.catalogue.switching import FINISHING, HELD_UP, HOLDING_BACK, SWITCHING
+from tests.mutants.catalogue.telemetry import TELEMETRY
 from tests.mutants.catalogue.timed import TIMING
 from tests.mutants.catalogue.watching import (
     ANSWERING,
@@ -74,4 +75,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *SHOWING,
     *PROPOSING,
     *EXAMINING,
+    *TELEMETRY,
 )

@@ -91,7 +91,7 @@ IDENTITY = (
     Mutant(
         "claims-without-a-token",
         "a worker that cannot ask Azure keeps nobody from a switch who can",
-        "nvaha.switch.worker:Switcher._run",
+        "nvaha.switch.worker:Switcher._claim",
         drop("await self._ports.have_token()"),
         simulated=False,
         tests=HANDED_OVER,
@@ -115,7 +115,7 @@ IDENTITY = (
     Mutant(
         "no-token-poisons",
         "a message whose worker has no token does not end on the poison queue",
-        "nvaha.switch.worker:Switcher._run",
+        "nvaha.switch.worker:Switcher._claim",
         replace("error.fault is not NetworkFault.NO_TOKEN", by="True"),
         simulated=False,
         tests=HANDED_OVER,
@@ -123,7 +123,7 @@ IDENTITY = (
     Mutant(
         "silence-handed-over",
         "that Azure is silent is for the runtime to try again",
-        "nvaha.switch.worker:Switcher._run",
+        "nvaha.switch.worker:Switcher._claim",
         replace("error.fault is not NetworkFault.NO_TOKEN", by="False"),
         simulated=False,
         tests=HANDED_OVER,

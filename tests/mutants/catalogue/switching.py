@@ -134,7 +134,7 @@ SWITCHING = (
     Mutant(
         "copies-wait",
         "a message on a switch that somebody carries out waits for nothing",
-        "nvaha.switch.worker:Switcher._run",
+        "nvaha.switch.worker:Switcher._claim",
         replace("0.0 if busy else TAKE_S", by="TAKE_S"),
         simulated=False,
         tests=QUEUES,

@@ -436,8 +436,8 @@ TELLING = (
     Mutant(
         "library-imitates",
         "no line but a notice's own is an event",
-        "nvaha.notify:SafeRecord.getMessage",
-        replace("_tame(_safe(super().getMessage()))", by="_safe(super().getMessage())"),
+        "nvaha.notify:SafeRecord.__init__",
+        replace("_tame(_safe(self._said()))", by="_safe(self._said())"),
         simulated=False,
     ),
     Mutant(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from nvaha.model import LARGEST, SwitchRequest, Trigger
 from nvaha.model.messages import MAX_BYTES, BadMessage, SwitchMessage, parse_message, write_message
+from tests.builders import request_to
 
 GOOD: dict[str, Any] = {"v": 1, "group": "edge", "generation": 3, "operation": "edge-3-1", "epoch": 7}
 
@@ -122,3 +124,25 @@ def test_any_bytes_are_a_message_or_refused(body: bytes) -> None:
     """No input makes anything but a message or a BadMessage."""
     with contextlib.suppress(BadMessage):
         parse_message(body)
+
+
+CONTEXT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize(
+    ("found", "read"),
+    [(CONTEXT, CONTEXT), (None, None), (7, None), (["a"], None), ({"a": 1}, None), ("x" * 1000, None)],
+)
+def test_what_is_no_trace_context_refuses_no_switch(found: object, read: str | None) -> None:
+    """A switch counts for more than its trace."""
+    assert parse_message(json.dumps({**GOOD, "traceparent": found}).encode()).traceparent == read
+
+
+def test_a_switch_that_is_traced_says_so_in_its_message() -> None:
+    """Whoever takes it up goes on with that trace; a release that knows of none ignores it."""
+    request = replace(request_to("b"), traceparent=CONTEXT)
+    written = write_message(request)
+    assert parse_message(written.encode()).traceparent == CONTEXT
+    assert json.loads(written).items() - json.loads(write_message(request_to("b"))).items() == {
+        ("traceparent", CONTEXT)
+    }

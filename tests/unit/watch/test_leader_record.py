@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from functools import partial
 from unittest import mock
 
 from nvaha.core.lifecycle import UNATTENDED_S
-from nvaha.model import STALE_AFTER_S, WRITTEN_EVERY_S, LeaderRecord, Notice, Reading
+from nvaha.model import SIGN_EVERY_S, STALE_AFTER_S, WRITTEN_EVERY_S, LeaderRecord, Notice, Reading
 from tests.builders import later, switching
 from tests.fakes import Told, after
 from tests.unit.watch.stage import CONTROL, Leader, known, outside
@@ -49,12 +50,12 @@ async def test_a_switch_without_a_worker_is_in_the_record_and_out_of_it_again() 
     assert list(seen.values()) == [0, 1, 0]
 
 
-async def test_a_heartbeat_is_told_every_ten_seconds() -> None:
+async def test_a_heartbeat_is_told_at_once_and_now_and_then() -> None:
     """It carries what a query needs: who, which epoch, how many groups, whether it sees."""
     out = outside(known())
-    await recorded(Leader(out), 35.0)
+    await recorded(Leader(out), 2 * SIGN_EVERY_S + 5.0)
     beats = [each.fields for each in out.told.notices if each.event == "heartbeat"]
-    assert len(beats) == 4
+    assert len(beats) == 3
     assert beats[0] == {
         "instance": "one",
         "epoch": 2,
@@ -91,10 +92,21 @@ async def test_the_longest_round_and_the_late_ones_are_told_once() -> None:
     await leader.lead()
     leader.record.round_took(0.2, late=False)
     leader.record.round_took(3.5, late=True)
-    await leader.beside(leader.record.run(), 15.0)
+    await leader.beside(leader.record.run(), SIGN_EVERY_S + 5.0)
     beats = [each.fields["round_ms"] for each in out.told.notices if each.event == "heartbeat"]
     assert beats == [3500, 0]
     assert out.told.events.count("round_late") == 1
+
+
+async def test_what_changes_is_in_a_heartbeat_within_seconds() -> None:
+    """An alert that goes by it hears of it as soon as it is written down, however long ago the last was."""
+    out = outside(known())
+    leader = Leader(out)
+    await leader.lead()
+    after(35.0, lambda: asyncio.ensure_future(leader.record.tell_blindness(blind=True)))
+    await leader.beside(leader.record.run(), 45.0)
+    beats = [each.fields["blind"] for each in out.told.notices if each.event == "heartbeat"]
+    assert beats == [False, True]
 
 
 async def test_going_blind_and_seeing_again_is_written_at_once_and_told_once() -> None:
