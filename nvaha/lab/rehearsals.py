@@ -111,7 +111,7 @@ REHEARSALS = {
         ),
         Drill(
             name="lock",
-            purpose="a lock is in the way of one route table while the active NVA dies",
+            purpose="a lock is in the way of a route table while an NVA dies; then Azure is asked too much",
             steps=(
                 Do(f"lock {TABLE}"),
                 Do(f"kill {ONE}"),
@@ -121,6 +121,11 @@ REHEARSALS = {
                 Type(move(TWO), shows=(f"Done: edge is on {TWO}",)),
                 Over("step_failed", by=("switch_done",)),
                 Over("switch_failed"),
+                Say("For two minutes after a switch a group is looked at each half minute."),
+                Do("throttle on"),
+                Shows("throttled", within_s=90),
+                Do("throttle off"),
+                Over("throttled", by=("throttled_over",), within_s=60),
             ),
             verdict=Verdict(on=TWO, wrote={FIRST: 4}, ended=None),
             lab=_FAST,

@@ -34,8 +34,8 @@ class WatchedGroup:
 
     `unsure` means that a write was not answered, or that the row cannot be read: it is read again before the
     next write. `cut_off` means that a look was ended by the end of a tick, and is to be made up for.
-    `throttled` counts the looks in a row that Azure refused because too much is asked of it. `incident` is the
-    span of the active NVA's failing, while it fails.
+    `throttled` counts the looks in a row that Azure refused because too much is asked of it. `incident` is
+    the span of the active NVA's failing, while it fails.
     """
 
     group: Group

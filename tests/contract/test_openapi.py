@@ -16,6 +16,7 @@ from aiohttp import web
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from prometheus_client.parser import text_string_to_metric_families
 from schemathesis import GenerationMode
 from schemathesis.checks import load_all_checks
 
@@ -205,6 +206,8 @@ def test_whatever_fits_the_document_is_answered_as_it_says(url: str, call: Call)
         assert response.status_code < 500 or call.also
         if call.answer is None:
             assert response.json() == document()
+        elif call.answer is str and response.ok:
+            assert [each.name for each in text_string_to_metric_families(response.text)]
         else:
             assert problems(call.name, response.status_code, response.json()) == []
         if response.status_code == 400 and (error := response.json()["error"])["code"] == "bad_request":

@@ -103,7 +103,7 @@ PASSING = (
         tests=(*AGES, *PAST),
     ),
     Mutant(
-        "epoch-goes-back",
+        "epoch-goes-back-with-its-row",
         "an epoch does not go back with its row, whatever its leader sees first",
         "nvaha.core.age:_not_before",
         replace("max(state.epoch, remembered.epoch)", by="state.epoch"),
