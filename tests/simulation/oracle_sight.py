@@ -55,12 +55,18 @@ class SightOracle:
             default=0.0,
         )
         seeing_s = max((self._lasting(each, cut_off=False) for each in monitors), default=0.0)
-        if not visible or world.faults.raising:
+        if not visible or world.faults.raising or not self._can_probe():
             self._since.clear()
         bound_s = knobs.interval_s + knobs.timeout_s + LEASE_S + MARGIN_S
         if min(cut_off_s, seeing_s) > bound_s:
             text = f"who leads has seen nothing for {cut_off_s:.1f} s, while another has seen all the time"
             world.oracle.violated(text, rule="who sees leads")
+
+    def _can_probe(self) -> bool:
+        """Tell whether any NVA's address is known: who has none to ask does not miss its answer."""
+        states = (self._world.state(group.name) for group in self._world.configuration.groups)
+        known = (nva.addresses for state in states if state is not None for nva in state.nvas.values())
+        return self._world.knobs.fixed_addresses or any(known)
 
     def _lasting(self, process: Process, *, cut_off: bool) -> float:
         """Return for how long a process has been so, and nothing else has kept it from going on."""
