@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from nvaha.core.addresses import Owner, addresses_of
+from nvaha.core.addresses import Addresses, Owner, addresses_of
 from nvaha.core.attach import unread
 from nvaha.core.bodies import (
     address_is_dynamic,
@@ -16,7 +16,7 @@ from nvaha.core.bodies import (
     last_write_failed,
 )
 from nvaha.core.inputs import Survey
-from nvaha.core.plan import hops_of, plan_with
+from nvaha.core.plan import Hops, hops_of, plan_with
 from nvaha.model import Group, Nva, NvaState, Snapshot
 from nvaha.text import last_part
 
@@ -33,13 +33,8 @@ def survey(group: Group, snapshot: Snapshot, remembered: Mapping[str, NvaState])
     # Parsed once: a large group has a hundred thousand routes.
     hops = hops_of(group, snapshot)
     plans = {name: plan_with(group, snapshot, name, addresses, hops) for name in group.names}
-    owners = {
-        table_id: [
-            addresses.owners[at] for hop in found if (at := canonical(hop.address)) in addresses.owners
-        ]
-        for table_id, found in hops.items()
-    }
-    roles = {role for found in owners.values() for _, role, _ in found}
+    owners = _owners(addresses, hops)
+    roles = _routed(owners)
     shared = _wrong_for_all(group, snapshot, owners)
     return Survey(
         routes=_routes(group, owners),
@@ -57,6 +52,44 @@ def survey(group: Group, snapshot: Snapshot, remembered: Mapping[str, NvaState])
         addresses=addresses.current,
         primary=addresses.primary,
     )
+
+
+def dropping(
+    group: Group, snapshot: Snapshot, target: str, remembered: Mapping[str, NvaState]
+) -> tuple[str, ...]:
+    """Return which of an NVA's NICs would drop what is routed to them, though routes can lead there.
+
+    Args:
+        group: the group as configured.
+        snapshot: its resources as just read.
+        target: the NVA.
+        remembered: what is known of each NVA.
+    """
+    addresses = addresses_of(group, snapshot, remembered)
+    roles = _routed(_owners(addresses, hops_of(group, snapshot)))
+    nics = {role: snapshot.get(nic_id) for role, nic_id in group.nva(target).interfaces.items()}
+    return tuple(
+        _drops(group.nva(target).interfaces[role])
+        for role, nic in nics.items()
+        if role in roles and nic is not None and not forwards(nic)
+    )
+
+
+def _owners(addresses: Addresses, hops: Hops) -> dict[str, list[Owner]]:
+    return {
+        table_id: [
+            addresses.owners[at] for hop in found if (at := canonical(hop.address)) in addresses.owners
+        ]
+        for table_id, found in hops.items()
+    }
+
+
+def _routed(owners: Mapping[str, list[Owner]]) -> set[str]:
+    return {role for found in owners.values() for _, role, _ in found}
+
+
+def _drops(nic_id: str) -> str:
+    return f"NIC {last_part(nic_id)}: IP forwarding is off, so Azure drops what is routed there"
 
 
 def _routes(group: Group, owners: Mapping[str, list[Owner]]) -> dict[str, int]:
@@ -87,7 +120,7 @@ def _wrong_at(snapshot: Snapshot, nva: Nva, routed_roles: set[str]) -> list[str]
         if role not in routed_roles:
             continue
         if not forwards(nic):
-            wrong.append(f"NIC {name}: IP forwarding is off, so Azure drops what is routed there")
+            wrong.append(_drops(nic_id))
         wrong += [
             f"NIC {name}: {each.name} has a dynamic private address: make it static, or it may change"
             for each in ip_configurations(nic)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,9 @@ from nvaha.core.inputs import CancelCommanded, FailoverCommanded, PauseCommanded
 from nvaha.core.instances import could_lead
 from nvaha.core.marks import read_tags
 from nvaha.core.notices import listed
-from nvaha.core.plan import plan
+from nvaha.core.plan import Plan, plan
 from nvaha.core.refusal import Refusal, RefusalCode
-from nvaha.core.survey import survey
+from nvaha.core.survey import dropping, survey
 from nvaha.model import (
     Configuration,
     Group,
@@ -213,7 +214,12 @@ class Control:
             raise Refused(refusal)
         read_at = self._clock.now()
         snapshot = await self._snapshot(group)
-        todo = await self._aside(plan, group, snapshot, to, state.nvas)
+
+        def planned() -> Plan:
+            todo = plan(group, snapshot, to, state.nvas)
+            return replace(todo, problems=(*todo.problems, *dropping(group, snapshot, to, state.nvas)))
+
+        todo = await self._aside(planned)
         tagged = read_tags(group, snapshot, self._account)
         forbids = refusal.message if refusal else tagged.rival
         if forbids is None and todo.problems:

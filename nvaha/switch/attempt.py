@@ -19,6 +19,7 @@ from nvaha.core.marks import mark_of, read_tags, taking_over
 from nvaha.core.notices import listed
 from nvaha.core.plan import Plan, Step, plan, plan_again, plan_back, unread_public_ips, unsettled
 from nvaha.core.refusal import RefusalCode
+from nvaha.core.survey import dropping
 from nvaha.model import Group, GroupState, NvaState, Operation, PublicIp, Snapshot, SwitchRequest, Trigger
 from nvaha.model.messages import SwitchMessage
 from nvaha.ports import (
@@ -199,7 +200,10 @@ class Attempt:
                 made.set_attributes(named({"steps": len(todo.steps)}))
             if number == 0 and record.untouched and (halted := self._halted(request, snapshot)):
                 return halted
-            doubtful = optional and (todo.problems or unread_public_ips(self.group, snapshot))
+            known = (*todo.problems, *unread_public_ips(self.group, snapshot))
+            if number == 0 and optional:
+                known += dropping(self.group, snapshot, target, self.state.nvas)
+            doubtful = optional and known
             asked = self._to_be_asked(todo) if number == 0 and not doubtful else []
             kept |= self._staying(asked)
             asked = [step for step in asked if step.key not in kept]
@@ -207,7 +211,8 @@ class Attempt:
                 await record.plan(todo.steps)
                 kept |= await applier.try_attaches(asked, snapshot, again)
                 todo, snapshot, read_at = await self._plan(target)
-            stops = (*todo.problems, *unread_public_ips(self.group, snapshot), *kept.values())
+                known = (*todo.problems, *unread_public_ips(self.group, snapshot))
+            stops = (*known, *kept.values())
             if number == 0 and optional and stops:
                 return Left(tuple(f"not begun: {each}" for each in stops), begun=False)
             todo = _without(todo, kept)

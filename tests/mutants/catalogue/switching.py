@@ -374,6 +374,14 @@ FINISHING = (
         replace("wanted=None", by="wanted=state.wanted"),
     ),
     Mutant(
+        "moved-to-where-it-is-dropped",
+        "nobody who has a choice is moved to an NVA at which Azure drops what arrives",
+        "nvaha.switch.attempt:Attempt._converge",
+        replace("dropping(self.group, snapshot, target, self.state.nvas)", by="()"),
+        tests=("tests/unit/switch/test_begun_or_not.py",),
+        simulated=False,
+    ),
+    Mutant(
         "not-begun-forgets",
         "what was asked for before a move that was not begun stays asked for",
         "nvaha.core.lifecycle:_failed",

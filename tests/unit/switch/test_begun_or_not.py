@@ -7,7 +7,7 @@ import pytest
 from nvaha.model import Operation, StepRecord, StepStatus, Trigger
 from nvaha.ports import NetworkError, NetworkFault
 from nvaha.switch.attempt import SwitchIncomplete
-from tests.builders import request_to, switching, table_id
+from tests.builders import nic_id, request_to, switching, table_id
 from tests.fakes import Outside, after
 from tests.unit.switch.stage import NEW_NIC, TABLE, attempt, moved
 
@@ -21,6 +21,31 @@ async def test_a_planned_move_with_a_problem_asks_azure_nothing(out: Outside) ->
     with pytest.raises(SwitchIncomplete):
         await attempt(out)
     assert out.network.tried == []
+
+
+@pytest.mark.parametrize(
+    ("trigger", "forced", "goes"),
+    [
+        (Trigger.MANUAL, False, False),
+        (Trigger.FAILBACK, False, False),
+        (Trigger.MANUAL, True, True),
+        (Trigger.FAILOVER, False, True),
+    ],
+)
+async def test_nobody_who_has_a_choice_is_moved_to_where_azure_drops_what_arrives(
+    out: Outside, trigger: Trigger, forced: bool, goes: bool
+) -> None:
+    """IP forwarding was switched off after the leader last looked: the worker sees that for itself."""
+    nic = nic_id("b", "internal")
+    out.network.edit(nic, lambda body: body["properties"].update(enableIPForwarding=False))
+    out.store.put(switching(trigger=trigger, request=request_to("b", trigger, forced=forced)))
+    if goes:
+        await attempt(out)
+    else:
+        with pytest.raises(SwitchIncomplete, match=r"not begun: NIC .*: IP forwarding is off"):
+            await attempt(out)
+        assert out.network.tried == []
+    assert moved(out) == (goes, goes)
 
 
 async def test_a_planned_move_that_an_earlier_attempt_began_goes_on(out: Outside) -> None:
