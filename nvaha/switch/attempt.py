@@ -201,6 +201,8 @@ class Attempt:
             if number == 0 and record.untouched and (halted := self._halted(request, snapshot)):
                 return halted
             known = (*todo.problems, *unread_public_ips(self.group, snapshot))
+            if not known:
+                await record.found(todo.steps, self.group.nva(target).interfaces.values())
             if number == 0 and optional:
                 known += dropping(self.group, snapshot, target, self.state.nvas)
             doubtful = optional and known

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -92,6 +92,19 @@ class OperationRecorder:
                     step.key, step.kind, step.resource_id, step.detail, attempts=attempts
                 )
         await self._write()
+
+    async def found(self, left: Iterable[Step], arrives_at: Collection[str]) -> None:
+        """Record as done what an earlier attempt began and nobody has to do any more: only its end was lost.
+
+        Args:
+            left: all that is still to be done.
+            arrives_at: the NICs that public IPs go to; an attach elsewhere was one that put something back.
+        """
+        keys, nics = {step.key for step in left}, {each.casefold() for each in arrives_at}
+        for key, step in list(self._steps.items()):
+            forward = step.kind != "attach" or step.resource_id.casefold() in nics
+            if step.status is StepStatus.RUNNING and key not in keys and forward:
+                await self.ended(key, StepStatus.DONE)
 
     async def started(self, key: str) -> None:
         """Record that a write is about to be sent; returns once that is on record."""

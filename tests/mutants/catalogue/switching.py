@@ -382,6 +382,14 @@ FINISHING = (
         simulated=False,
     ),
     Mutant(
+        "found-done-stays-running",
+        "what an earlier attempt began and Azure has done is done on record",
+        "nvaha.switch.record:OperationRecorder.found",
+        replace("step.status is StepStatus.RUNNING", by="False"),
+        tests=("tests/unit/switch/test_attempt.py",),
+        simulated=False,
+    ),
+    Mutant(
         "not-begun-forgets",
         "what was asked for before a move that was not begun stays asked for",
         "nvaha.core.lifecycle:_failed",

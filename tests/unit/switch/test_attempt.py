@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from nvaha.model import Operation, Phase, Resource, Status, StepStatus, Switch, Trigger
+from nvaha.model import Operation, Phase, Resource, Status, StepRecord, StepStatus, Switch, Trigger
 from nvaha.ports import NetworkError, NetworkFault, StoreUnavailable
 from nvaha.state.lease import LeaseLost
 from nvaha.switch.apply import THROTTLED_FOR_S
@@ -75,6 +75,19 @@ async def test_a_switch_that_is_done_in_azure_already_writes_nothing(out: Outsid
     out.network.put_there(*azure_of(GROUP, "b"))
     await attempt(out)
     assert (out.network.tried, out.state().active) == ([], "b")
+
+
+async def test_what_a_dead_worker_began_and_azure_has_done_is_done_on_record(out: Outside) -> None:
+    """Only the end of it was lost; what was to put something back is another matter."""
+    began = [
+        StepRecord(f"{kind}:{resource.casefold()}", kind, resource, "", StepStatus.RUNNING)
+        for kind, resource in (("routes", TABLE), ("attach", NEW_NIC), ("attach", OLD_NIC))
+    ]
+    out.network.put_there(*azure_of(GROUP, "b"))
+    out.store.operations["g-1-0"] = Operation(request_to("b"), steps=tuple(began))
+    await attempt(out)
+    assert [step.status for step in record(out).steps] == [*[StepStatus.DONE] * 2, StepStatus.RUNNING]
+    assert out.network.puts == []
 
 
 async def test_what_azure_refuses_is_named_and_the_rest_has_moved(out: Outside) -> None:
