@@ -203,7 +203,7 @@ var parts = [
     width: '50'
     x: 'TimeGenerated'
     y: [
-      'Minutes'
+      'Signs'
     ]
     by: 'Monitor'
   }

@@ -59,6 +59,14 @@ ACTIVITY = {
     "ActivityStatusValue": "string",
     "_ResourceId": "string",
 }
+DEPENDENCIES = {
+    "TimeGenerated": "datetime",
+    "OperationId": "string",
+    "Name": "string",
+    "DurationMs": "real",
+    "Success": "bool",
+    "Properties": "dynamic",
+}
 TABLE_LOGS = {
     "TimeGenerated": "datetime",
     "OperationName": "string",

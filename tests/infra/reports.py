@@ -41,7 +41,7 @@ def report_problems(name: str, query: str, host: dict[str, Any]) -> list[str]:
             found_by = by_story(query, lambda lines: result(query, lines, host, 1.0))
             rows = [row for found in found_by.values() for row in found]
         else:
-            rows = result(query, everything, host, 1.0 if name != "no-leader.kql" else 240.0)
+            rows = result(query, everything, host, 1.0 if name != "no-leader.kql" else 300.0)
         found = [f"{name} shows nothing"] if not rows else _empty_columns(name, rows)
         return found + _reach(name, query, host, len(rows)) + CHECKS[name](query, host, rows)
     except Exception as error:  # noqa: BLE001 - whatever keeps a query from running is the finding

@@ -127,7 +127,7 @@ def recorded(
 
 
 async def _quiet(world: World) -> None:
-    await world.pass_time(60.0)
+    await world.pass_time(400.0)
 
 
 async def _standby_dies(world: World) -> None:
@@ -223,7 +223,7 @@ async def _leader_goes_deaf(world: World) -> None:
 
 
 async def _leader_stops(world: World) -> None:
-    await world.pass_time(60.0)
+    await world.pass_time(240.0)
     only(world, "monitor").stall()
     await world.pass_time(5.0)
 

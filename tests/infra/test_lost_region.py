@@ -17,7 +17,7 @@ from .test_alerts import TEMPLATE
 from .test_queries import HOST, QUERIES
 from .test_two_workspaces import BEGUN, DELAY_S, HEARD, number_of, seldom
 
-STANDBY_DOWN, REGION_LOST, STATE_LOST, END = 1, 15, 30, 42
+STANDBY_DOWN, REGION_LOST, STATE_LOST, END = 1, 15, 30, 46
 """When what happens, in minutes."""
 LATER = {"all-nvas-down", "active-nva-down", "nva-down", "no-standby"}
 """What is to be told of the lost region by the one that is left."""
@@ -90,5 +90,5 @@ def test_nobody_is_missed_while_one_leads() -> None:
 
 
 def test_nothing_else_is_told() -> None:
-    """No rule tells what is not so."""
-    assert {alert.rule for alert in told()} == {*LATER, "no-leader"}
+    """No rule tells what is not so: who cannot read the state has nothing to tell but that, and is silent."""
+    assert {alert.rule for alert in told()} == {*LATER, "no-leader", "monitor-silent"}

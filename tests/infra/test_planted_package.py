@@ -237,7 +237,7 @@ QUERY = [
         "is silent when",
     ),
     Mistake("any for throttled", "throttled", "Fields.throttled", "Fields.unread", "fires when Azure c"),
-    Mistake("hours for minutes of silence", "monitor-silent", "> 5m", "> 5h", "is silent 400 s after"),
+    Mistake("hours for minutes of silence", "monitor-silent", "> 7m", "> 7h", "is silent 400 s after"),
     Mistake("who never was is missed", "monitor-silent", " by App = AppRoleName", "", "cannot be run"),
     Mistake("back and told all the same", "no-token", "arg_max(", "arg_min(", "fires when a token can"),
     Mistake(
@@ -397,7 +397,7 @@ PAGES = [
 COSTS = [
     Mistake("a price", "docs/cost.md", "USD 0.004 for", "USD 0.04 for", "test_looking_at_the_queues"),
     Mistake("an amount", "docs/cost.md", "USD 6.91", "USD 3.46", "test_looking_at_the_queues"),
-    Mistake("a count", "docs/cost.md", "259,200", "25,920", "test_what_is_logged"),
+    Mistake("a count", "docs/cost.md", "28,800", "2,880", "test_what_is_logged"),
     Mistake("the app", "docs/cost.md", "EUR 29.16", "EUR 39.16", "test_the_app_itself"),
     Mistake("rules", "docs/cost.md", "USD 52.50", "USD 3.00", "test_rules_endpoints_and_a_second_monitor"),
     Mistake(

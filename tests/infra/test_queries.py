@@ -13,7 +13,7 @@ import pytest
 from nvaha.model.events import EVENTS, FIELDS
 from nvaha.text import safe
 
-from .kql import ACTIVITY, EXCEPTIONS, TABLE_LOGS, USAGE
+from .kql import ACTIVITY, DEPENDENCIES, EXCEPTIONS, TABLE_LOGS, USAGE
 from .kql import COLUMNS as TYPES
 from .reports import CHECKS, report_problems
 from .stories import EXTRACTED, FORGED, NASTY, stories
@@ -33,6 +33,7 @@ def schema(columns: Mapping[str, str]) -> str:
 COLUMNS = schema({name: kind for name, (kind, _) in TYPES.items()})
 TABLES = {
     "AppTraces": COLUMNS,
+    "AppDependencies": schema(DEPENDENCIES),
     "AppExceptions": schema(EXCEPTIONS),
     "AzureActivity": schema(ACTIVITY),
     "StorageTableLogs": schema(TABLE_LOGS),

@@ -27,6 +27,13 @@ PLACES = [
 ]
 
 
+async def emptied(storage: Storage) -> None:
+    """Take away what other tests have left in the queues."""
+    await try_storage(storage)
+    for name in (QUEUE, POISON_QUEUE):
+        await storage.queues.get_queue_client(name).clear_messages()
+
+
 async def left(storage: Storage) -> list[str]:
     """Return what is left of trials."""
     blobs = storage.blobs.get_container_client(CONTAINER).list_blobs(name_starts_with="doctor-")
@@ -45,6 +52,7 @@ def test_each_place_is_tried_and_nothing_is_left(opened: Opened) -> None:
 
     async def run() -> None:
         async with opened() as storage:
+            await emptied(storage)
             for _ in range(2):
                 tried = await try_storage(storage)
                 assert [(each.service, each.place, each.failed) for each in tried] == [
@@ -102,7 +110,7 @@ def test_each_right_that_is_missing_is_heard(
 
     async def run() -> tuple[Tried, ...]:
         async with opened() as storage:
-            await try_storage(storage)
+            await emptied(storage)
             with monkeypatch.context() as patched:
                 patched.setattr(ObservingTransport, "send", _refusing(storage, service, method, place))
                 tried = await try_storage(storage)

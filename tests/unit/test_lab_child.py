@@ -11,8 +11,8 @@ import pytest
 
 from nvaha.lab.stage.child import end
 
-STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
-ORDERLY = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))"
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+ORDERLY = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends every process at once")
@@ -22,7 +22,7 @@ ORDERLY = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit
 )
 def test_a_process_is_asked_first_and_ended_in_any_case(program: str, asking_s: float, code: int) -> None:
     """One that answers ends as it wants to; one that does not, or is not to be asked, is killed."""
-    running = f"{program}; print(flush=True); signal.sigwait([signal.SIGUSR1])"
+    running = f"{program}; print(flush=True)\nwhile True: time.sleep(0.05)"
     with subprocess.Popen([sys.executable, "-c", running], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
