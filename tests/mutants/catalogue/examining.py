@@ -35,6 +35,13 @@ EXAMINING = (
         simulated=False,
     ),
     Mutant(
+        "offered-with-the-public-ip-of-another-role",
+        "no public IP hides that another may not be joined",
+        "nvaha.core.trial:_attached",
+        replace("public_ip.role == role", by='public_ip.role != ""'),
+        simulated=False,
+    ),
+    Mutant(
         "taken-write-is-proof",
         "a write that Azure took proves nothing but a fault",
         "nvaha.azure.arm.network:ArmNetwork.offer",
