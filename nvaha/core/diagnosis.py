@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from nvaha.core.findings import Area, Finding, found, well
 from nvaha.core.inputs import Survey
@@ -206,7 +207,15 @@ def of_storage(tried: Iterable[Tried], identity: str | None) -> list[Finding]:
     tried = list(tried)
     places = ", ".join(f"{each.service} {each.place}" for each in tried if each.failed is None)
     good = [well(Area.STORAGE, "storage", f"written, read and removed: {places}")] if places else []
-    return [*good, *(_of_storage(each, identity) for each in tried if each.failed is not None)]
+    return [*good, *_folded(_of_storage(each, identity) for each in tried if each.failed is not None)]
+
+
+def _folded(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield one finding for all that differ in nothing but where they are."""
+    places: dict[Finding, list[str]] = {}
+    for each in findings:
+        places.setdefault(replace(each, subject=""), []).append(each.subject)
+    return (replace(each, subject=", ".join(subjects)) for each, subjects in places.items())
 
 
 def _of_storage(tried: Tried, identity: str | None) -> Finding:

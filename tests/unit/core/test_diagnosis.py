@@ -236,6 +236,19 @@ class TestStorage:
             assert "Storage Table Data Contributor" in told.remedy
             assert "0b1e" in told.remedy
 
+    def test_what_is_the_same_everywhere_is_said_once_with_all_that_it_is_of(self) -> None:
+        """Storage that is gone is one trouble; a service that says otherwise is another."""
+        silent = [
+            Tried("blob", "nvaha", (), "write", None, "", "no answer from storage"),
+            Tried("queue", "nvaha-switch", (), "write", None, "", "no answer from storage"),
+            Tried("table", "nvahagroups", (), "write", 503, "ServerBusy", "503 ServerBusy"),
+        ]
+        told = diagnosis.of_storage(silent, None)
+        assert codes(*told) == [
+            ("storage_silent", "blob nvaha, queue nvaha-switch"),
+            ("storage_silent", "table nvahagroups"),
+        ]
+
 
 @pytest.mark.parametrize(
     ("seen", "expected"),
