@@ -100,8 +100,7 @@ class Doctor:
             except StoreUnavailable as error:
                 told = any(each.area is Area.STORAGE and each.level is not Level.OK for each in sink)
                 code = "follows" if told else "not_examined"
-                text = f"storage did not answer: {safe(str(error))}"
-                sink.append(found(Area(area), code, subject, text, wanted="storage"))
+                sink.append(found(Area(area), code, subject, safe(str(error)), wanted="storage"))
             except Exception as error:  # noqa: BLE001 - it is told, as what could not be examined
                 text = f"examining it failed: {type(error).__name__}: {safe(str(error))}"
                 sink.append(found(Area(area), "not_examined", subject, text))
@@ -225,6 +224,7 @@ class _Run:
         async with self._places:
             state = as_configured(group, _state(group, held))
             snapshot = Snapshot({})
+            self.said.add((group.name, "discovery_failed"))
             try:
                 snapshot = await read_snapshot(self._network, group, READ_WITHIN_S)
             except NetworkError as error:
@@ -234,7 +234,7 @@ class _Run:
                     Area.READINESS, group, group.resource_ids, snapshot, "nothing of it is known"
                 )
             else:
-                self.said |= {(group.name, "nva_not_ready"), (group.name, "discovery_failed")}
+                self.said.add((group.name, "nva_not_ready"))
                 sink += diagnosis.of_reads(group, snapshot, self._identity)
                 said = survey(group, snapshot, state.nvas)
                 sink += diagnosis.of_readiness(group, said, snapshot)
