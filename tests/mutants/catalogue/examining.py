@@ -63,6 +63,13 @@ EXAMINING = (
         simulated=False,
     ),
     Mutant(
+        "ready-though-unread",
+        "what was not read is called neither ready nor writable",
+        "nvaha.core.diagnosis:of_unread",
+        replace("snapshot.get(each) is None", by="False"),
+        simulated=False,
+    ),
+    Mutant(
         "offered-without-a-pause",
         "no more is offered than ARM gives back",
         "nvaha.operate.doctor:_Run._in_turn",
