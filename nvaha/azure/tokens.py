@@ -47,6 +47,8 @@ TOLD_AFTER_S = 1800.0
 """With a token in hand, this long without a new one is worth an error."""
 _LONGEST = 1000
 _WAYS = re.compile(r"\n\t(?=\w+Credential: )")
+_TWICE = re.compile(r"\(None\) |\nCode: [^\n]*\nMessage: [^\n]*")
+"""What an SDK says a second time, and the code of an answer that has none."""
 _OBJECT_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _ADVICE = "\nTo mitigate this issue"
 _REMEDY = (
@@ -261,5 +263,6 @@ def _why(error: Exception) -> str:
     # that are not set up say nothing about the one that is.
     head, *ways = _WAYS.split(str(error)[:16_000].partition(_ADVICE)[0])
     tried = [each for each in ways if "unavailable" not in each] or ways
-    text = safe(one_line(f"{type(error).__name__}: {'; '.join(tried) or head}")).rstrip(". ")
+    said = "; ".join(tried) or f"{type(error).__name__}: {head}"
+    text = safe(one_line(_TWICE.sub("", said))).rstrip(". ")
     return shortened(text, _LONGEST, tail=_LONGEST // 3)

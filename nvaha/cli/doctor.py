@@ -67,6 +67,8 @@ def doctor(
         steps = at_the_door(where, failure)
         if how is Output.TABLE:
             render.console().print(_picture(steps, f"The app at {where.base.removesuffix('/api')}"))
+            if steps[-1].text in failure.message:
+                raise typer.Exit(failure.exit_code) from None
             raise
         failure.details = (
             *failure.details,

@@ -120,7 +120,10 @@ def _answered(where: Address, failure: NoAnswer) -> Iterator[FindingReply]:
         remedy = "deploy this command's release, or use nvaha status and nvaha check"
         yield _told("error", "release", "the app is of a release that has no doctor yet", remedy)
     elif ours:
-        yield _told("error", "key" if failure.code == "key" else "answer", failure.message)
+        text, _, remedy = (
+            failure.message.rpartition(": ") if failure.code == "key" else (failure.message, "", "")
+        )
+        yield _told("error", "key" if remedy else "answer", text, remedy)
 
 
 def _is_ours(answer: requests.Response) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TextIO, cast
 
 from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderableType, RenderResult
 from rich.padding import Padding
@@ -31,6 +33,7 @@ from nvaha.cli.words import age, duration, span
 from nvaha.text import alike, without_ids
 
 _PIPE_WIDTH = 160
+_PADDING = re.compile(r" +$", re.MULTILINE)
 _LAYOUTS = (
     ("Group", "Phase", "Active", "Switched", "NVA", "Health", "Latency", "Failures", "Last error"),
     ("Group", "Phase", "Active", "Switched", "NVA", "Health", "Latency", "Failures"),
@@ -61,8 +64,26 @@ _COLOURS = {
 def console(*, stderr: bool = False) -> Console:
     """Return where to print; wide where nobody watches, so that no line of a log is folded."""
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else shutil.get_terminal_size((_PIPE_WIDTH, 24)).columns
-    return Console(stderr=stderr, width=width, highlight=False, emoji=False, markup=False)
+    if stream.isatty():
+        return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    width = shutil.get_terminal_size((_PIPE_WIDTH, 24)).columns
+    return Console(
+        file=cast("TextIO", _Unpadded(stream)), width=width, highlight=False, emoji=False, markup=False
+    )
+
+
+class _Unpadded:
+    """A stream that gives its text on without the blanks by which tables fill their lines."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Give a text on."""
+        return self._stream.write(_PADDING.sub("", text))
 
 
 def _word(word: str) -> Text:

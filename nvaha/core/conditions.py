@@ -73,7 +73,8 @@ def _of_monitors(
             yield advise("config_differs", f"{row.instance} has another configuration than the leader")
         elif not row.abstains and not could_lead(row, configuration, now):
             yield advise("cannot_lead", f"{row.instance} could not lead: storage has not answered it lately")
-        if row.asked and campaigns(row, now) and not sees(row, now):
+        # By its own row's time: of one that writes no more nobody knows whom it would see.
+        if row.asked and campaigns(row, now) and not sees(row, row.written_at):
             yield advise("sees_nobody", f"nobody answers {row.instance}: it would be blind if it led")
     if leader is not None and leader.alone:
         yield advise("no_standby", "no other instance could lead, and one could before")

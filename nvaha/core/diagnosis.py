@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from nvaha.core.findings import Area, Finding, found, well
 from nvaha.core.inputs import Survey
@@ -27,7 +28,10 @@ ROLES = {
 _KEYS_REFUSED = frozenset(
     {"KeyBasedAuthenticationNotPermitted", "AuthenticationFailed", "InvalidAuthenticationInfo"}
 )
-_LOCKED = frozenset({"scopelocked", "readonlydisabledsubscription"})
+_LOCKED = {
+    "scopelocked": "remove the lock that it names",
+    "readonlydisabledsubscription": "have the subscription enabled again",
+}
 _NETWORK = frozenset({"AuthorizationFailure", "IPAuthorizationError"})
 
 
@@ -64,7 +68,42 @@ def of_reads(group: Group, snapshot: Snapshot, identity: str | None) -> list[Fin
         elif each.casefold() in snapshot.denied:
             code = "read_denied"
         wrong.append(found(Area.AZURE, code, each, f"{group.name}: {why}", who=who(identity)))
-    return wrong or [well(Area.AZURE, group.name, f"all {len(group.resource_ids)} of its resources are read")]
+    return wrong or [
+        well(Area.AZURE, group.name, f"all of its resources are read ({len(group.resource_ids)})")
+    ]
+
+
+def of_silence(group: Group, resource_id: str, fault: str, text: str) -> Finding:
+    """Return that Azure answered for none of a group's resources, told once and of the first.
+
+    Args:
+        group: whose resources.
+        resource_id: the one of which it is told.
+        fault: why there was no answer; without a token nothing was asked.
+        text: that in words.
+    """
+    others = len(group.resource_ids) - 1
+    text = f"{group.name}: {text}{f' (and {others} more)' if others else ''}"
+    if fault == "no_token":
+        return found(Area.AZURE, "follows", resource_id, text, wanted="identity")
+    return found(Area.AZURE, "not_answered", resource_id, text)
+
+
+def of_unread(area: Area, group: Group, ids: Iterable[str], snapshot: Snapshot, what: str) -> list[Finding]:
+    """Return what could not be done of an area because of what was not read; nothing if all was.
+
+    Args:
+        area: which.
+        group: whose resources.
+        ids: what is needed.
+        snapshot: what was read.
+        what: what was not done, such as `not tried`.
+    """
+    lost = [each for each in ids if snapshot.get(each) is None]
+    if not lost:
+        return []
+    more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+    return [found(area, "follows", group.name, f"{what}, since {lost[0]} was not read{more}", wanted="azure")]
 
 
 def of_offer(resource_id: str, fault: str, code: str | None, text: str, identity: str | None) -> Finding:
@@ -77,10 +116,19 @@ def of_offer(resource_id: str, fault: str, code: str | None, text: str, identity
         text: ARM's words.
         identity: whose rights they are, if that is known.
     """
-    kind = {"denied": "write_denied", "policy": "write_forbidden", "unreadable": "write_taken"}.get(fault)
-    if (code or "").casefold() in _LOCKED:
-        kind = "write_forbidden"
-    return found(Area.RIGHTS, kind or "write_unproven", resource_id, text, who=who(identity))
+    kinds = {
+        "denied": "write_denied",
+        "policy": "write_forbidden",
+        "unreadable": "write_taken",
+        "no_token": "follows",
+    }
+    wanted = {"policy": "exempt the resource from the policy that it names", "no_token": "identity"}.get(
+        fault
+    )
+    kind = kinds.get(fault, "write_unproven")
+    if (locked := _LOCKED.get((code or "").casefold())) is not None:
+        kind, wanted = "write_forbidden", locked
+    return found(Area.RIGHTS, kind, resource_id, text, who=who(identity), wanted=wanted or "")
 
 
 def of_readiness(group: Group, said: Survey, snapshot: Snapshot) -> list[Finding]:
@@ -94,10 +142,13 @@ def of_readiness(group: Group, said: Survey, snapshot: Snapshot) -> list[Finding
         text = sentence if len(names) < len(group.names) else f"whichever NVA is active: {sentence}"
         subject = f"{group.name}/{names[0]}" if len(names) < len(group.names) else group.name
         findings.append(found(Area.READINESS, "not_ready", subject, text))
+    findings += of_unread(Area.READINESS, group, group.resource_ids, snapshot, "not all of it is known")
     if findings:
         return findings
     active = said.owner()
     others = [each for each in group.names if each != active]
+    if group.canary is not None:
+        return [well(Area.READINESS, group.name, f"its route can be moved to {' or '.join(others)}")]
     return [well(Area.READINESS, group.name, f"{', '.join(others)} ready to stand in for {active or 'any'}")]
 
 
@@ -156,7 +207,15 @@ def of_storage(tried: Iterable[Tried], identity: str | None) -> list[Finding]:
     tried = list(tried)
     places = ", ".join(f"{each.service} {each.place}" for each in tried if each.failed is None)
     good = [well(Area.STORAGE, "storage", f"written, read and removed: {places}")] if places else []
-    return [*good, *(_of_storage(each, identity) for each in tried if each.failed is not None)]
+    return [*good, *_folded(_of_storage(each, identity) for each in tried if each.failed is not None)]
+
+
+def _folded(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield one finding for all that differ in nothing but where they are."""
+    places: dict[Finding, list[str]] = {}
+    for each in findings:
+        places.setdefault(replace(each, subject=""), []).append(each.subject)
+    return (replace(each, subject=", ".join(subjects)) for each, subjects in places.items())
 
 
 def _of_storage(tried: Tried, identity: str | None) -> Finding:

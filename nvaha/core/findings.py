@@ -150,10 +150,7 @@ KINDS: Final[dict[str, tuple[Level, str]]] = {
     "not_answered": (Level.UNKNOWN, "ask again; if it stays so: does the subnet let the app out to Azure?"),
     # rights
     "write_denied": (Level.ERROR, _ROLE),
-    "write_forbidden": (
-        Level.ERROR,
-        "remove the lock that it names, or exempt the resource from the policy: a failover meets the same",
-    ),
+    "write_forbidden": (Level.ERROR, "{wanted}: a failover meets the same"),
     "write_unproven": (Level.UNKNOWN, "ask again; the canary and a planned failover prove the rest"),
     "write_taken": (Level.ERROR, "look at the resource in the portal, and report this as a fault of nvaha"),
     "write_not_tried": (Level.UNKNOWN, "ask again, for this group alone: nvaha doctor {subject}"),
@@ -196,6 +193,7 @@ KINDS: Final[dict[str, tuple[Level, str]]] = {
     "other_configuration": (Level.ERROR, "deploy the same configuration to each app, or restart this one"),
     "releases_differ": (Level.INFO, "nothing, during an upgrade; else deploy the same release to each"),
     # the examination itself
+    "follows": (Level.UNKNOWN, "see {wanted} above"),
     "not_examined": (Level.UNKNOWN, "ask again; if it stays so, examine one group: nvaha doctor GROUP"),
 }
 """Code -> how bad it is, and what to do; names in braces are filled in."""

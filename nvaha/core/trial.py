@@ -22,6 +22,11 @@ NEVER: Final = 'W/"00000000-0000-0000-0000-000000000000"'
 """An ETag that no resource has."""
 
 
+def written(group: Group) -> list[str]:
+    """Return the ids of the resources of a group that a failover may have to write."""
+    return [*group.route_tables, *(nic_id for _, nic_id in _carriers(group))]
+
+
 def offers(group: Group, snapshot: Snapshot) -> Iterator[Resource]:
     """Yield a write for each resource of the group that a failover may have to write, and that was read.
 
@@ -32,13 +37,17 @@ def offers(group: Group, snapshot: Snapshot) -> Iterator[Resource]:
     for table_id in group.route_tables:
         if (table := snapshot.get(table_id)) is not None:
             yield with_unreadable(Resource(table.id, NEVER, table.body), "routes")
+    for role, nic_id in _carriers(group):
+        if (nic := snapshot.get(nic_id)) is not None:
+            carrying = with_public_ips(nic, _attached(group, snapshot, role, nic_id))
+            yield with_unreadable(Resource(nic.id, NEVER, carrying.body), "ipConfigurations")
+
+
+def _carriers(group: Group) -> Iterator[tuple[str, str]]:
+    """Yield role and id of each NIC that a public IP may move to."""
     roles = {each.role for each in group.public_ips}
     for nva in group.nvas:
-        for role, nic_id in nva.interfaces.items():
-            nic = snapshot.get(nic_id) if role in roles else None
-            if nic is not None:
-                carrying = with_public_ips(nic, _attached(group, snapshot, role, nic_id))
-                yield with_unreadable(Resource(nic.id, NEVER, carrying.body), "ipConfigurations")
+        yield from ((role, nic_id) for role, nic_id in nva.interfaces.items() if role in roles)
 
 
 def _attached(group: Group, snapshot: Snapshot, role: str, nic_id: str) -> dict[str, str | None]:

@@ -13,7 +13,7 @@ from nvaha.core.findings import Area, Finding, Level, advised, found, well
 from nvaha.core.instances import could_lead
 from nvaha.core.refusal import Refusal, RefusalCode
 from nvaha.core.survey import survey
-from nvaha.core.trial import offers
+from nvaha.core.trial import offers, written
 from nvaha.model import (
     Configuration,
     ControlTarget,
@@ -98,9 +98,9 @@ class Doctor:
                 text = f"not all of it was examined within {WITHIN_S:g} s"
                 sink.append(found(Area(area), "not_examined", subject, text))
             except StoreUnavailable as error:
-                sink.append(
-                    found(Area(area), "not_examined", subject, f"storage did not answer: {safe(str(error))}")
-                )
+                told = any(each.area is Area.STORAGE and each.level is not Level.OK for each in sink)
+                code = "follows" if told else "not_examined"
+                sink.append(found(Area(area), code, subject, safe(str(error)), wanted="storage"))
             except Exception as error:  # noqa: BLE001 - it is told, as what could not be examined
                 text = f"examining it failed: {type(error).__name__}: {safe(str(error))}"
                 sink.append(found(Area(area), "not_examined", subject, text))
@@ -224,13 +224,17 @@ class _Run:
         async with self._places:
             state = as_configured(group, _state(group, held))
             snapshot = Snapshot({})
+            self.said.add((group.name, "discovery_failed"))
             try:
                 snapshot = await read_snapshot(self._network, group, READ_WITHIN_S)
             except NetworkError as error:
-                text = f"{group.name}: {safe(error.message)}"
-                sink.append(found(Area.AZURE, "not_answered", error.resource_id, text))
+                text = safe(error.message)
+                sink.append(diagnosis.of_silence(group, error.resource_id, error.fault, text))
+                sink += diagnosis.of_unread(
+                    Area.READINESS, group, group.resource_ids, snapshot, "nothing of it is known"
+                )
             else:
-                self.said |= {(group.name, "nva_not_ready"), (group.name, "discovery_failed")}
+                self.said.add((group.name, "nva_not_ready"))
                 sink += diagnosis.of_reads(group, snapshot, self._identity)
                 said = survey(group, snapshot, state.nvas)
                 sink += diagnosis.of_readiness(group, said, snapshot)
@@ -263,10 +267,15 @@ class _Run:
             sink.append(found(Area.RIGHTS, "switch_under_way", group.name, text))
             return
         said = await asyncio.gather(*(self._objections(group, each) for each in offers(group, snapshot)))
+        needed = written(group)
         proven = sum(each == [] for each in said)
         if proven:
-            text = f"{proven} of its resources may be written: tried, and nothing changed"
+            which = f"all that a failover writes ({proven})"
+            if proven < len(needed):
+                which = f"{proven} of {len(needed)} that a failover writes"
+            text = f"{which} may be written: tried, and nothing changed"
             sink.append(well(Area.RIGHTS, group.name, text))
+        sink += diagnosis.of_unread(Area.RIGHTS, group, needed, snapshot, "not tried")
         if None in said:
             text = f"{said.count(None)} of its resources were not tried"
             sink.append(found(Area.RIGHTS, "write_not_tried", group.name, text))

@@ -3,22 +3,53 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import ssl
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from azure.core.exceptions import (
+    AzureError,
+    ServiceRequestError,
+    ServiceRequestTimeoutError,
+    ServiceResponseError,
+    ServiceResponseTimeoutError,
+)
+from azure.identity import CredentialUnavailableError
 from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 
 from nvaha.azure.clock import ServiceClock
 from nvaha.azure.clouds import ENDPOINTS
 from nvaha.azure.credentials import arm_credential, storage_credential
-from nvaha.azure.storage.connection import Storage, service_uris
+from nvaha.azure.storage.connection import Storage, describe, service_uris
 from nvaha.config.settings import Cloud, Settings, SettingsError, StorageSettings
 
 
 def settings(**environ: str) -> Settings:
     """Return settings of a connection by identity."""
     return Settings.from_environ({"AzureWebJobsStorage__accountName": "account", **environ})
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ServiceRequestTimeoutError("slow"), "no answer from storage"),
+        (ServiceResponseTimeoutError("slow"), "no answer from storage"),
+        (
+            ServiceRequestError("raw", error=ConnectionRefusedError(errno.ECONNREFUSED, "raw")),
+            "no answer from storage: connection refused",
+        ),
+        (ServiceRequestError("raw", error=ssl.SSLError(1, "bad")), "no answer from storage: raw"),
+        (ServiceRequestError("no such name", error=OSError(-2, "")), "no answer from storage: no such name"),
+        (ServiceResponseError("disconnected"), "no answer from storage: disconnected"),
+        (CredentialUnavailableError("no token for storage: out"), "no token for storage: out"),
+        (AzureError("else"), "AzureError: else"),
+    ],
+)
+def test_silence_is_told_in_one_voice(error: AzureError, said: str) -> None:
+    """With the system's reason where it has one, and what was read where it has none."""
+    assert describe(error) == said
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ def test_each_finding_is_shown_with_what_to_do(fake: FakeApp) -> None:
     assert "The client does not have it" not in result.stdout
     assert "/subscriptions/" not in result.stdout
     assert "1 error" in result.stdout
+    assert not any(line.endswith(" ") for line in result.stdout.splitlines())
     assert document(run(fake, "doctor", "--json"))["findings"][1]["text"] == text
 
 
@@ -114,6 +115,8 @@ def test_a_wrong_key_is_told_from_an_app_that_is_not_there(fake: FakeApp) -> Non
     assert result.exit_code == ExitCode.NO_ANSWER
     for each in ("takes a connection", "all of its groups are watched", "does not accept this function key"):
         assert each in result.stdout
+    assert result.output.count("does not accept this function key") == 1
+    assert "→ check NVAHA_KEY" in result.stdout
     asked = [each for each in fake.seen if each.path == "/api/health"]
     assert [each.headers.get("x-functions-key") for each in asked] == [None]
     steps = document(run(fake, "doctor", "--json"))["error"]["details"]

@@ -9,11 +9,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar
 
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceNotFoundError,
+    ServiceRequestError,
+    ServiceRequestTimeoutError,
+    ServiceResponseError,
+    ServiceResponseTimeoutError,
+)
 from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
 from azure.data.tables.aio import TableServiceClient
 from azure.storage.blob.aio import BlobServiceClient
@@ -35,6 +46,7 @@ _READ_S = 4.0
 # One more try, nearly at once: for a pooled connection that the service has just closed.
 _JITTER_S = 0.2
 _LONGEST_MESSAGE = 300
+SILENT = "no answer from storage"
 
 
 _Answer = TypeVar("_Answer")
@@ -171,7 +183,7 @@ async def answering(what: str) -> AsyncIterator[None]:
         async with asyncio.timeout(LIMIT_S):
             yield
     except TimeoutError as error:
-        raise StoreUnavailable(f"{what}: no answer from storage within {LIMIT_S} s") from error
+        raise StoreUnavailable(f"{what}: {SILENT} within {LIMIT_S} s") from error
     except AzureError as error:
         raise StoreUnavailable(f"{what}: {describe(error)}") from error
 
@@ -181,7 +193,19 @@ def describe(error: AzureError) -> str:
     first_line = shortened(safe(str(error.message).split("\n", 1)[0]), _LONGEST_MESSAGE)
     if isinstance(error, HttpResponseError) and error.status_code is not None:
         return f"{error.status_code} {error_code(error)}: {first_line}"
-    return f"{type(error).__name__}: {first_line}"
+    if isinstance(error, ServiceRequestTimeoutError | ServiceResponseTimeoutError):
+        return SILENT
+    if isinstance(error, ServiceRequestError | ServiceResponseError):
+        return f"{SILENT}: {_errno(error) or first_line}"
+    # What this process says of its own tokens needs no class before it.
+    return first_line if first_line.startswith("no token") else f"{type(error).__name__}: {first_line}"
+
+
+def _errno(error: AzureError) -> str | None:
+    """Return the system's words for why nobody was reached, without the socket; None if it has none."""
+    cause = getattr(error.inner_exception, "os_error", error.inner_exception)
+    number = cause.errno if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) else None
+    return os.strerror(number).lower() if number is not None and number > 0 else None
 
 
 def error_code(error: HttpResponseError) -> str:

@@ -19,7 +19,7 @@ from azure.data.tables import UpdateMode
 from azure.storage.blob.aio import BlobLeaseClient
 from azure.storage.queue import QueueMessage, TextBase64EncodePolicy
 
-from nvaha.azure.storage.connection import Storage, answering, creating, describe, error_code
+from nvaha.azure.storage.connection import SILENT, Storage, answering, creating, describe, error_code
 from nvaha.azure.storage.leases import CONTAINER
 from nvaha.azure.storage.queue import QUEUE
 from nvaha.azure.storage.rows import GROUPS_TABLE, HISTORY_TABLE
@@ -157,5 +157,5 @@ async def _asked() -> AsyncIterator[None]:
                 raise _Refused(error.status_code, _code(error), describe(error)) from error
     except StoreUnavailable as error:
         cause = error.__cause__
-        text = describe(cause) if isinstance(cause, AzureError) else "no answer from storage"
+        text = describe(cause) if isinstance(cause, AzureError) else SILENT
         raise _Refused(None, "", text) from error

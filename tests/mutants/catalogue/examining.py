@@ -35,6 +35,13 @@ EXAMINING = (
         simulated=False,
     ),
     Mutant(
+        "offered-with-the-public-ip-of-another-role",
+        "no public IP hides that another may not be joined",
+        "nvaha.core.trial:_attached",
+        replace("public_ip.role == role", by='public_ip.role != ""'),
+        simulated=False,
+    ),
+    Mutant(
         "taken-write-is-proof",
         "a write that Azure took proves nothing but a fault",
         "nvaha.azure.arm.network:ArmNetwork.offer",
@@ -53,6 +60,13 @@ EXAMINING = (
         "a group that is being switched is offered nothing",
         "nvaha.operate.doctor:_Run._offers",
         replace("state.phase is Phase.SWITCHING", by="False"),
+        simulated=False,
+    ),
+    Mutant(
+        "ready-though-unread",
+        "what was not read is called neither ready nor writable",
+        "nvaha.core.diagnosis:of_unread",
+        replace("snapshot.get(each) is None", by="False"),
         simulated=False,
     ),
     Mutant(

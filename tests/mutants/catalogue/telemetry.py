@@ -15,6 +15,14 @@ TELEMETRY = (
         tests=("tests/simulation/test_traces.py",),
     ),
     Mutant(
+        "said-of-another-trace",
+        "a span of another trace says nothing of what it was begun within",
+        "nvaha.tracing:begin",
+        replace("_kept() if within is None else {}", by="_kept()"),
+        simulated=False,
+        tests=("tests/unit/test_tracing.py",),
+    ),
+    Mutant(
         "former-leader-shows-on",
         "who leads no more shows nothing of the groups",
         "nvaha.metrics:Metrics._observed",

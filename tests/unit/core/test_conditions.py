@@ -317,6 +317,8 @@ def of_monitors(leader: LeaderRecord | None, *rows: InstanceRecord) -> list[str]
         (LEADER, instance(campaign_at=None), ["cannot_lead"]),
         (LEADER, instance(abstains=True, answered=0), []),
         (LEADER, instance(answered=0), ["sees_nobody"]),
+        (LEADER, instance(seen_at=later(-6)), ["sees_nobody"]),
+        (LEADER, instance(written_at=later(-10), campaign_at=later(-10), seen_at=later(-12)), []),
         (LEADER, instance("one", configuration="", answered=0), []),
     ],
 )

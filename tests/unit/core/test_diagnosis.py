@@ -99,7 +99,8 @@ class TestReadiness:
         """It is told as what it is, among the reads."""
         there = [each for each in azure_of(GROUP, "a") if each.id != nic_id("b", "internal")]
         told = self.told(snapshot_of(*there, missing={nic_id("b", "internal"): "refused"}))
-        assert told
+        assert codes(*told)[-1] == ("follows", "g")
+        assert nic_id("b", "internal") in told[-1].text
         assert not any("refused" in each.text for each in told)
 
     def test_one_sentence_of_all_is_one_finding(self) -> None:
@@ -132,6 +133,24 @@ class TestOffers:
         told = diagnosis.of_offer(table_id("t"), fault, code, "why", "0b1e")
         assert codes(told) == [(kind, table_id("t"))]
         assert ("0b1e" in told.remedy) is (kind == "write_denied")
+
+    @pytest.mark.parametrize(
+        ("fault", "code", "remedies"),
+        [
+            ("refused", "ScopeLocked", {"lock"}),
+            ("policy", "RequestDisallowedByPolicy", {"policy"}),
+            ("refused", "ReadOnlyDisabledSubscription", {"subscription"}),
+            ("no_token", None, {"identity"}),
+        ],
+    )
+    def test_a_remedy_speaks_of_what_is_in_the_way_alone(
+        self, fault: str, code: str | None, remedies: set[str]
+    ) -> None:
+        """Nobody looks for a lock where a policy is, nor for either where there is no token."""
+        told = diagnosis.of_offer(table_id("t"), fault, code, "why", None)
+        assert {
+            each for each in ("lock", "policy", "subscription", "identity") if each in told.remedy
+        } == remedies
 
 
 class TestProbes:
@@ -216,6 +235,19 @@ class TestStorage:
         if kind == "storage_role_missing":
             assert "Storage Table Data Contributor" in told.remedy
             assert "0b1e" in told.remedy
+
+    def test_what_is_the_same_everywhere_is_said_once_with_all_that_it_is_of(self) -> None:
+        """Storage that is gone is one trouble; a service that says otherwise is another."""
+        silent = [
+            Tried("blob", "nvaha", (), "write", None, "", "no answer from storage"),
+            Tried("queue", "nvaha-switch", (), "write", None, "", "no answer from storage"),
+            Tried("table", "nvahagroups", (), "write", 503, "ServerBusy", "503 ServerBusy"),
+        ]
+        told = diagnosis.of_storage(silent, None)
+        assert codes(*told) == [
+            ("storage_silent", "blob nvaha, queue nvaha-switch"),
+            ("storage_silent", "table nvahagroups"),
+        ]
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,16 @@ def test_a_nic_would_carry_the_public_ips_that_a_failover_would_bring() -> None:
     assert nic["properties"]["future"] == before.body["properties"]["future"]
 
 
+def test_no_public_ip_hides_another_of_another_role() -> None:
+    """Each NIC would carry those of its own role alone, so the right to join each is asked for."""
+    public_ips = (PublicIp("external", pip_id("p")), PublicIp("internal", pip_id("q")))
+    there = offered(replace(GROUP, public_ips=public_ips))
+    for public_ip in public_ips:
+        configurations = there[nic_id("b", public_ip.role)].body["properties"]["ipConfigurations"][:-1]
+        joined = [each["properties"].get("publicIPAddress") for each in configurations]
+        assert joined == [{"id": public_ip.id}]
+
+
 def test_a_table_is_offered_as_it_was_read() -> None:
     """With all of its routes, so that the service is asked for nothing new but what it cannot read."""
     before = next(each for each in azure_of(GROUP, "a") if each.id == table_id("t1"))

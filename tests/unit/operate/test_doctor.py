@@ -259,6 +259,15 @@ async def test_without_storage_all_else_is_examined() -> None:
     assert len(trials.offered) == 3
 
 
+async def test_what_needs_storage_is_mended_where_storage_is_told() -> None:
+    """To examine one group helps nobody then."""
+    out = await outside()
+    out.storage_goes()
+    silent = Tried("blob", "nvaha", (), "write", None, "", "no answer from storage")
+    found = bad(await examined(out, FakeTrials(tried=(silent,))))
+    assert [each for each in found if each[0] is Area.MONITORS] == [(Area.MONITORS, "follows", "rows")]
+
+
 async def test_a_row_that_cannot_be_read_is_told_and_stops_nothing() -> None:
     """As on the status page."""
     out = await outside()
@@ -267,12 +276,15 @@ async def test_a_row_that_cannot_be_read_is_told_and_stops_nothing() -> None:
 
 
 async def test_azure_that_gives_no_answer_is_not_known() -> None:
-    """Probes go on without it."""
-    out = await outside()
+    """Probes go on without it; that the leader could not read it either says nothing more."""
+    out = await outside(unread="503")
     for each in GROUP.resource_ids:
         out.network.unread[each] = NetworkError(NetworkFault.UNAVAILABLE, each, "503")
-    found = bad(await examined(out))
-    assert {code for _, code, _ in found} == {"not_answered"}
+    findings = await examined(out)
+    read, *others = bad(findings)
+    assert read[:2] == (Area.AZURE, "not_answered")
+    assert others == [(Area.READINESS, "follows", "g"), (Area.RIGHTS, "follows", "g")]
+    assert any(f"(and {len(GROUP.resource_ids) - 1} more)" in each.text for each in findings)
     assert set(out.prober.asked) >= set(PROBED_AT.values())
 
 
@@ -336,8 +348,19 @@ async def test_a_group_of_which_nothing_could_be_read_is_not_said_to_be_writable
     for each in GROUP.resource_ids:
         out.network.unread[each] = NetworkError(NetworkFault.DENIED, each, "403")
     findings = await examined(out, trials)
-    assert not any(each.area is Area.RIGHTS for each in findings)
+    for area in (Area.RIGHTS, Area.READINESS):
+        assert [each.code for each in findings if each.area is area] == ["follows"]
     assert trials.offered == []
+
+
+async def test_without_a_token_nothing_is_said_of_the_way_to_azure() -> None:
+    """Nothing was asked, so what is to be mended is the identity, which is told above."""
+    out = await outside()
+    for each in GROUP.resource_ids:
+        out.network.unread[each] = NetworkError(NetworkFault.NO_TOKEN, each, "no token for ARM")
+    findings = await examined(out, FakeTrials(seen=(TokenSeen("ARM", None, "no token for ARM"),)))
+    [told] = [each for each in findings if each.area is Area.AZURE]
+    assert (told.code, told.remedy) == ("follows", "see identity above")
 
 
 async def test_what_there_is_no_time_for_is_not_tried() -> None:
