@@ -202,7 +202,7 @@ class Attempt:
                 return halted
             known = (*todo.problems, *unread_public_ips(self.group, snapshot))
             if not known:
-                await record.found(todo.steps, self.group.nva(target).interfaces.values())
+                await record.found(todo.steps, self.group)
             if number == 0 and optional:
                 known += dropping(self.group, snapshot, target, self.state.nvas)
             doubtful = optional and known

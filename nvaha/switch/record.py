@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from nvaha.core.plan import Step
-from nvaha.model import Notice, Operation, Status, StepRecord, StepStatus, SwitchRequest
+from nvaha.model import Group, Notice, Operation, Status, StepRecord, StepStatus, SwitchRequest
 from nvaha.ports import NetworkError, Ports, correlation_id
 
 Answered = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
@@ -93,17 +93,21 @@ class OperationRecorder:
                 )
         await self._write()
 
-    async def found(self, left: Iterable[Step], arrives_at: Collection[str]) -> None:
+    async def found(self, left: Iterable[Step], group: Group) -> None:
         """Record as done what an earlier attempt began and nobody has to do any more: only its end was lost.
 
         Args:
             left: all that is still to be done.
-            arrives_at: the NICs that public IPs go to; an attach elsewhere was one that put something back.
+            group: as it is configured now; of what is not in it any more nobody knows whether it was done.
         """
-        keys, nics = {step.key for step in left}, {each.casefold() for each in arrives_at}
+        keys = {step.key for step in left}
+        target = {each.casefold() for each in group.nva(self.request.target).interfaces.values()}
+        known = {each.casefold() for each in group.resource_ids}
         for key, step in list(self._steps.items()):
-            forward = step.kind != "attach" or step.resource_id.casefold() in nics
-            if step.status is StepStatus.RUNNING and key not in keys and forward:
+            # An attach elsewhere was one that put something back.
+            places = target if step.kind == "attach" else known
+            began = step.status is StepStatus.RUNNING and step.resource_id.casefold() in places
+            if began and key not in keys:
                 await self.ended(key, StepStatus.DONE)
 
     async def started(self, key: str) -> None:

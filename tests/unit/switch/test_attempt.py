@@ -27,6 +27,7 @@ from tests.builders import (
     request_to,
     switch_of,
     switching,
+    table_id,
 )
 from tests.fakes import Outside, after
 from tests.unit.switch.stage import GROUP, NEW_NIC, OLD_NIC, TABLE, attempt, moved, record
@@ -78,15 +79,20 @@ async def test_a_switch_that_is_done_in_azure_already_writes_nothing(out: Outsid
 
 
 async def test_what_a_dead_worker_began_and_azure_has_done_is_done_on_record(out: Outside) -> None:
-    """Only the end of it was lost; what was to put something back is another matter."""
+    """Only the end of it was lost. What was to put something back, or is not configured any more, is not known."""
     began = [
         StepRecord(f"{kind}:{resource.casefold()}", kind, resource, "", StepStatus.RUNNING)
-        for kind, resource in (("routes", TABLE), ("attach", NEW_NIC), ("attach", OLD_NIC))
+        for kind, resource in (
+            ("routes", TABLE),
+            ("attach", NEW_NIC),
+            ("attach", OLD_NIC),
+            ("routes", table_id("gone")),
+        )
     ]
     out.network.put_there(*azure_of(GROUP, "b"))
     out.store.operations["g-1-0"] = Operation(request_to("b"), steps=tuple(began))
     await attempt(out)
-    assert [step.status for step in record(out).steps] == [*[StepStatus.DONE] * 2, StepStatus.RUNNING]
+    assert [step.status for step in record(out).steps] == [*[StepStatus.DONE] * 2, *[StepStatus.RUNNING] * 2]
     assert out.network.puts == []
 
 
