@@ -79,7 +79,7 @@ async def test_a_switch_that_is_done_in_azure_already_writes_nothing(out: Outsid
 
 
 async def test_what_a_dead_worker_began_and_azure_has_done_is_done_on_record(out: Outside) -> None:
-    """Only the end of it was lost. What was to put something back, or is not configured any more, is not known."""
+    """Only its end was lost. What put something back, or is not configured any more, is not known."""
     began = [
         StepRecord(f"{kind}:{resource.casefold()}", kind, resource, "", StepStatus.RUNNING)
         for kind, resource in (
