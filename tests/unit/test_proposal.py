@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -389,7 +390,7 @@ def test_letters_at_the_end_of_names_count_as_numbers() -> None:
 
 def test_a_vm_s_name_that_two_resource_groups_have_is_asked_about() -> None:
     """Two VMs of one name are told apart by their ids, and get different names in the group."""
-    other = vm("fw1", GROUP.replace("hub-rg", "other-rg"))
+    other = vm("fw1", GROUP.replace("hub-rg", "other-rg").replace("10.0.", "10.9."))
     hub = [
         nic("a", "fw1", "trust", config("10.0.2.4")),
         nic("b", other, "trust", config("10.0.2.5")),
@@ -397,6 +398,24 @@ def test_a_vm_s_name_that_two_resource_groups_have_is_asked_about() -> None:
     ]
     assert unclear(hub, Wanted(vms=("fw1",))) == []
     assert proposed(hub, Wanted(vms=(vm("fw1"), other))).group.names == ("fw1", "fw1-2")
+    assert proposed(hub, Wanted(vms=("hub-rg/fw1", "OTHER-RG/FW1"))).group.names == ("fw1", "fw1-2")
+
+
+@pytest.mark.parametrize("option", ["vms", "nics", "route_tables"])
+def test_a_name_of_several_lists_their_ids(option: str) -> None:
+    """Whatever is named, all ids that it may mean are told, and GROUP/NAME is one of them."""
+    group = GROUP.replace("hub-rg", "other-rg")
+    hub = [*pair()]
+    for each in pair():
+        twin = json.loads(json.dumps(dict(each.body)).replace("hub-rg", "other-rg").replace("10.0.", "10.9."))
+        hub.append(Resource(each.id.replace(GROUP, group), each.etag, twin))
+    name = {"vms": "fw1", "nics": "fw1-int", "route_tables": "udr"}[option]
+    with pytest.raises(UnclearError) as caught:
+        members(seen(hub), Wanted(**{option: (name,)}))
+    for each in (GROUP, group):
+        assert f"{each}/providers/Microsoft." in str(caught.value)
+        found = members(seen(hub), Wanted(**{option: (f"{last_part(each)}/{name}",)}))
+        assert [machine.id for machine in found] == [vm("fw1", each), vm("fw2", each)]
 
 
 def test_what_cannot_be_understood_is_told_and_left_out() -> None:

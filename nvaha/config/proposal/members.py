@@ -16,7 +16,7 @@ SCALE_SET = "The NICs of a uniform scale set are no resources of their own, and 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What somebody says of the group that is to be; names of resources are names or ids, in any case.
+    """What somebody says of the group that is to be; resources by name, GROUP/NAME or id, in any case.
 
     Args:
         group: the group's name.
@@ -87,18 +87,11 @@ def _named(network: Seen, wanted: Wanted) -> tuple[Machine, ...]:
     found = {machine.id.casefold(): machine for machine in (_by_name(network, vm) for vm in wanted.vms)}
     chosen: dict[str, dict[str, Interface]] = {}
     for nic in wanted.nics:
-        machine, interface = next(
-            (
-                (machine, each)
-                for machine in network.machines
-                for each in machine.interfaces
-                if _is(nic, each.id)
-            ),
-            (None, None),
-        )
-        if machine is None or interface is None:
-            text = f"no NIC {nic} of a VM was read: is its name right, and is it attached?"
-            raise UnclearError(f"{text} {SCALE_SET}")
+        owners = {each.id: machine for machine in network.machines for each in machine.interfaces}
+        missing = f"no NIC {nic} of a VM was read: is its name right, and is it attached? {SCALE_SET}"
+        nic_id = _one(nic, owners, "NICs", missing)
+        machine = owners[nic_id]
+        interface = next(each for each in machine.interfaces if each.id == nic_id)
         chosen.setdefault(machine.id.casefold(), {})[interface.id.casefold()] = interface
         found[machine.id.casefold()] = replace(
             machine, interfaces=tuple(chosen[machine.id.casefold()].values())
@@ -107,18 +100,36 @@ def _named(network: Seen, wanted: Wanted) -> tuple[Machine, ...]:
 
 
 def _by_name(network: Seen, vm: str) -> Machine:
-    found = [each for each in network.machines if _is(vm, each.id)]
+    machines = {each.id: each for each in network.machines}
+    text = f"no NIC was read that belongs to a VM {vm}: is its name right, and may you read its NICs?"
+    return machines[_one(vm, machines, "VMs", f"{text} {SCALE_SET}")]
+
+
+def _one(typed: str, ids: Iterable[str], kind: str, missing: str) -> str:
+    """Return the one id that was typed; UnclearError if there is none, as `missing`, or more than one."""
+    found = [each for each in ids if _is(typed, each)]
     if not found:
-        text = f"no NIC was read that belongs to a VM {vm}: is its name right, and may you read its NICs?"
-        raise UnclearError(f"{text} {SCALE_SET}")
+        raise UnclearError(missing)
     if len(found) > 1:
-        ids = ", ".join(each.id for each in found)
-        raise UnclearError(f"several VMs are named {vm}: give the id of one: {ids}")
+        raise UnclearError(f"several {kind} are named {typed}: give the id of one: {', '.join(found)}")
     return found[0]
 
 
 def _is(typed: str, resource_id: str) -> bool:
-    return same_id(typed.rstrip("/"), resource_id if "/" in typed else last_part(resource_id))
+    typed, name = typed.rstrip("/"), last_part(resource_id)
+    there = {0: name, 1: f"{_group_of(resource_id)}/{name}"}.get(typed.count("/"), resource_id)
+    return same_id(typed, there)
+
+
+def _group_of(resource_id: str) -> str:
+    """Return the name of the resource group that an id is in."""
+    return re.split("/resourceGroups/", resource_id, flags=re.IGNORECASE)[-1].partition("/")[0]
+
+
+def to_type(resource_id: str, among: Iterable[str]) -> str:
+    """Return what to type for a resource: its name, or its id if another of these has the same name."""
+    name = last_part(resource_id)
+    return resource_id if sum(_is(name, each) for each in among) > 1 else name
 
 
 def named_in(names: Iterable[str], resource_id: str) -> bool:
@@ -127,14 +138,11 @@ def named_in(names: Iterable[str], resource_id: str) -> bool:
 
 
 def _tables(network: Seen, wanted: Wanted) -> list[Table]:
-    found = []
-    for typed in wanted.route_tables:
-        tables = [each for each in network.tables if _is(typed, each.id)]
-        if len(tables) != 1:
-            said = "several route tables are named" if tables else "there is no route table"
-            raise UnclearError(f"{said} {typed} among what was read: give its id, and its subscription")
-        found += tables
-    return found
+    tables = {each.id: each for each in network.tables}
+    return [
+        tables[_one(typed, tables, "route tables", f"there is no route table {typed} among what was read")]
+        for typed in wanted.route_tables
+    ]
 
 
 def _led_to(network: Seen, tables: Iterable[Table]) -> tuple[Machine, ...]:

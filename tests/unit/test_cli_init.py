@@ -1,0 +1,71 @@
+"""`nvaha init` on lists that were read already: what it asks back, and what it offers to type."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from nvaha.cli.failure import ExitCode
+from nvaha.cli.main import app
+from nvaha.config import parse
+from nvaha.config.proposal.seen import seen
+from nvaha.model import Resource
+from tests.hub import GROUP, SUBSCRIPTION, config, nic, table, vm
+
+OTHER = GROUP.replace("hub-rg", "other-rg")
+TWINS = [
+    nic("a", "fw-a", "trust", config("10.0.2.4")),
+    nic("b", "fw-b", "trust", config("10.0.2.5")),
+    nic("c", vm("fw-a", OTHER), "trust", config("10.0.2.6")),
+    nic("d", vm("fw-b", OTHER), "trust", config("10.0.2.7")),
+    table("udr", ["10.0.2.4", "10.0.2.5"]),
+]
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def init(monkeypatch: pytest.MonkeyPatch, hub: Sequence[Resource], *args: str) -> Any:
+    """Run the command on a network."""
+    monkeypatch.setattr("nvaha.cli.listing.read", lambda _: seen(hub))
+    result = CliRunner().invoke(
+        app, ["init", "--subscription", SUBSCRIPTION.rpartition("/")[2], *args], env={"COLUMNS": "200"}
+    )
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    return result
+
+
+def offered(stderr: str) -> list[list[str]]:
+    """Return the arguments of each `nvaha init` that was offered."""
+    lines = [line.partition("Next:")[2].strip() for line in stderr.splitlines() if "Next:" in line]
+    return [shlex.split(line.removeprefix("nvaha init …")) for line in lines if line.startswith("nvaha init")]
+
+
+def test_what_is_offered_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where VMs of two resource groups have one name, each offered command leads to a file."""
+    asked = init(monkeypatch, TWINS)
+    assert asked.exit_code == ExitCode.REFUSED
+    commands = offered(asked.stderr)
+    assert commands
+    for command in commands:
+        done = init(monkeypatch, TWINS, *command, "--take", "udr", "--output", "-")
+        assert done.exit_code == ExitCode.DONE, done.stderr
+
+
+def test_a_table_that_is_offered_is_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two tables of one name, what is offered to be taken is one of them."""
+    hub = [each for each in TWINS if each.id.rpartition("/")[2] in {"a", "b", "udr"}]
+    twin = hub[-1].id.replace("hub-rg", "other-rg")
+    hub.append(Resource(twin, hub[-1].etag, {**hub[-1].body, "id": twin}))
+    commands = offered(init(monkeypatch, hub).stderr)
+    assert len(commands) == 2
+    for command in commands:
+        (group,) = parse(init(monkeypatch, hub, *command, "--output", "-").stdout).configuration.groups
+        assert len(group.route_tables) == 1
