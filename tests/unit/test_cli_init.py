@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from nvaha.cli.failure import ExitCode
+from nvaha.cli.failure import ExitCode, Failure
+from nvaha.cli.listing import network_in
 from nvaha.cli.main import app
 from nvaha.config import parse
 from nvaha.config.proposal.seen import seen
 from nvaha.model import Resource
+from nvaha.ports import NetworkError, NetworkFault
 from tests.hub import GROUP, SUBSCRIPTION, config, nic, table, vm
 
 OTHER = GROUP.replace("hub-rg", "other-rg")
@@ -69,3 +72,45 @@ def test_a_table_that_is_offered_is_that_one(monkeypatch: pytest.MonkeyPatch) ->
     for command in commands:
         (group,) = parse(init(monkeypatch, hub, *command, "--output", "-").stdout).configuration.groups
         assert len(group.route_tables) == 1
+
+
+class Lists:
+    """A network whose lists answer with an error, or never."""
+
+    def __init__(self, errors: dict[str, NetworkError]) -> None:
+        self.errors = errors
+
+    async def list_all(self, scope: str, kind: str) -> tuple[Resource, ...]:
+        """Fail as was set, or hang."""
+        if kind not in self.errors:
+            await asyncio.Event().wait()
+        raise self.errors[kind]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "kinds", "command"),
+    [
+        (NetworkFault.UNAVAILABLE, None, 1, "nvaha init"),
+        (NetworkFault.MISSING, "ResourceGroupNotFound", 4, "az group list"),
+        (NetworkFault.MISSING, "SubscriptionNotFound", 4, "az account list"),
+    ],
+)
+def test_lists_that_cannot_be_read_lead_on(
+    fault: NetworkFault, code: str | None, kinds: int, command: str
+) -> None:
+    """One list without an answer ends the wait for all; what to type next fits what is wrong, in one line."""
+    names = ["routeTables", "networkInterfaces", "publicIPAddresses", "loadBalancers"][:kinds]
+    ids = {each: f"{GROUP}/providers/Microsoft.Network/{each}" for each in names}
+    text = f"{code}: the answer that ARM gave, which is the same for all of them"
+    lists = Lists({kind: NetworkError(fault, each, text, code=code) for kind, each in ids.items()})
+
+    async def read() -> Failure:
+        with pytest.raises(Failure) as caught:
+            await asyncio.wait_for(network_in([GROUP], lists), 10)  # type: ignore[arg-type]
+        return caught.value
+
+    failure = asyncio.run(read())
+    assert failure.hints[0].startswith(command)
+    (detail,) = failure.details
+    assert names[-1] in detail["message"]
+    assert len(detail["message"]) < 240
