@@ -117,9 +117,12 @@ def init(
     with the reason, until --vm, --port, --take or --leave says it.
     """
     _check_name(group)
+    for each in take or ():
+        if any(named_in([each], other) or named_in([other], each) for other in leave or ()):
+            raise usage(f"{safe(each)} is said both to be taken and to be left: give --take or --leave")
     file = None if output == "-" else Path(output)
-    if file is not None and file.exists() and not overwrite:
-        raise _exists(file)
+    if file is not None:
+        _check_free(file, overwrite=overwrite)
     wanted = Wanted(
         group=group,
         vms=tuple(vm or ()),
@@ -256,6 +259,13 @@ def _checked(text: str) -> Loaded:
         ) from None
 
 
+def _check_free(file: Path, *, overwrite: bool) -> None:
+    if file.is_dir():
+        raise usage(f"{safe(str(file))} is a folder", hints=[f"nvaha init … --output {file / 'nvaha.yaml'}"])
+    if file.exists() and not overwrite:
+        raise _exists(file)
+
+
 def _exists(file: Path) -> Failure:
     text = f"{safe(str(file))} is there already, and is left as it is"
     return usage(text, hints=["nvaha init … --output OTHER.yaml, or --overwrite"])
@@ -319,7 +329,8 @@ def _tell(file: Path | None, proposal: Proposal, loaded: Loaded, network: Seen) 
             console.print(render.sentence(f"LEFT OUT {safe(each.name)}: {safe(each.bar)}", "yellow"))
     for note in proposal.notes:
         console.print(render.sentence(safe(note), "dim"))
-    say(f"\nNext: read {name}, then: nvaha validate {name} --online", err=err)
+    read = f"read {name}" if file else "write it to a file and read that"
+    say(f"\nNext: {read}, then: nvaha validate {name if file else 'FILE'} --online", err=err)
 
 
 def _document(file: Path | None, text: str, proposal: Proposal) -> dict[str, object]:

@@ -18,7 +18,7 @@ from nvaha.config import parse
 from nvaha.config.proposal.seen import seen
 from nvaha.model import Resource
 from nvaha.ports import NetworkError, NetworkFault
-from tests.hub import GROUP, SUBSCRIPTION, config, nic, table, vm
+from tests.hub import GROUP, SUBSCRIPTION, config, nic, pair, table, vm
 
 OTHER = GROUP.replace("hub-rg", "other-rg")
 TWINS = [
@@ -114,3 +114,27 @@ def test_lists_that_cannot_be_read_lead_on(
     (detail,) = failure.details
     assert names[-1] in detail["message"]
     assert len(detail["message"]) < 240
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--take", "udr", "--leave", f"{GROUP}/providers/Microsoft.Network/routeTables/UDR"], "--leave"),
+        (["--take", "hub-rg/udr", "--leave", "udr"], "--leave"),
+        (["--output", "."], "folder"),
+        (["--output", ".", "--overwrite"], "folder"),
+        (["--port", "ssh"], "ssh is not a whole number"),
+        (["--port", "22.5"], "22.5 is not a whole number"),
+        (["--port", "99999"], "99999 is more than 65535"),
+        (["--port", "0"], "0 is less than 1"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, list) else "",
+)
+def test_what_cannot_be_followed_is_said_in_its_own_words(
+    monkeypatch: pytest.MonkeyPatch, args: list[str], told: str
+) -> None:
+    """Two answers on one table, a folder for a file, and what is no port are told as what they are."""
+    result = init(monkeypatch, pair(), *args)
+    assert result.exit_code == ExitCode.USAGE
+    assert told in " ".join(result.stderr.replace("│", " ").split())
+    assert "Input should" not in result.stderr
