@@ -381,6 +381,24 @@ def test_a_partner_that_forwards_less_is_still_one() -> None:
     assert unclear(hub) == [["fw1", "fw2"], ["vpn1", "vpn2"]]
 
 
+def test_forwarding_that_is_off_is_said_to_be_what_keeps_vms_apart() -> None:
+    """With IP forwarding off everywhere that is said; off on one of two, that one is named."""
+    off = [nic(f"n{n}", f"fw{n}", "trust", config(f"10.0.2.{n}"), forwards=False) for n in (4, 5)]
+    hub = [*off, nic("far", "app", "apps", config("10.0.9.4"), forwards=False)]
+    with pytest.raises(UnclearError, match="off on all that was read, 3 NICs of 3 VMs"):
+        members(seen(hub), WANTED)
+    hub[0] = nic("n4", "fw4", "trust", config("10.0.2.4"))
+    for wanted in (WANTED, Wanted(vms=("fw4",))):
+        with pytest.raises(UnclearError, match=r"IP forwarding off: fw5[.]"):
+            members(seen(hub), wanted)
+
+
+def test_public_ips_alone_are_on_the_external_side() -> None:
+    """Where no routes lead to the NVAs, the role of the subnet with the public IP is still external."""
+    proposal = proposed([each for each in pair() if last_part(each.id) != "udr"])
+    assert set(proposal.group.nvas[0].interfaces) == {"external"}
+
+
 def test_letters_at_the_end_of_names_count_as_numbers() -> None:
     """fgt-a and fgt-b are a pair beside vpn-a and vpn-b."""
     machines = enumerate(["fgt-a", "fgt-b", "vpn-a", "vpn-b"], 4)

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from nvaha.config.proposal.seen import Interface, Machine, Seen, Table
+from nvaha.config.proposal.seen import Interface, Machine, Seen, Table, counted
 from nvaha.core.bodies import canonical
+from nvaha.core.notices import listed
 from nvaha.model import same_id
 from nvaha.text import last_part
 
@@ -70,17 +71,30 @@ def members(network: Seen, wanted: Wanted) -> tuple[Machine, ...]:
         choices = [each for each in choices if _has(each, routed)] or choices
     if len(choices) == 1:
         return tuple(next((own for own in named if same_id(own.id, each.id)), each) for each in choices[0])
-    raise UnclearError(_why(choices, led_to), choices)
+    raise UnclearError(_why(choices, led_to, network), choices)
 
 
-def _why(choices: Sequence[tuple[Machine, ...]], led_to: Sequence[Machine]) -> str:
+def _why(choices: Sequence[tuple[Machine, ...]], led_to: Sequence[Machine], network: Seen) -> str:
     if choices:
         return "which VMs stand in for each other cannot be told: name them with --vm, once for each"
+    forward = [each for each in network.machines if any(nic.forwards for nic in each.interfaces)]
+    name_them = f"Name them with --vm, once for each. {SCALE_SET}"
+    if not forward:
+        nics = sum(len(each.interfaces) for each in network.machines)
+        read = f"{counted(nics, 'NIC')} of {counted(len(network.machines), 'VM')}"
+        return f"IP forwarding is off on all that was read, {read}: switch it on. {name_them}"
     others = f" beside {led_to[0].name}" if led_to else ""
-    return (
-        f"no VMs{others} were found that stand in for each other: two or more with IP forwarding on NICs in "
-        f"the same subnets. Name them with --vm, once for each. {SCALE_SET}"
+    text = (
+        f"no VMs{others} were found that stand in for each other: two or more with IP forwarding on NICs"
     )
+    there = {nic.subnet.casefold() for each in led_to or forward for nic in each.interfaces}
+    off = [
+        each.name
+        for each in network.machines
+        if each not in forward and any(nic.subnet.casefold() in there for nic in each.interfaces)
+    ]
+    seen_off = f"There too, with IP forwarding off: {listed(off)}. " if off else ""
+    return f"{text} in the same subnets. {seen_off}{name_them}"
 
 
 def _named(network: Seen, wanted: Wanted) -> tuple[Machine, ...]:
