@@ -84,9 +84,7 @@ def _why(choices: Sequence[tuple[Machine, ...]], led_to: Sequence[Machine], netw
         read = f"{counted(nics, 'NIC')} of {counted(len(network.machines), 'VM')}"
         return f"IP forwarding is off on all that was read, {read}: switch it on. {name_them}"
     others = f" beside {led_to[0].name}" if led_to else ""
-    text = (
-        f"no VMs{others} were found that stand in for each other: two or more with IP forwarding on NICs"
-    )
+    text = f"no VMs{others} were found that stand in for each other: two or more with IP forwarding on NICs"
     there = {nic.subnet.casefold() for each in led_to or forward for nic in each.interfaces}
     off = [
         each.name
