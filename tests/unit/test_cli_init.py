@@ -24,9 +24,10 @@ OTHER = GROUP.replace("hub-rg", "other-rg")
 TWINS = [
     nic("a", "fw-a", "trust", config("10.0.2.4")),
     nic("b", "fw-b", "trust", config("10.0.2.5")),
-    nic("c", vm("fw-a", OTHER), "trust", config("10.0.2.6")),
-    nic("d", vm("fw-b", OTHER), "trust", config("10.0.2.7")),
-    table("udr", ["10.0.2.4", "10.0.2.5"]),
+    nic("c", vm("fw-a", OTHER), "dmz", config("10.0.3.4")),
+    nic("d", vm("fw-b", OTHER), "dmz", config("10.0.3.5")),
+    table("udr", ["10.0.2.4"]),
+    table("dmz-udr", ["10.0.3.4"]),
 ]
 
 
@@ -56,15 +57,15 @@ def test_what_is_offered_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = init(monkeypatch, TWINS)
     assert asked.exit_code == ExitCode.REFUSED
     commands = offered(asked.stderr)
-    assert commands
-    for command in commands:
-        done = init(monkeypatch, TWINS, *command, "--take", "udr", "--output", "-")
+    assert len(commands) == 2
+    for number, command in enumerate(commands):
+        done = init(monkeypatch, TWINS, *command, "--output", f"{number}.yaml")
         assert done.exit_code == ExitCode.DONE, done.stderr
 
 
 def test_a_table_that_is_offered_is_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two tables of one name, what is offered to be taken is one of them."""
-    hub = [each for each in TWINS if each.id.rpartition("/")[2] in {"a", "b", "udr"}]
+    hub = [*TWINS[:2], table("udr", ["10.0.2.4", "10.0.2.5"])]
     twin = hub[-1].id.replace("hub-rg", "other-rg")
     hub.append(Resource(twin, hub[-1].etag, {**hub[-1].body, "id": twin}))
     commands = offered(init(monkeypatch, hub).stderr)

@@ -389,7 +389,7 @@ def test_forwarding_that_is_off_is_said_to_be_what_keeps_vms_apart() -> None:
         members(seen(hub), WANTED)
     hub[0] = nic("n4", "fw4", "trust", config("10.0.2.4"))
     for wanted in (WANTED, Wanted(vms=("fw4",))):
-        with pytest.raises(UnclearError, match=r"IP forwarding off: fw5[.]"):
+        with pytest.raises(UnclearError, match="It is off on fw5 there"):
             members(seen(hub), wanted)
 
 

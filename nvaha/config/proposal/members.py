@@ -78,11 +78,11 @@ def _why(choices: Sequence[tuple[Machine, ...]], led_to: Sequence[Machine], netw
     if choices:
         return "which VMs stand in for each other cannot be told: name them with --vm, once for each"
     forward = [each for each in network.machines if any(nic.forwards for nic in each.interfaces)]
-    name_them = f"Name them with --vm, once for each. {SCALE_SET}"
+    name_them = f"name them with --vm, once for each. {SCALE_SET}"
     if not forward:
         nics = sum(len(each.interfaces) for each in network.machines)
         read = f"{counted(nics, 'NIC')} of {counted(len(network.machines), 'VM')}"
-        return f"IP forwarding is off on all that was read, {read}: switch it on. {name_them}"
+        return f"IP forwarding is off on all that was read, {read}: switch it on, or {name_them}"
     others = f" beside {led_to[0].name}" if led_to else ""
     text = f"no VMs{others} were found that stand in for each other: two or more with IP forwarding on NICs"
     there = {nic.subnet.casefold() for each in led_to or forward for nic in each.interfaces}
@@ -91,8 +91,9 @@ def _why(choices: Sequence[tuple[Machine, ...]], led_to: Sequence[Machine], netw
         for each in network.machines
         if each not in forward and any(nic.subnet.casefold() in there for nic in each.interfaces)
     ]
-    seen_off = f"There too, with IP forwarding off: {listed(off)}. " if off else ""
-    return f"{text} in the same subnets. {seen_off}{name_them}"
+    if off:
+        return f"{text} in the same subnets. It is off on {listed(off)} there: switch it on, or {name_them}"
+    return f"{text} in the same subnets; {name_them}"
 
 
 def _named(network: Seen, wanted: Wanted) -> tuple[Machine, ...]:
@@ -123,7 +124,9 @@ def _one(typed: str, ids: Iterable[str], kind: str, missing: str) -> str:
     if not found:
         raise UnclearError(missing)
     if len(found) > 1:
-        raise UnclearError(f"several {kind} are named {typed}: give the id of one: {', '.join(found)}")
+        raise UnclearError(
+            f"several {kind} are named {typed}: give GROUP/NAME or the id of one: {', '.join(found)}"
+        )
     return found[0]
 
 
