@@ -126,7 +126,7 @@ def _unread(errors: Sequence[NetworkError]) -> Failure:
         case NetworkFault.MISSING:
             hints = ["az account list --output table   (az login --tenant ID, if it is in another tenant)"]
         case NetworkFault.UNAVAILABLE | NetworkFault.THROTTLED:
-            hints = ["nvaha init … --resource-group NAME   (its lists are shorter; or the same again later)"]
+            hints = ["nvaha init …   (again later; with --resource-group NAME the lists are shorter)"]
         case _:
             hints = []
     code = ExitCode.REFUSED if first.fault.lasting else ExitCode.NO_ANSWER

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -419,21 +419,27 @@ def test_a_vm_s_name_that_two_resource_groups_have_is_asked_about() -> None:
     assert proposed(hub, Wanted(vms=("hub-rg/fw1", "OTHER-RG/FW1"))).group.names == ("fw1", "fw1-2")
 
 
-@pytest.mark.parametrize("option", ["vms", "nics", "route_tables"])
-def test_a_name_of_several_lists_their_ids(option: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("fw1", lambda typed: Wanted(vms=(typed,))),
+        ("fw1-int", lambda typed: Wanted(nics=(typed,))),
+        ("udr", lambda typed: Wanted(route_tables=(typed,))),
+    ],
+)
+def test_a_name_of_several_lists_their_ids(name: str, wanted: Callable[[str], Wanted]) -> None:
     """Whatever is named, all ids that it may mean are told, and GROUP/NAME is one of them."""
-    group = GROUP.replace("hub-rg", "other-rg")
+    other = GROUP.replace("hub-rg", "other-rg")
     hub = [*pair()]
     for each in pair():
         twin = json.loads(json.dumps(dict(each.body)).replace("hub-rg", "other-rg").replace("10.0.", "10.9."))
-        hub.append(Resource(each.id.replace(GROUP, group), each.etag, twin))
-    name = {"vms": "fw1", "nics": "fw1-int", "route_tables": "udr"}[option]
+        hub.append(Resource(each.id.replace(GROUP, other), each.etag, twin))
     with pytest.raises(UnclearError) as caught:
-        members(seen(hub), Wanted(**{option: (name,)}))
-    for each in (GROUP, group):
-        assert f"{each}/providers/Microsoft." in str(caught.value)
-        found = members(seen(hub), Wanted(**{option: (f"{last_part(each)}/{name}",)}))
-        assert [machine.id for machine in found] == [vm("fw1", each), vm("fw2", each)]
+        members(seen(hub), wanted(name))
+    for group in (GROUP, other):
+        assert f"{group}/providers/Microsoft." in str(caught.value)
+        found = members(seen(hub), wanted(f"{last_part(group)}/{name}"))
+        assert [machine.id for machine in found] == [vm("fw1", group), vm("fw2", group)]
 
 
 def test_what_cannot_be_understood_is_told_and_left_out() -> None:
