@@ -22,7 +22,7 @@ from nvaha.cli.words import counted
 from nvaha.config import ConfigError, Loaded, parse
 from nvaha.config.forms import GroupForm
 from nvaha.config.problems import Findings
-from nvaha.config.proposal.members import UnclearError, Wanted, members, named_in
+from nvaha.config.proposal.members import UnclearError, Wanted, members, named_in, to_type
 from nvaha.config.proposal.nvas import Item
 from nvaha.config.proposal.propose import USUAL_PORT, NothingFollowsError, Proposal, propose
 from nvaha.config.proposal.seen import Machine, Seen
@@ -32,7 +32,7 @@ from nvaha.model import Resource
 from nvaha.ports import NetworkError, NetworkFault
 from nvaha.text import in_texts, last_part, safe
 
-_NAMES = "NAME|ID"
+_NAMES = "NAME|GROUP/NAME|ID"
 Many = list[str] | None
 
 app = typer.Typer()
@@ -117,9 +117,12 @@ def init(
     with the reason, until --vm, --port, --take or --leave says it.
     """
     _check_name(group)
+    for each in take or ():
+        if any(named_in([each], other) or named_in([other], each) for other in leave or ()):
+            raise usage(f"{safe(each)} is said both to be taken and to be left: give --take or --leave")
     file = None if output == "-" else Path(output)
-    if file is not None and file.exists() and not overwrite:
-        raise _exists(file)
+    if file is not None:
+        _check_free(file, overwrite=overwrite)
     wanted = Wanted(
         group=group,
         vms=tuple(vm or ()),
@@ -162,7 +165,7 @@ def _settled(network: Seen, wanted: Wanted, *, person: bool) -> Proposal:
     """Return the proposal once everything that somebody can be asked has been asked."""
     machines = _members(network, wanted, person=person)
     if person:
-        say(f"The NVAs: {safe(_described(machines))}")
+        say(f"The NVAs: {safe(_described(machines, network))}")
     while True:
         try:
             proposal: Proposal | None = propose(network, machines, wanted)
@@ -176,7 +179,8 @@ def _settled(network: Seen, wanted: Wanted, *, person: bool) -> Proposal:
     if proposal is not None:
         _check_said(wanted, proposal)
     else:
-        hints = [f"nvaha init … --take {each.name}" for each in open_]
+        ids = [each.id for each in open_]
+        hints = [f"nvaha init … --take {to_type(each.id, ids)}" for each in open_]
         raise Failure(ExitCode.REFUSED, "nothing_follows", why, hints=hints)
     if person and wanted.port is None:
         return propose(network, machines, replace(wanted, port=_port()))
@@ -200,25 +204,30 @@ def _members(network: Seen, wanted: Wanted, *, person: bool) -> tuple[Machine, .
     except UnclearError as error:
         choices = error.choices
         if not person or not choices:
-            hints = [f"nvaha init … {_vms(each)}" for each in choices]
+            hints = [f"nvaha init … {_vms(each, network)}" for each in choices]
             raise Failure(ExitCode.REFUSED, "which_nvas", str(error), hints=hints) from None
     say("Which VMs stand in for each other?")
     for number, choice in enumerate(choices, start=1):
-        say(f"  {number}  {safe(_described(choice))}")
+        say(f"  {number}  {safe(_described(choice, network))}")
     said = reply_to(f"One of 1 to {len(choices)}, or Enter for none: ")
     if said.isascii() and said.isdecimal() and len(said) < 4 and 1 <= int(said) <= len(choices):
         return choices[int(said) - 1]
-    hints = [f"nvaha init … {_vms(choices[0])}"]
+    hints = [f"nvaha init … {_vms(choices[0], network)}"]
     raise Failure(ExitCode.REFUSED, "which_nvas", "no NVAs were chosen: nothing was written", hints=hints)
 
 
-def _described(machines: Sequence[Machine]) -> str:
+def _described(machines: Sequence[Machine], network: Seen) -> str:
     subnets = dict.fromkeys(last_part(each.subnet) for each in machines[0].interfaces)
-    return f"{', '.join(each.name for each in machines)} (in {', '.join(subnets)})"
+    return f"{', '.join(_typed(machines, network))} (in {', '.join(subnets)})"
 
 
-def _vms(choice: Sequence[Machine]) -> str:
-    return " ".join(f"--vm {each.name}" for each in choice)
+def _vms(choice: Sequence[Machine], network: Seen) -> str:
+    return " ".join(f"--vm {each}" for each in _typed(choice, network))
+
+
+def _typed(machines: Sequence[Machine], network: Seen) -> list[str]:
+    everyone = [each.id for each in network.machines]
+    return [to_type(each.id, everyone) for each in machines]
 
 
 def _asked(wanted: Wanted, item: Item) -> Wanted:
@@ -248,6 +257,13 @@ def _checked(text: str) -> Loaded:
             f"nothing is written, as it would not be valid. {error}".rstrip(),
             details=[],
         ) from None
+
+
+def _check_free(file: Path, *, overwrite: bool) -> None:
+    if file.is_dir():
+        raise usage(f"{safe(str(file))} is a folder", hints=[f"nvaha init … --output {file / 'nvaha.yaml'}"])
+    if file.exists() and not overwrite:
+        raise _exists(file)
 
 
 def _exists(file: Path) -> Failure:
@@ -313,7 +329,8 @@ def _tell(file: Path | None, proposal: Proposal, loaded: Loaded, network: Seen) 
             console.print(render.sentence(f"LEFT OUT {safe(each.name)}: {safe(each.bar)}", "yellow"))
     for note in proposal.notes:
         console.print(render.sentence(safe(note), "dim"))
-    say(f"\nNext: read {name}, then: nvaha validate {name} --online", err=err)
+    read = f"read {name}" if file else "write it to a file and read that"
+    say(f"\nNext: {read}, then: nvaha validate {name if file else 'FILE'} --online", err=err)
 
 
 def _document(file: Path | None, text: str, proposal: Proposal) -> dict[str, object]:

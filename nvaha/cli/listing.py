@@ -12,7 +12,7 @@ from nvaha.cli.failure import ExitCode, Failure, usage
 from nvaha.config.proposal.seen import BALANCERS, NICS, PUBLIC_IPS, ROUTE_TABLES, Seen, seen
 from nvaha.model import Resource
 from nvaha.ports import NetworkError, NetworkFault
-from nvaha.text import alike, safe
+from nvaha.text import alike, last_part, safe
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SCOPE = re.compile(r"(/subscriptions/([^/]+))(/resourceGroups/[^/]+)?(?:/.*)?", re.IGNORECASE)
@@ -68,20 +68,22 @@ def read(scopes: Sequence[str]) -> Seen:
 async def network_in(scopes: Sequence[str], network: ArmNetwork) -> Seen:
     """Return what the lists of these scopes say; raises as `read` does."""
     wanted = [(scope, kind) for scope in scopes for kind in (*_NEEDED, BALANCERS)]
-    answers = await asyncio.gather(
-        *(network.list_all(scope, kind) for scope, kind in wanted), return_exceptions=True
-    )
+    tasks = [asyncio.ensure_future(_list(network, scope, kind)) for scope, kind in wanted]
+    try:
+        answers = await asyncio.gather(*tasks)
+    except NetworkError as error:
+        raise _unread([error]) from None
+    finally:
+        for task in tasks:
+            task.cancel()
     found: list[Resource] = []
-    denied: list[tuple[str, NetworkError]] = []
-    for (scope, kind), answer in zip(wanted, answers, strict=True):
-        if isinstance(answer, NetworkError):
-            # Without load balancers a next hop that is one's is told as nobody's, and nothing else changes.
-            if kind != BALANCERS or answer.fault is not NetworkFault.DENIED:
-                denied.append((scope, answer))
-        elif isinstance(answer, BaseException):
-            raise answer
-        else:
+    denied: list[NetworkError] = []
+    for (_, kind), answer in zip(wanted, answers, strict=True):
+        if not isinstance(answer, NetworkError):
             found += answer
+        # Without load balancers a next hop that is one's is told as nobody's, and nothing else changes.
+        elif kind != BALANCERS or answer.fault is not NetworkFault.DENIED:
+            denied.append(answer)
     if denied:
         raise _unread(denied)
     known = seen(found)
@@ -96,6 +98,16 @@ async def network_in(scopes: Sequence[str], network: ArmNetwork) -> Seen:
     return known
 
 
+async def _list(network: ArmNetwork, scope: str, kind: str) -> Sequence[Resource] | NetworkError:
+    """Return a list, or why Azure does not give it; without an answer the others need not be waited for."""
+    try:
+        return await network.list_all(scope, kind)
+    except NetworkError as error:
+        if error.fault.lasting:
+            return error
+        raise
+
+
 def _remedies(scope: str) -> list[str]:
     return [
         f"az role assignment create --role Reader --assignee YOU --scope {scope}",
@@ -103,15 +115,27 @@ def _remedies(scope: str) -> list[str]:
     ]
 
 
-def _unread(errors: Sequence[tuple[str, NetworkError]]) -> Failure:
-    scope, first = errors[0]
+def _unread(errors: Sequence[NetworkError]) -> Failure:
+    first = errors[0]
+    scope, _ = _parts(first)
     match first.fault:
         case NetworkFault.DENIED:
             hints = _remedies(scope)
+        case NetworkFault.MISSING if (first.code or "").casefold() == "resourcegroupnotfound":
+            hints = [f"az group list --output table --subscription {scope.split('/')[2]}"]
         case NetworkFault.MISSING:
             hints = ["az account list --output table   (az login --tenant ID, if it is in another tenant)"]
+        case NetworkFault.UNAVAILABLE | NetworkFault.THROTTLED:
+            hints = ["nvaha init …   (again later; with --resource-group NAME the lists are shorter)"]
         case _:
             hints = []
     code = ExitCode.REFUSED if first.fault.lasting else ExitCode.NO_ANSWER
-    details = [{"message": each} for each in alike(str(error) for _, error in errors)]
+    told = ("{1} in {0}".format(*map(last_part, _parts(each))) + f": {each.message}" for each in errors)
+    details = [{"message": each} for each in alike(told)]
     return Failure(code, "azure_unread", "Azure's lists could not be read", details=details, hints=hints)
+
+
+def _parts(error: NetworkError) -> tuple[str, str]:
+    """Return scope and kind of the list that an error is about."""
+    scope, _, kind = error.resource_id.partition("/providers/")
+    return scope, kind

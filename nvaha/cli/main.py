@@ -21,7 +21,7 @@ from nvaha import __version__
 from nvaha.cli.asked import ASKED, document_asked, target_names
 from nvaha.cli.failure import ExitCode, Failure, show
 from nvaha.cli.streams import lost_output, settle, undisturbed
-from nvaha.text import HIDDEN, has_secret, safe
+from nvaha.text import HIDDEN, has_secret, safe, shown
 
 MODULES = {
     "status": "nvaha.cli.look",
@@ -129,6 +129,8 @@ def _unhurried(tell: Any, *what: Any, as_json: bool) -> None:
 
 
 def _show_usage(wrong: typer.TyperException, given: Sequence[str], *, as_json: bool) -> None:
+    if isinstance(wrong, typer.BadParameter):
+        wrong.message = _of_number(wrong.__cause__) or wrong.message
     text = safe(wrong.format_message())
     for name, _, _ in (each.partition("=") for each in given if has_secret(each)):
         if len(name) > _LONGEST_OPTION:  # an option's name ends at its =, and a key that is cut there shows
@@ -138,6 +140,23 @@ def _show_usage(wrong: typer.TyperException, given: Sequence[str], *, as_json: b
         return
     wrong.format_message = lambda: text  # type: ignore[method-assign]
     rich_format_error(wrong)  # type: ignore[arg-type]
+
+
+def _of_number(cause: object) -> str:
+    """Return what is wrong with a number that was typed, in our words; empty if that is not what is wrong."""
+    from pydantic import ValidationError  # noqa: PLC0415 - typer has loaded it where a number was wrong
+
+    found = cause.errors(include_url=False)[0] if isinstance(cause, ValidationError) else None
+    if found is None:
+        return ""
+    typed, bounds = shown(str(found["input"]), _LONGEST_OPTION), found.get("ctx", {})
+    match found["type"]:
+        case "less_than_equal":
+            return f"{typed} is more than {bounds['le']}"
+        case "greater_than_equal":
+            return f"{typed} is less than {bounds['ge']}"
+        case kind:
+            return f"{typed} is not a whole number" if kind.startswith("int_") else ""
 
 
 def _unexpected(error: Exception) -> Failure:

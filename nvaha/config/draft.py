@@ -23,7 +23,7 @@ from nvaha.config.forms import (
     TargetForm,
 )
 from nvaha.config.problems import Findings, Unshown, at
-from nvaha.config.reading import is_role, read, read_id
+from nvaha.config.reading import is_role, read, read_id, read_in
 from nvaha.core.canary import canary_group
 from nvaha.model import (
     CanarySpec,
@@ -171,8 +171,8 @@ def _targets(values: list[Any], findings: Findings) -> list[tuple[str, ControlTa
     targets = []
     for index, value in enumerate(values):
         path, written = at("control_targets", index), value
-        if isinstance(value, str):
-            match = _SOCKET.fullmatch(value)
+        if not isinstance(value, dict):
+            match = _SOCKET.fullmatch(value) if isinstance(value, str) else None
             if not match:
                 findings.error(
                     path, value, "is not an address with a port", 'write 10.0.0.4:53 or "[fd00::4]:53"'
@@ -188,8 +188,8 @@ def _targets(values: list[Any], findings: Findings) -> list[tuple[str, ControlTa
 def _group(value: object, path: str, findings: Findings) -> GroupDraft:
     part = read(GroupForm, value, path, findings)
     form = part.form
-    probe = read(ProbeForm, form.probe or {}, at(path, "probe"), findings)
-    policy = read(PolicyForm, form.policy or {}, at(path, "policy"), findings)
+    probe = read_in(part, "probe", ProbeForm, path, findings)
+    policy = read_in(part, "policy", PolicyForm, path, findings)
     group = GroupDraft(path, form.name, policy=policy.given, policy_broken=policy.broken)
     group.resources_written = bool(
         form.route_tables or form.public_ips or part.broken & {"route_tables", "public_ips"}
@@ -233,7 +233,7 @@ def _nva(
     value: object, path: str, group_probe: tuple[dict[str, Any], frozenset[str], str], findings: Findings
 ) -> NvaDraft:
     part = read(NvaForm, value, path, findings)
-    probe = read(ProbeForm, part.form.probe or {}, at(path, "probe"), findings)
+    probe = read_in(part, "probe", ProbeForm, path, findings)
     own = frozenset(probe.given) | probe.broken
     inherited, inherited_broken, group_path = group_probe
     replaced = set(own)

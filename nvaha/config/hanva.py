@@ -108,6 +108,7 @@ class _Reader:
             return {}
         if not isinstance(value, dict):
             self.findings.error(path, value, "is not a JSON object", "write it as ha-nva's sample has it")
+            self.findings.unread.add(path)
             return {}
         for key, item in value.items():
             if key in _DROPPED:
@@ -121,6 +122,7 @@ class _Reader:
         if value is None or isinstance(value, list):
             return within(path, value or [], bounds, self.findings) if bounds else value or []
         self.findings.error(path, value, "is not a list", "write it as ha-nva's sample has it")
+        self.findings.unread.add(path)
         return []
 
     def groups(self, tree: dict[str, Any]) -> list[dict[str, Any]]:
@@ -161,10 +163,11 @@ class _Reader:
         ]
         group: dict[str, Any] = {"nvas": self.nvas(written, nvas_path, at(native, "nvas"))}
         self.origins[at(native, "route_tables")] = at(path, "routeTables")
-        group["route_tables"] = self.items(settings.get("routeTables"), at(path, "routeTables"))
+        tables = self.items(settings.get("routeTables"), at(path, "routeTables"))
+        group["route_tables"] = tables or settings.get("routeTables")  # what is no list is not left out
         public_ips = self.public_ips(settings, path, at(native, "public_ips"), group["nvas"])
         group["public_ips"] = {role: ids[0] if len(ids) == 1 else ids for role, ids in public_ips.items()}
-        group["name"] = self.name([*chain.from_iterable(public_ips.values()), *group["route_tables"]])
+        group["name"] = self.name([*chain.from_iterable(public_ips.values()), *tables])
         group["probe"] = self.times(settings, path, at(native, "probe"))
         group["policy"] = {"select": "cycle", "adopt": "repair"}
         return group

@@ -148,6 +148,7 @@ class Findings:
     known: set[Problem] = field(default_factory=set)
     places: dict[str, Place] = field(default_factory=dict)
     secret: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
 
     def in_file_order(self) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
         """Return errors and warnings in the order of their places; what is missing has its parent's."""
@@ -176,8 +177,10 @@ class Findings:
         self, path: str, value: object, message: str, remedy: str, place: Place | None
     ) -> Problem | None:
         path = self.rename(path)
-        if path in self.secret:
-            return None  # what was refused as a secret is not there any more, which is no mistake of its own
+        if path in self.secret or any(
+            re.match(rf"{re.escape(each)}(?:[.\[]|$)", path) for each in self.unread
+        ):
+            return None  # what was refused is not there any more, which is no mistake of its own
         if isinstance(value, str) and (odd := odd_character(value)) and odd[0] not in message:
             message, remedy = odd
         line, column = place or self.place(path)

@@ -77,6 +77,21 @@ def read(form: type[F], value: object, path: str, findings: Findings) -> Part[F]
     return Part(form.model_validate(good), frozenset(broken))
 
 
+def read_in(part: Part[Any], name: str, form: type[F], path: str, findings: Findings) -> Part[F]:
+    """Check the mapping in a field of another; where that cannot be read, none of its own fields can.
+
+    Args:
+        part: what could be read of the other.
+        name: the field, which may be left out.
+        form: the mapping's form.
+        path: the path of the other.
+        findings: where errors go.
+    """
+    if name in part.broken:
+        return Part(form(), frozenset(form.model_fields))
+    return read(form, getattr(part.form, name) or {}, at(path, name), findings)
+
+
 def _misspells(key: str, name: str, form: type[Form]) -> bool:
     return key not in form.model_fields and closest(key, form) == name
 
@@ -111,6 +126,9 @@ def read_id(value: object, kind: str, path: str, findings: Findings) -> str | No
         wrong = f"is a {'name' if _ID_PART.fullmatch(value) else 'placeholder'}, not a resource id"
         findings.error(path, value, f"{wrong}; a {expected} is expected", remedy)
         return None
+    if value.startswith("/") and " " in value:
+        findings.error(path, value, "holds a space, and no resource id does", remedy)
+        return None
     if len(value) > 1024 or not is_valid_resource_id(value):
         findings.error(path, value, f"is not a resource id; a {expected} is expected", remedy)
         return None
@@ -124,7 +142,7 @@ def read_id(value: object, kind: str, path: str, findings: Findings) -> str | No
         findings.error(path, value, f"is not a resource id; a {expected} is expected", remedy)
         return None
     if not _GUID.fullmatch(names[0]):
-        findings.warn(
+        findings.error(
             path,
             value,
             f"has a subscription that is not a GUID: {show(names[0])}",

@@ -15,8 +15,9 @@ from typing import Any, NoReturn
 
 import yaml
 
+from nvaha.config import syntax
 from nvaha.config.problems import START, Findings, Place, Unshown, at
-from nvaha.config.slips import odd_character, without_tenant
+from nvaha.config.slips import without_tenant
 from nvaha.text import has_secret
 
 MAX_CHARACTERS = 2 * 1024 * 1024
@@ -101,7 +102,7 @@ def _read_json(text: str) -> Any:
             if not isinstance(problem, json.JSONDecodeError):
                 raise
             place = Place(problem.lineno, problem.colno)
-            raise TextError(place, f"is not valid JSON: {problem.msg}", _remedy(text, place)) from other
+            raise TextError(place, *syntax.of_json(text, place, problem.msg)) from other
 
 
 class _Tokens:
@@ -148,12 +149,9 @@ def _read_yaml(text: str) -> Any:
         return _document(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as problem:
         place = _place(problem.problem_mark or problem.context_mark)
-        begins = f", which begins on line {problem.context_mark.line + 1}" if problem.context_mark else ""
-        context = f" ({problem.context}{begins})" if problem.context else ""
-        message = f"is not valid YAML: {problem.problem}{context}"
-        if "\t" in _indent(text, place):
-            message = "is indented with a tab, and YAML takes no tabs"
-        raise TextError(place, message, _remedy(text, place, message)) from None
+        begins = _place(problem.context_mark) if problem.context_mark else None
+        wrong = syntax.of_yaml(text, place, problem.problem or "", problem.context or "", begins)
+        raise TextError(*wrong) from None
     except yaml.YAMLError:
         # Only the reader's errors have no mark: a character that YAML does not allow.
         raise _not_allowed(text) from None
@@ -166,29 +164,6 @@ def _not_allowed(text: str) -> TextError:
     code = f": U+{ord(found[0]):04X}" if found else ""
     message = f"holds a character that YAML does not allow{code}"
     return TextError(place, message, "delete it, and save the file as plain UTF-8 text")
-
-
-def _line(text: str, place: Place) -> str:
-    lines = text.splitlines()
-    return lines[place.line - 1] if place.line <= len(lines) else ""
-
-
-def _indent(text: str, place: Place) -> str:
-    line = _line(text, place)
-    return line[: len(line) - len(line.lstrip())]
-
-
-def _remedy(text: str, place: Place, message: str = "") -> str:
-    """Return what to do about a text that cannot be read from a place on."""
-    if "\t" in _indent(text, place):
-        return "indent with spaces"
-    if (odd := odd_character(_line(text, place))) is not None:
-        return f"the line {odd[0]}: {odd[1]}"
-    if "mapping values are not allowed" in message:
-        return (
-            "indent the keys of a mapping alike, and write a space after each colon, on the line before too"
-        )
-    return "correct the syntax there"
 
 
 def _document(events: Iterator[Any]) -> Any:
@@ -224,6 +199,12 @@ def _node(events: Iterator[Any], event: Any, depth: int) -> Any:
     pairs = _Pairs()
     while not isinstance(following := next(events), yaml.MappingEndEvent):
         if not isinstance(following, yaml.ScalarEvent):
+            if isinstance(following, yaml.MappingStartEvent) and _place(following.start_mark) == (
+                place.line,
+                place.column + 1,
+            ):
+                remedy = "fill the template in first, or write the value"
+                raise TextError(place, "begins with {{, as what a template fills in does", remedy)
             raise TextError(
                 _place(following.start_mark), "is not a simple key", "write a word before the colon"
             )

@@ -164,7 +164,8 @@ def begin(
         blocked=None,
         request_ids=request_ids,
     )
-    text = f"{group.name}: switching from {request.source} to {target} ({trigger}): {reason}"
+    source = f"from {request.source} " if request.source else ""
+    text = f"{group.name}: switching {source}to {target} ({trigger}): {reason}"
     notices.append(notice("switch_requested", "warning", text, group, **request_fields(request)))
     return Decision(state, send=request, notices=tuple(notices), operation=operation)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -65,6 +66,24 @@ def test_a_page_that_gives_no_answer_is_asked_for_again(run: Run) -> None:
         assert await arm(network).list_all(SCOPE, KIND) == ()
 
     run(test, Arm([reset, reset, answer(200, {"value": []})]))
+
+
+def test_a_page_that_was_waited_for_in_vain_is_waited_for_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An Azure that hangs is told after the time that the error names, and not after three times as long."""
+    monkeypatch.setattr(adapter, "_PAGE_TIMEOUT_S", 0.05)
+
+    async def hang(_: web.Request) -> web.Response:
+        await asyncio.sleep(1)
+        return answer(200, {"value": []})
+
+    async def test(network: Network, asked: Arm) -> None:
+        error = await fault_of(arm(network).list_all(SCOPE, KIND))
+        assert error.fault is NetworkFault.UNAVAILABLE
+        assert len(asked.asked) == 1
+
+    run(test, Arm([hang]))
 
 
 def test_a_token_goes_to_no_other_host(run: Run) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -380,6 +381,24 @@ def test_a_partner_that_forwards_less_is_still_one() -> None:
     assert unclear(hub) == [["fw1", "fw2"], ["vpn1", "vpn2"]]
 
 
+def test_forwarding_that_is_off_is_said_to_be_what_keeps_vms_apart() -> None:
+    """With IP forwarding off everywhere that is said; off on one of two, that one is named."""
+    off = [nic(f"n{n}", f"fw{n}", "trust", config(f"10.0.2.{n}"), forwards=False) for n in (4, 5)]
+    hub = [*off, nic("far", "app", "apps", config("10.0.9.4"), forwards=False)]
+    with pytest.raises(UnclearError, match="off on all that was read, 3 NICs of 3 VMs"):
+        members(seen(hub), WANTED)
+    hub[0] = nic("n4", "fw4", "trust", config("10.0.2.4"))
+    for wanted in (WANTED, Wanted(vms=("fw4",))):
+        with pytest.raises(UnclearError, match="It is off on fw5 there"):
+            members(seen(hub), wanted)
+
+
+def test_public_ips_alone_are_on_the_external_side() -> None:
+    """Where no routes lead to the NVAs, the role of the subnet with the public IP is still external."""
+    proposal = proposed([each for each in pair() if last_part(each.id) != "udr"])
+    assert set(proposal.group.nvas[0].interfaces) == {"external"}
+
+
 def test_letters_at_the_end_of_names_count_as_numbers() -> None:
     """fgt-a and fgt-b are a pair beside vpn-a and vpn-b."""
     machines = enumerate(["fgt-a", "fgt-b", "vpn-a", "vpn-b"], 4)
@@ -389,7 +408,7 @@ def test_letters_at_the_end_of_names_count_as_numbers() -> None:
 
 def test_a_vm_s_name_that_two_resource_groups_have_is_asked_about() -> None:
     """Two VMs of one name are told apart by their ids, and get different names in the group."""
-    other = vm("fw1", GROUP.replace("hub-rg", "other-rg"))
+    other = vm("fw1", GROUP.replace("hub-rg", "other-rg").replace("10.0.", "10.9."))
     hub = [
         nic("a", "fw1", "trust", config("10.0.2.4")),
         nic("b", other, "trust", config("10.0.2.5")),
@@ -397,6 +416,30 @@ def test_a_vm_s_name_that_two_resource_groups_have_is_asked_about() -> None:
     ]
     assert unclear(hub, Wanted(vms=("fw1",))) == []
     assert proposed(hub, Wanted(vms=(vm("fw1"), other))).group.names == ("fw1", "fw1-2")
+    assert proposed(hub, Wanted(vms=("hub-rg/fw1", "OTHER-RG/FW1"))).group.names == ("fw1", "fw1-2")
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("fw1", lambda typed: Wanted(vms=(typed,))),
+        ("fw1-int", lambda typed: Wanted(nics=(typed,))),
+        ("udr", lambda typed: Wanted(route_tables=(typed,))),
+    ],
+)
+def test_a_name_of_several_lists_their_ids(name: str, wanted: Callable[[str], Wanted]) -> None:
+    """Whatever is named, all ids that it may mean are told, and GROUP/NAME is one of them."""
+    other = GROUP.replace("hub-rg", "other-rg")
+    hub = [*pair()]
+    for each in pair():
+        twin = json.loads(json.dumps(dict(each.body)).replace("hub-rg", "other-rg").replace("10.0.", "10.9."))
+        hub.append(Resource(each.id.replace(GROUP, other), each.etag, twin))
+    with pytest.raises(UnclearError) as caught:
+        members(seen(hub), wanted(name))
+    for group in (GROUP, other):
+        assert f"{group}/providers/Microsoft." in str(caught.value)
+        found = members(seen(hub), wanted(f"{last_part(group)}/{name}"))
+        assert [machine.id for machine in found] == [vm("fw1", group), vm("fw2", group)]
 
 
 def test_what_cannot_be_understood_is_told_and_left_out() -> None:

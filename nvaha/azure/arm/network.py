@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 API_VERSIONS = {Cloud.PUBLIC: "2025-03-01", Cloud.US_GOVERNMENT: "2023-09-01", Cloud.CHINA: "2023-09-01"}
 _GET_TIMEOUT_S = 5.0
 # A page may hold hundreds of route tables with hundreds of routes each.
-_PAGE_TIMEOUT_S, _LARGEST_PAGE, _MOST_PAGES = 60.0, 128 * 1024 * 1024, 1000
+_PAGE_TIMEOUT_S, _LARGEST_PAGE, _MOST_PAGES = 30.0, 128 * 1024 * 1024, 1000
 # ARM answers some writes only after it has looked at other resources: about 5 s for a public IP in use.
 _PUT_TIMEOUT_S = 30.0
 _OFFER_TIMEOUT_S = 5.0
@@ -84,7 +84,9 @@ class ArmNetwork:
         return _resource(resource_id, answer)
 
     async def list_all(self, scope: str, kind: str) -> tuple[Resource, ...]:
-        """Read all resources of a type that this identity may read, page by page.
+        """Read all resources of a type that this identity may read, page by page, with tries as `get`.
+
+        A page that was waited for in vain to the end is not asked for again: somebody waits for the list.
 
         What comes in a list is to be looked at and not to be written back: it may lack its ETag.
 
@@ -101,7 +103,7 @@ class ArmNetwork:
         for _ in range(_MOST_PAGES):
             if url is None:
                 raise _unreadable(where, "the next page is said to be at another host than ARM's")
-            page = await self._tried(partial(self._page, where, url), _may_pass)
+            page = await self._tried(partial(self._page, where, url), _page_may_pass)
             found += [_listed(where, each) for each in page["value"]]
             if not (link := page.get("nextLink")):
                 return tuple(found)
@@ -254,6 +256,10 @@ def _listed(where: str, body: object) -> Resource:
 
 def _may_pass(error: NetworkError) -> bool:
     return error.fault is NetworkFault.UNAVAILABLE or _is_odd(error)
+
+
+def _page_may_pass(error: NetworkError) -> bool:
+    return _may_pass(error) and not isinstance(error.__cause__, TimeoutError)
 
 
 def _is_odd(error: NetworkError) -> bool:

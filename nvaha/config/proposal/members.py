@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from nvaha.config.proposal.seen import Interface, Machine, Seen, Table
+from nvaha.config.proposal.seen import Interface, Machine, Seen, Table, counted
 from nvaha.core.bodies import canonical
+from nvaha.core.notices import listed
 from nvaha.model import same_id
 from nvaha.text import last_part
 
@@ -16,7 +17,7 @@ SCALE_SET = "The NICs of a uniform scale set are no resources of their own, and 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What somebody says of the group that is to be; names of resources are names or ids, in any case.
+    """What somebody says of the group that is to be; resources by name, GROUP/NAME or id, in any case.
 
     Args:
         group: the group's name.
@@ -70,35 +71,40 @@ def members(network: Seen, wanted: Wanted) -> tuple[Machine, ...]:
         choices = [each for each in choices if _has(each, routed)] or choices
     if len(choices) == 1:
         return tuple(next((own for own in named if same_id(own.id, each.id)), each) for each in choices[0])
-    raise UnclearError(_why(choices, led_to), choices)
+    raise UnclearError(_why(choices, led_to, network), choices)
 
 
-def _why(choices: Sequence[tuple[Machine, ...]], led_to: Sequence[Machine]) -> str:
+def _why(choices: Sequence[tuple[Machine, ...]], led_to: Sequence[Machine], network: Seen) -> str:
     if choices:
         return "which VMs stand in for each other cannot be told: name them with --vm, once for each"
+    forward = [each for each in network.machines if any(nic.forwards for nic in each.interfaces)]
+    name_them = f"name them with --vm, once for each. {SCALE_SET}"
+    if not forward:
+        nics = sum(len(each.interfaces) for each in network.machines)
+        read = f"{counted(nics, 'NIC')} of {counted(len(network.machines), 'VM')}"
+        return f"IP forwarding is off on all that was read, {read}: switch it on, or {name_them}"
     others = f" beside {led_to[0].name}" if led_to else ""
-    return (
-        f"no VMs{others} were found that stand in for each other: two or more with IP forwarding on NICs in "
-        f"the same subnets. Name them with --vm, once for each. {SCALE_SET}"
-    )
+    text = f"no VMs{others} were found that stand in for each other: two or more with IP forwarding on NICs"
+    there = {nic.subnet.casefold() for each in led_to or forward for nic in each.interfaces}
+    off = [
+        each.name
+        for each in network.machines
+        if each not in forward and any(nic.subnet.casefold() in there for nic in each.interfaces)
+    ]
+    if off:
+        return f"{text} in the same subnets. It is off on {listed(off)} there: switch it on, or {name_them}"
+    return f"{text} in the same subnets; {name_them}"
 
 
 def _named(network: Seen, wanted: Wanted) -> tuple[Machine, ...]:
     found = {machine.id.casefold(): machine for machine in (_by_name(network, vm) for vm in wanted.vms)}
     chosen: dict[str, dict[str, Interface]] = {}
     for nic in wanted.nics:
-        machine, interface = next(
-            (
-                (machine, each)
-                for machine in network.machines
-                for each in machine.interfaces
-                if _is(nic, each.id)
-            ),
-            (None, None),
-        )
-        if machine is None or interface is None:
-            text = f"no NIC {nic} of a VM was read: is its name right, and is it attached?"
-            raise UnclearError(f"{text} {SCALE_SET}")
+        owners = {each.id: machine for machine in network.machines for each in machine.interfaces}
+        missing = f"no NIC {nic} of a VM was read: is its name right, and is it attached? {SCALE_SET}"
+        nic_id = _one(nic, owners, "NICs", missing)
+        machine = owners[nic_id]
+        interface = next(each for each in machine.interfaces if each.id == nic_id)
         chosen.setdefault(machine.id.casefold(), {})[interface.id.casefold()] = interface
         found[machine.id.casefold()] = replace(
             machine, interfaces=tuple(chosen[machine.id.casefold()].values())
@@ -107,18 +113,38 @@ def _named(network: Seen, wanted: Wanted) -> tuple[Machine, ...]:
 
 
 def _by_name(network: Seen, vm: str) -> Machine:
-    found = [each for each in network.machines if _is(vm, each.id)]
+    machines = {each.id: each for each in network.machines}
+    text = f"no NIC was read that belongs to a VM {vm}: is its name right, and may you read its NICs?"
+    return machines[_one(vm, machines, "VMs", f"{text} {SCALE_SET}")]
+
+
+def _one(typed: str, ids: Iterable[str], kind: str, missing: str) -> str:
+    """Return the one id that was typed; UnclearError if there is none, as `missing`, or more than one."""
+    found = [each for each in ids if _is(typed, each)]
     if not found:
-        text = f"no NIC was read that belongs to a VM {vm}: is its name right, and may you read its NICs?"
-        raise UnclearError(f"{text} {SCALE_SET}")
+        raise UnclearError(missing)
     if len(found) > 1:
-        ids = ", ".join(each.id for each in found)
-        raise UnclearError(f"several VMs are named {vm}: give the id of one: {ids}")
+        raise UnclearError(
+            f"several {kind} are named {typed}: give GROUP/NAME or the id of one: {', '.join(found)}"
+        )
     return found[0]
 
 
 def _is(typed: str, resource_id: str) -> bool:
-    return same_id(typed.rstrip("/"), resource_id if "/" in typed else last_part(resource_id))
+    typed, name = typed.rstrip("/"), last_part(resource_id)
+    there = {0: name, 1: f"{_group_of(resource_id)}/{name}"}.get(typed.count("/"), resource_id)
+    return same_id(typed, there)
+
+
+def _group_of(resource_id: str) -> str:
+    """Return the name of the resource group that an id is in."""
+    return re.split("/resourceGroups/", resource_id, flags=re.IGNORECASE)[-1].partition("/")[0]
+
+
+def to_type(resource_id: str, among: Iterable[str]) -> str:
+    """Return what to type for a resource: its name, or its id if another of these has the same name."""
+    name = last_part(resource_id)
+    return resource_id if sum(_is(name, each) for each in among) > 1 else name
 
 
 def named_in(names: Iterable[str], resource_id: str) -> bool:
@@ -127,14 +153,11 @@ def named_in(names: Iterable[str], resource_id: str) -> bool:
 
 
 def _tables(network: Seen, wanted: Wanted) -> list[Table]:
-    found = []
-    for typed in wanted.route_tables:
-        tables = [each for each in network.tables if _is(typed, each.id)]
-        if len(tables) != 1:
-            said = "several route tables are named" if tables else "there is no route table"
-            raise UnclearError(f"{said} {typed} among what was read: give its id, and its subscription")
-        found += tables
-    return found
+    tables = {each.id: each for each in network.tables}
+    return [
+        tables[_one(typed, tables, "route tables", f"there is no route table {typed} among what was read")]
+        for typed in wanted.route_tables
+    ]
 
 
 def _led_to(network: Seen, tables: Iterable[Table]) -> tuple[Machine, ...]:

@@ -117,8 +117,3 @@ def unique(name: str, taken: Iterable[str]) -> str:
     known = {each.casefold() for each in taken}
     numbered = (name if number == 1 else f"{name}-{number}" for number in range(1, len(known) + 2))
     return next(each for each in numbered if each.casefold() not in known)
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number with its word, in the plural if need be."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -176,8 +176,8 @@ def _roles(nvas: Nvas, routed: Sequence[str], held: Sequence[Item]) -> dict[str,
     roles: dict[str, str] = {}
     if len(inside) == 1:
         roles[inside[0]] = INTERNAL
-        if len(outside) == 1:
-            roles[outside[0]] = EXTERNAL
+    if len(outside) == 1 and (len(inside) == 1 or not routed):
+        roles[outside[0]] = EXTERNAL
     for subnet, name in nvas.shared.items():
         if subnet not in roles:
             roles[subnet] = unique(word(name, "role"), roles.values())

@@ -129,6 +129,11 @@ class Seen:
         return found
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number with its word, in the plural if need be."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def network_of(subnet: str) -> str:
     """Return the folded id of the virtual network that a subnet is in."""
     return subnet.casefold().partition("/subnets/")[0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from nvaha.config.proposal.nvas import Item, Nvas, counted
-from nvaha.config.proposal.seen import Place, Seen, Table, balancer_of, inside_one, network_of
+from nvaha.config.proposal.nvas import Item, Nvas
+from nvaha.config.proposal.seen import Place, Seen, Table, balancer_of, counted, inside_one, network_of
 from nvaha.core.bodies import canonical
 from nvaha.core.notices import listed
 from nvaha.text import last_part

@@ -49,6 +49,17 @@ from tests.builders import NOON, down, group_of, later, request_to, steady, swit
 from tests.unit.core.decisions import GROUP, probed
 
 
+def test_a_switch_of_what_is_on_nobody_names_nobody() -> None:
+    """Where no active NVA is known, what is told names the target alone, and no word of a program."""
+    unknown = replace(steady(), active=None)
+    said = begin(
+        GROUP, unknown, NOON, trigger=Trigger.MANUAL, target="b", reason="commanded", by="somebody"
+    ).notices[-1]
+    assert said.event == "switch_requested"
+    assert "switching to b " in said.text
+    assert "None" not in said.text
+
+
 def test_a_switch_that_is_done_says_how_long_each_phase_took() -> None:
     """From its request: claimed, first written, done; a phase that it did not come to has no field."""
     report = SwitchDone(1, "g-1-0", claimed_at=later(1.5), wrote_at=later(2))
