@@ -64,7 +64,7 @@ def take(folder: Path) -> None:
             for page in (watching, phone):
                 page.evaluate("dispatchEvent(new Event('online'))")
             time.sleep(0.3)
-        site.change("edge", nvas={"fw-weu-1": nva_down(failures=3), "fw-weu-2": nva_up()})
+        site.change("edge", nvas={"fw-weu-1": nva_down(failures=40, confirmed=40), "fw-weu-2": nva_up()})
         watching.get_by_role("button", name="Move to fw-weu-2").click()
         watching.get_by_role("button", name="Go on").click()
         watching.get_by_label("Reason").fill("does not answer")

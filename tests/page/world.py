@@ -34,6 +34,7 @@ from tests.fakes import Outside
 from tests.page.site import Site, forever
 
 ROLES = ("external", "internal")
+PREFIXES = {"default": "0.0.0.0/0", "onprem": "10.0.0.0/8"}
 
 
 def group(name: str, *nvas: str, tables: int = 2, public_ips: int = 1, port: int = 22) -> Group:
@@ -63,8 +64,8 @@ def _address(index: int, role: str) -> str:
 def azure(of: Group, active: str) -> list[Resource]:
     """Return the group's resources with everything on one NVA."""
     at = of.names.index(active)
-    hops = {name: _address(at, "internal") for name in ("default", "onprem")}
-    found = [table(each.rpartition("/")[2], hops) for each in of.route_tables]
+    hops = {name: _address(at, "internal") for name in PREFIXES}
+    found = [_as_it_could_be(table(each.rpartition("/")[2], hops)) for each in of.route_tables]
     for index, nva in enumerate(of.nvas):
         for role in ROLES:
             names = [each.ip_configuration or "ip0" for each in of.public_ips if each.role == role] or ["ip0"]
@@ -72,6 +73,15 @@ def azure(of: Group, active: str) -> list[Resource]:
             addresses = dict.fromkeys(names, _address(index, role))
             found.append(nic(nva.name, role, addresses, carried if index == at else {}))
     return [*found, *(pip(each.id.rpartition("/")[2]) for each in of.public_ips)]
+
+
+def _as_it_could_be(found: Resource) -> Resource:
+    """Return a route table in which no two routes have one prefix."""
+    routes = [each for each in found.body["properties"]["routes"] if each["name"] in PREFIXES]
+    for route in routes:
+        route["properties"]["addressPrefix"] = PREFIXES[route["name"]]
+    found.body["properties"]["routes"] = routes
+    return found
 
 
 def nva_up(**more: object) -> NvaState:
