@@ -122,7 +122,9 @@ class PastOracle:
             self._probed_s[group] = change.sent.sent_s
         # A canary is looked at by whoever begins its run, and asks for it again.
         asked = change.group.canary is not None and new.switch != old.switch
-        if probed or anew or commanded or asked or change.process.kind == "worker":
+        # A look, or what was sent before a process stood still, leaves it to the next round to say so.
+        begun_anew = anew and change.forgets
+        if probed or begun_anew or commanded or asked or change.process.kind == "worker":
             self._watched_s[group] = change.sent.sent_s
 
 
