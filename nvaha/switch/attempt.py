@@ -42,6 +42,9 @@ WATCH_S = 1.0
 SETTLE_S, SETTLE_EVERY_S = 300.0, 1.0
 """How long a switch waits for the end of a write that a worker before it began, and how often it looks."""
 READ_WAITS_S = (0.5, 1.0, 2.0)
+FENCE_FRESH_S, FENCE_LOOKS = 1.0, 3
+"""So old, in seconds, may the last look at the state be when a write follows it; storage that is always
+slower holds no switch up, so it is looked at so often at most."""
 PASSES = 5
 """So often is the network read and planned for again before a switch is called incomplete."""
 
@@ -396,9 +399,14 @@ class Attempt:
     async def _fence(self) -> None:
         """Raise unless this switch may write right now.
 
-        Its lease stands, and so do its generation and the configuration that it was decided on.
+        Its lease stands, and so do its generation and the configuration that it was decided on. An answer
+        that is old, since this process stood still before it had it, says nothing about now: it asks again.
         """
-        held = await self._answered(lambda: self.ports.store.load(self.group.name))
+        for _ in range(FENCE_LOOKS):
+            asked_at = self.ports.clock.monotonic()
+            held = await self._answered(lambda: self.ports.store.load(self.group.name))
+            if self.ports.clock.monotonic() - asked_at <= FENCE_FRESH_S:
+                break
         if held is None or not held.state.under_way(self.message.operation, self.message.generation):
             raise Superseded("it was superseded while it was carried out")
         if not held.state.is_led_with(self.group.fingerprint):

@@ -382,6 +382,14 @@ FINISHING = (
         simulated=False,
     ),
     Mutant(
+        "old-look-before-a-write",
+        "a look at the state that is old by the time it is had is made again before a write",
+        "nvaha.switch.attempt:Attempt._fence",
+        replace("range(FENCE_LOOKS)", by="range(1)"),
+        tests=("tests/unit/switch/test_attempt.py",),
+        simulated=False,
+    ),
+    Mutant(
         "found-done-stays-running",
         "what an earlier attempt began and Azure has done is done on record",
         "nvaha.switch.record:OperationRecorder.found",

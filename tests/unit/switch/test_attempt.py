@@ -171,6 +171,28 @@ async def test_a_switch_that_is_superseded_writes_nothing_more(out: Outside) -> 
     assert not record(out).status.ended
 
 
+async def test_a_look_that_is_old_once_it_is_had_is_made_again_before_a_write(out: Outside) -> None:
+    """A process stands still right before it writes a table; superseded meanwhile, it writes nothing."""
+    newer = replace(request_to("a"), operation="g-2-0", generation=2)
+    stood: list[bool] = []
+
+    def stand_still() -> None:
+        operation = out.store.operations.get("g-1-0")
+        begun = (
+            [step.kind for step in operation.steps if step.status is StepStatus.RUNNING] if operation else []
+        )
+        if "routes" in begun and not stood:
+            stood.append(True)
+            out.store.loading_s = 8.0
+            after(1.0, lambda: out.store.put(switching("a", request=newer, generation=2)))
+            after(7.9, lambda: setattr(out.store, "loading_s", 0.0))
+
+    out.store.before_load = stand_still
+    with pytest.raises(Superseded):
+        await attempt(out)
+    assert (stood, out.network.puts) == ([True], [])
+
+
 async def test_a_switch_stops_once_the_leader_has_another_configuration(out: Outside) -> None:
     """Between detach and attach the leader is another: who has its configuration goes on, and ends it."""
     out.network.operation_s = 3.0
